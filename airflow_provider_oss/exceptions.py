@@ -1,0 +1,177 @@
+"""
+Every error this package raises.
+
+::
+
+    OSSProviderError
+    ├── OSSTransientError               another attempt may succeed: Airflow should retry the task
+    │   ├── OSSConnectionError          (ConnectionError) no connection, or it broke
+    │   │   └── OSSConnectionTimeout    (TimeoutError) nothing moved for longer than a time-out
+    │   ├── OSSServiceUnavailable       OSS answered 5xx, 429 or RequestTimeout
+    │   ├── OSSBadResponse              the answer could not be understood
+    │   ├── OSSChecksumMismatch         what OSS holds is not what was sent
+    │   ├── OSSCredentialsExpired       the security token has expired
+    │   ├── OSSClockSkew                this machine's clock is more than 15 minutes off
+    │   ├── OSSSourceChanged            the source changed while it was read
+    │   ├── OSSUploadCancelled          the task was asked to stop
+    │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
+    ├── OSSPermanentError               no retry can mend it: operators fail the task at once
+    │   ├── OSSInvalidArgument          (ValueError) an argument that cannot work
+    │   │   ├── OSSInvalidConnection    the Airflow connection is incomplete or wrong
+    │   │   └── OSSInvalidSource        the file to upload is missing, no file, or unreadable
+    │   ├── OSSAccessDenied             (PermissionError) OSS refused: key, signature or RAM policy
+    │   ├── OSSCertificateError         the server's TLS certificate is not trusted
+    │   ├── OSSNoSuchBucket
+    │   ├── OSSObjectAlreadyExists      (FileExistsError) forbid_overwrite, and another object is there
+    │   ├── OSSCallbackFailed           the object is stored, the callback to the application failed
+    │   └── OSSRequestRejected          any other 4xx answer
+    ├── OSSNotFound                     (LookupError) answers a question: the thing is not there
+    │   ├── OSSNoSuchKey
+    │   └── OSSNoSuchUpload
+    ├── OSSInvalidPart                  Complete named a part that OSS does not hold like that
+    └── OSSCheckpointUnreadable         a stored checkpoint does not follow its schema
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorDetails:
+    """Where an error happened and how OSS named it. Every field may be unknown (None)."""
+
+    bucket: str | None = None
+    key: str | None = None
+    upload_id: str | None = None
+    part_number: int | None = None
+    http_status: int | None = None
+    code: str | None = None
+    """OSS's error code, such as AccessDenied."""
+    ec: str | None = None
+    """OSS's finer error number, such as 0003-00000001, which its documentation is indexed by."""
+    request_id: str | None = None
+
+    def __str__(self) -> str:
+        known = ((field.name, getattr(self, field.name)) for field in fields(self))
+        return ", ".join(f"{name}={value}" for name, value in known if value is not None)
+
+
+NO_DETAILS = ErrorDetails()
+
+
+class OSSProviderError(Exception):
+    """Base of all errors of this package. ``details`` says where it happened; the text repeats it."""
+
+    def __init__(self, message: str, details: ErrorDetails = NO_DETAILS) -> None:
+        super().__init__(message, details)
+        self.message = message
+        self.details = details
+
+    def __str__(self) -> str:
+        where = str(self.details)
+        return f"{self.message} [{where}]" if where else self.message
+
+
+class OSSTransientError(OSSProviderError):
+    """Another attempt may succeed."""
+
+
+class OSSConnectionError(OSSTransientError, ConnectionError):
+    """No connection to OSS could be made, or it broke."""
+
+
+class OSSConnectionTimeout(OSSConnectionError, TimeoutError):
+    """Connecting took longer than ``connect_timeout``, or nothing moved for longer than ``read_timeout``."""
+
+
+class OSSServiceUnavailable(OSSTransientError):
+    """OSS answered that it cannot serve the request now (5xx, 429, RequestTimeout)."""
+
+
+class OSSBadResponse(OSSTransientError):
+    """OSS, or something between, sent an answer that cannot be understood."""
+
+
+class OSSChecksumMismatch(OSSTransientError):
+    """The CRC-64 or MD5 of what OSS received differs from that of what was sent."""
+
+
+class OSSCredentialsExpired(OSSTransientError):
+    """The security token of the connection has expired or is not valid."""
+
+
+class OSSClockSkew(OSSTransientError):
+    """The clock of this machine differs from OSS's by more than 15 minutes."""
+
+
+class OSSSourceChanged(OSSTransientError):
+    """The source changed while it was read; the next attempt sends the parts that differ."""
+
+
+class OSSUploadCancelled(OSSTransientError):
+    """The upload was asked to stop. What OSS holds so far stays for the next attempt."""
+
+
+class OSSCheckpointNotSaved(OSSTransientError):
+    """The checkpoint of a new upload could not be saved; the new upload was aborted, nothing is left of it."""
+
+
+class OSSPermanentError(OSSProviderError):
+    """No retry can mend it."""
+
+
+class OSSInvalidArgument(OSSPermanentError, ValueError):
+    """An argument that cannot work. Nothing was sent."""
+
+
+class OSSInvalidConnection(OSSInvalidArgument):
+    """The Airflow connection is incomplete or wrong. Nothing was sent."""
+
+
+class OSSInvalidSource(OSSInvalidArgument):
+    """The file to upload is missing, is no regular file, or may not be read. Nothing was sent."""
+
+
+class OSSAccessDenied(OSSPermanentError, PermissionError):
+    """OSS refused: unknown AccessKey, wrong secret, or no permission for this action."""
+
+
+class OSSCertificateError(OSSPermanentError):
+    """The TLS certificate of the endpoint is not trusted. Nothing was sent."""
+
+
+class OSSNoSuchBucket(OSSPermanentError):
+    """The bucket does not exist."""
+
+
+class OSSObjectAlreadyExists(OSSPermanentError, FileExistsError):
+    """``forbid_overwrite`` was asked for and a different object has this key."""
+
+
+class OSSCallbackFailed(OSSPermanentError):
+    """The object is stored, but the application did not acknowledge the callback (OSS API: Callback, 203)."""
+
+
+class OSSRequestRejected(OSSPermanentError):
+    """OSS rejected the request with a 4xx answer that has no class of its own."""
+
+
+class OSSNotFound(OSSProviderError, LookupError):
+    """The thing asked for is not there."""
+
+
+class OSSNoSuchKey(OSSNotFound):
+    """The object does not exist."""
+
+
+class OSSNoSuchUpload(OSSNotFound):
+    """The multipart upload does not exist: completed, aborted, expired, or never begun."""
+
+
+class OSSInvalidPart(OSSProviderError):
+    """CompleteMultipartUpload named a part that OSS does not hold, or holds with another ETag."""
+
+
+class OSSCheckpointUnreadable(OSSProviderError):
+    """A stored checkpoint is not JSON or does not follow the checkpoint schema."""

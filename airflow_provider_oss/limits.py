@@ -1,0 +1,35 @@
+"""
+OSS's numbers, with their units.
+
+Sources: the OSS API pages PutObject, UploadPart, CompleteMultipartUpload, DeleteMultipleObjects, and "Object naming
+conventions".
+"""
+
+from typing import Final
+
+KIB: Final = 1024
+MIB: Final = 1024 * KIB
+GIB: Final = 1024 * MIB
+TIB: Final = 1024 * GIB
+
+MIN_PART_SIZE_BYTES: Final = 100 * KIB
+"""Smallest part, the last one excepted (UploadPart)."""
+
+MAX_PART_SIZE_BYTES: Final = 5 * GIB
+MAX_PARTS: Final = 10_000
+MAX_PUT_SIZE_BYTES: Final = 5 * GIB
+MAX_OBJECT_SIZE_BYTES: Final = MAX_PARTS * MAX_PART_SIZE_BYTES
+"""48.8 TB, as OSS rounds it."""
+
+MAX_KEY_BYTES: Final = 1023
+MAX_KEYS_PER_DELETE: Final = 1000
+MAX_PRESIGN_V4_SECONDS: Final = 7 * 24 * 3600
+"""Longest life of a V4 presigned URL (EC 0002-00000232)."""
+
+MAX_TAGS: Final = 10
+MAX_TAG_KEY_CHARS: Final = 128
+MAX_TAG_VALUE_CHARS: Final = 256
+
+MIN_TRAFFIC_LIMIT_BITS: Final = 819_200
+MAX_TRAFFIC_LIMIT_BITS: Final = 838_860_800
+"""Bounds of x-oss-traffic-limit, in bit/s (EC 0004-00000502)."""
