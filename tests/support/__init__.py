@@ -1,0 +1,1 @@
+"""What the tests and the demonstration stand on: a real Airflow, and doubles that record or fail on purpose."""

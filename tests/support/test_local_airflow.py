@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from tests.support.airflow_database import MetadataDatabase
+from tests.support.airflow_home import DATABASE_NAME, prepare_home
+from tests.support.dag_command import dag_test
+from tests.support.local_airflow import LocalAirflow
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.integration
+
+DAG_FILE = Path(__file__).parent / "harness_dags" / "killable.py"
+CONNECTION = {"AIRFLOW_CONN_HARNESS": "http://connected.example"}
+
+
+@pytest.fixture(scope="module")
+def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dags")
+    shutil.copy(DAG_FILE, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory, dags_folder: Path) -> Iterator[LocalAirflow]:
+    with LocalAirflow(tmp_path_factory.mktemp("airflow"), dags_folder, CONNECTION) as airflow:
+        airflow.wait_for_dag("killable")
+        yield airflow
+
+
+def wait_for_variable(airflow: LocalAirflow, name: str) -> str:
+    return wait_until(
+        lambda: airflow.variables().get(name), 60.0, f"Variable {name}", lambda: str(sorted(airflow.variables()))
+    )
+
+
+def wait_until_hanging(airflow: LocalAirflow, run_id: str, try_number: int, map_index: int = -1) -> int:
+    return int(wait_for_variable(airflow, f"hanging-{run_id}-{map_index}-{try_number}"))
+
+
+def wait_until_gone(pid: int) -> None:
+    wait_until(
+        lambda: None if psutil.pid_exists(pid) else True, 30.0, f"the end of process {pid}", lambda: "still there"
+    )
+
+
+def test_killed_attempts_are_retried(airflow: LocalAirflow) -> None:
+    """A task whose process is SIGKILLed twice succeeds on its third attempt, and each attempt is on record."""
+    run_id = airflow.trigger("killable", {"hang_on": [1, 2]})
+    killed = []
+    for try_number in (1, 2):
+        row = airflow.wait_for_running("killable", run_id, "work", try_number)
+        assert wait_until_hanging(airflow, run_id, try_number) == row.pid
+        killed.append(airflow.kill_task("killable", run_id, "work"))
+        assert killed[-1] == row.pid
+    assert airflow.wait_for_run("killable", run_id) == "success"
+
+    attempts = airflow.attempts("killable", run_id, "work")
+    assert [(attempt.try_number, attempt.state) for attempt in attempts] == [
+        (1, "failed"),
+        (2, "failed"),
+        (3, "success"),
+    ]
+    assert [attempt.pid for attempt in attempts[:2]] == killed
+    assert attempts[2].pid == airflow.xcom("killable", run_id, "work")["pid"]
+    assert "SIGKILL" in airflow.task_log("killable", run_id, "work", 1)
+    assert "SIGKILL" not in airflow.task_log("killable", run_id, "work", 3)
+
+
+def test_death_of_the_whole_worker_is_noticed(airflow: LocalAirflow) -> None:
+    """When supervisor and task die together the scheduler misses them and another worker runs the next attempt."""
+    run_id = airflow.trigger("killable", {"hang_on": [1]})
+    pid = wait_until_hanging(airflow, run_id, 1)
+    supervisor = psutil.Process(pid).ppid()
+    assert airflow.kill_task("killable", run_id, "work", whole_tree=True) == pid
+    wait_until_gone(pid)
+    assert not psutil.pid_exists(supervisor) or psutil.Process(supervisor).status() == psutil.STATUS_ZOMBIE
+
+    assert airflow.wait_for_run("killable", run_id) == "success"
+    attempts = airflow.attempts("killable", run_id, "work")
+    assert [(attempt.try_number, attempt.state) for attempt in attempts] == [(1, "failed"), (2, "success")]
+
+
+def test_marked_failed_then_cleared(airflow: LocalAirflow) -> None:
+    """Marking a running task failed ends its process and its run; clearing it runs it again."""
+    run_id = airflow.trigger("killable", {"hang_on": [1]})
+    pid = wait_until_hanging(airflow, run_id, 1)
+    airflow.mark_failed("killable", run_id, "work")
+    assert airflow.wait_for_run("killable", run_id) == "failed"
+    wait_until_gone(pid)
+
+    airflow.clear("killable", run_id, "work")
+    assert airflow.wait_for_run("killable", run_id) == "success"
+    attempts = airflow.attempts("killable", run_id, "work")
+    assert [(attempt.try_number, attempt.state) for attempt in attempts] == [(1, "failed"), (2, "success")]
+
+
+def test_what_tasks_leave_behind_is_visible(airflow: LocalAirflow) -> None:
+    """The task state of a killed attempt outlives it, its own XComs do not, and values arrive as they were."""
+    run_id = airflow.trigger("killable", {"hang_on": [1]})
+    pid = wait_until_hanging(airflow, run_id, 1)
+    assert airflow.xcom("killable", run_id, "work", "own") == 1
+    airflow.kill_task("killable", run_id, "work")
+    assert airflow.wait_for_run("killable", run_id) == "success"
+
+    assert airflow.xcom("killable", run_id, "before") == [1, {"two": 2.5}]
+    assert airflow.xcom("killable", run_id, "work")["host"] == "connected.example"
+    with pytest.raises(LookupError, match="own"):
+        airflow.xcom("killable", run_id, "work", "own")
+    keys = [(row.task_id, row.key) for row in airflow.xcom_rows() if row.run_id == run_id]
+    assert keys == [("before", "return_value"), ("work", "return_value")]
+    states = [(row.task_id, row.key, row.value) for row in airflow.task_state_rows() if row.run_id == run_id]
+    assert states == [("work", "seen", {"attempt": 1})]
+    assert airflow.variables()[f"hanging-{run_id}--1-1"] == str(pid)
+
+
+def test_one_of_several_mapped_instances_is_killed(airflow: LocalAirflow) -> None:
+    """Killing one mapped instance retries that one and no other."""
+    run_id = airflow.trigger("mapped", {"hang_on": [1]}, run_id="mapped-run")
+    assert run_id == "mapped-run"
+    pid = wait_until_hanging(airflow, run_id, 1, map_index=1)
+    assert airflow.task_process("mapped", run_id, "part", map_index=1) == pid
+    airflow.kill_task("mapped", run_id, "part", map_index=1)
+    assert airflow.wait_for_run("mapped", run_id) == "success"
+
+    tries = {row.map_index: (row.state, row.try_number) for row in airflow.task_instances("mapped", run_id)}
+    assert tries == {0: ("success", 1), 1: ("success", 2), 2: ("success", 1)}
+    assert [airflow.xcom("mapped", run_id, "part", map_index=index) for index in range(3)] == [0, 10, 20]
+    assert "SIGKILL" in airflow.task_log("mapped", run_id, "part", 1, map_index=1)
+
+
+def test_waiting_says_what_was_seen(airflow: LocalAirflow) -> None:
+    """A wait that ends in vain names the states it saw, at once when what it waits for cannot come any more."""
+    run_id = airflow.trigger("killable", {"hang_on": [1]})
+    wait_until_hanging(airflow, run_id, 1)
+    with pytest.raises(TimeoutError, match=r"before\[-1\] try 1 success; work\[-1\] try 1 running"):
+        airflow.wait_for_run("killable", run_id, timeout=0.2)
+    airflow.kill_task("killable", run_id, "work")
+    assert airflow.wait_for_run("killable", run_id) == "success"
+    with pytest.raises(RuntimeError, match="attempt 3 of work is over or never came: run success"):
+        airflow.wait_for_running("killable", run_id, "work", 3)
+    with pytest.raises(LookupError, match="no running process of work"):
+        airflow.kill_task("killable", run_id, "work")
+
+
+def test_broken_dag_file_is_reported(airflow: LocalAirflow, dags_folder: Path) -> None:
+    """Waiting for a DAG whose file does not import raises with the traceback."""
+    broken = dags_folder / "broken.py"
+    broken.write_text("from airflow.sdk import dag\n1 / 0\n")
+    try:
+        with pytest.raises(RuntimeError, match=r"(?s)broken\.py does not import.*ZeroDivisionError"):
+            airflow.wait_for_dag("broken")
+    finally:
+        broken.unlink()
+
+
+def test_failed_start_carries_the_logs_and_leaves_nothing(tmp_path: Path) -> None:
+    """An Airflow that cannot start raises with the end of its components' output, and none of them stays."""
+    with pytest.raises(RuntimeError, match=r"(?s)ended by itself.*no_such_executor"):
+        LocalAirflow(tmp_path, tmp_path, {"AIRFLOW__CORE__EXECUTOR": "no_such_executor.Executor"}).__enter__()
+    assert processes_with(str(tmp_path)) == []
+
+
+def test_nothing_is_left_running(tmp_path: Path, dags_folder: Path) -> None:
+    """Leaving ends tasks that ignore SIGTERM and children that went into sessions of their own; HOME stays empty."""
+    user_home = tmp_path / "user"
+    user_home.mkdir()
+    home = tmp_path / "airflow"
+    with LocalAirflow(home, dags_folder, CONNECTION | {"HOME": str(user_home)}) as airflow:
+        airflow.wait_for_dag("immortal")
+        run_id = airflow.trigger("immortal")
+        pids = [wait_until_hanging(airflow, run_id, 1), int(wait_for_variable(airflow, "stubborn-child"))]
+        sessions = {os.getsid(pid) for pid in pids}
+        assert len(sessions) == len(pids)
+    for pid in pids:
+        wait_until_gone(pid)
+    assert processes_with(str(home)) == []
+    assert list(user_home.iterdir()) == []
+
+
+def processes_with(word: str) -> list[psutil.Process]:
+    """Return the live processes that name ``word`` in their environment or command line."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = [*process.environ().values(), *process.cmdline()]
+        except psutil.Error:
+            continue
+        if any(word in one for one in words) and process.pid != os.getpid():
+            found.append(process)
+    return found
+
+
+def test_dags_test_runs_retries(tmp_path: Path) -> None:
+    """``dags test`` goes on after a failed attempt, ends with 0, and leaves a database that tells of both."""
+    result = dag_test(DAG_FILE, "retried", tmp_path / "airflow")
+    assert result.exit_code == 0, result.output
+    assert result.run_id is not None
+    attempts = result.database.attempts("retried", result.run_id, "second_time_lucky", -1)
+    assert [(attempt.try_number, attempt.state) for attempt in attempts] == [(1, "failed"), (2, "success")]
+    assert "the first attempt fails" in result.output
+
+
+def test_dags_test_of_an_unknown_dag_fails(tmp_path: Path) -> None:
+    """``dags test`` of a DAG that is not in the file ends with an error that names it, and without a run."""
+    result = dag_test(DAG_FILE, "no_such_dag", tmp_path / "airflow")
+    assert result.exit_code != 0
+    assert "no_such_dag" in result.output
+    assert result.run_id is None
+
+
+def test_homes_are_prepared_side_by_side(tmp_path: Path) -> None:
+    """Two that ask for the first database at the same time both get a whole one, and a home is not prepared twice."""
+    homes = [tmp_path / "one", tmp_path / "two"]
+    threads = [threading.Thread(target=prepare_home, args=(home, tmp_path / "cache")) for home in homes]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for home in homes:
+        assert MetadataDatabase(home / DATABASE_NAME).run_ids("any") == []
+    assert len(list((tmp_path / "cache").glob("*.db"))) == 1
+    with pytest.raises(FileExistsError, match="already holds"):
+        prepare_home(homes[0], tmp_path / "cache")
