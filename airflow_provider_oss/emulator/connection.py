@@ -1,0 +1,65 @@
+"""The connection of one request: its ASGI channel, and the transport below for what ASGI cannot do."""
+
+from __future__ import annotations
+
+import socket
+import struct
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    Message = MutableMapping[str, Any]
+    Receive = Callable[[], Awaitable[Message]]
+    Send = Callable[[Message], Awaitable[None]]
+
+TRANSPORT_EXTENSION = "oss.transport"
+_LINGER_ZERO = struct.pack("ii", 1, 0)
+
+
+class ConnectionGoneError(Exception):
+    """The connection ended before the answer: the client left, or it was reset on purpose."""
+
+
+class Connection:
+    """Receives the body and sends the answer of one request; can be reset or closed at any moment."""
+
+    def __init__(self, transport: asyncio.Transport, receive: Receive, send: Send) -> None:
+        """Wrap the channel."""
+        self._transport = transport
+        self._receive = receive
+        self._send = send
+
+    async def receive(self) -> tuple[bytes, bool]:
+        """The next bytes of the body, and whether more follow. Raises ConnectionGoneError when the client left."""
+        message = await self._receive()
+        if message["type"] == "http.disconnect":
+            raise ConnectionGoneError
+        return message.get("body", b""), message.get("more_body", False)
+
+    async def wait_until_gone(self) -> None:
+        """Return when the client has left. The body must have been received whole."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
+    async def send_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
+        """Send the status and the headers."""
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+
+    async def send_body(self, chunk: bytes, *, more: bool) -> None:
+        """Send bytes of the body. Raises ConnectionGoneError when the client left."""
+        if self._transport.is_closing():
+            raise ConnectionGoneError
+        await self._send({"type": "http.response.body", "body": chunk, "more_body": more})
+
+    def close(self) -> None:
+        """End the connection in order, after what was sent so far."""
+        self._transport.close()
+
+    def reset(self) -> None:
+        """End the connection with a TCP RST, dropping what was not delivered yet."""
+        connection: socket.socket | None = self._transport.get_extra_info("socket")
+        if connection is not None and connection.fileno() >= 0:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self._transport.abort()

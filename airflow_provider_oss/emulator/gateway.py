@@ -1,0 +1,307 @@
+"""The ASGI application: one request from its arrival to its line in the ledger."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import secrets
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_oss.emulator.access import check_access
+from airflow_provider_oss.emulator.addressing import readings
+from airflow_provider_oss.emulator.admin import is_admin_path, serve_admin
+from airflow_provider_oss.emulator.authentication import Keyring, authenticate
+from airflow_provider_oss.emulator.body import Body
+from airflow_provider_oss.emulator.connection import TRANSPORT_EXTENSION, Connection, ConnectionGoneError
+from airflow_provider_oss.emulator.errors import NotModifiedError, OSSError
+from airflow_provider_oss.emulator.faults import Effects, Fault, Faults, flip
+from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
+from airflow_provider_oss.emulator.operations.call import Call, Environment, check_key
+from airflow_provider_oss.emulator.operations.routes import find_operation
+from airflow_provider_oss.emulator.pacing import Pacer
+from airflow_provider_oss.emulator.wire.dates import http_date
+from airflow_provider_oss.emulator.wire.http import (
+    XML_CONTENT_TYPE,
+    Payload,
+    Request,
+    Response,
+    Target,
+    parse_headers,
+    parse_query,
+)
+from airflow_provider_oss.emulator.wire.xml import error_document
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping
+
+    from airflow_provider_oss.emulator.connection import Message, Receive, Send
+
+log = logging.getLogger(__name__)
+
+_BLOCK_BYTES = 512 * 1024
+_NO_CONTENT = frozenset({204, 304})
+_CODES_BY_STATUS = {
+    400: "InvalidArgument",
+    403: "AccessDenied",
+    404: "NoSuchKey",
+    429: "QpsLimitExceeded",
+    500: "InternalError",
+}
+
+
+class Gateway:
+    """Authenticates, dispatches, answers and records every request."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        keyring: Keyring,
+        cname_buckets: Mapping[str, str],
+        faults: Faults,
+        ledger: Ledger,
+        *,
+        with_admin: bool,
+    ) -> None:
+        """Serve nothing yet."""
+        self.environment = environment
+        self.keyring = keyring
+        self.cname_buckets = {domain.lower(): bucket for domain, bucket in cname_buckets.items()}
+        self.faults = faults
+        self.ledger = ledger
+        self.with_admin = with_admin
+        self._open: set[Connection] = set()
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        connection = Connection(scope["extensions"][TRANSPORT_EXTENSION], receive, send)
+        self._open.add(connection)
+        try:
+            await _Exchange(self, _read_head(scope), connection).run()
+        except ConnectionGoneError:
+            connection.reset()
+            await connection.wait_until_gone()
+        finally:
+            self._open.discard(connection)
+
+    def reset_open_connections(self) -> None:
+        """Cut every request that is being served, as the death of the server would."""
+        for connection in self._open:
+            connection.reset()
+
+
+class _Exchange:
+    """One request and its answer, and what the ledger will say of them."""
+
+    def __init__(self, gateway: Gateway, request: Request, connection: Connection) -> None:
+        self._gateway = gateway
+        self._environment = gateway.environment
+        self._request = request
+        self._connection = connection
+        self._request_id = secrets.token_hex(12).upper()
+        self._started_at = self._environment.clock()
+        self._started_monotonic = time.monotonic()
+        self._operation = "Unknown"
+        self._target = Target()
+        self._effects = Effects()
+        self._body: Body | None = None
+        self._code: str | None = None
+        self._recorded = False
+
+    async def run(self) -> None:
+        """Serve the request. Raises ConnectionGoneError when no answer could or should be given."""
+        if self._gateway.with_admin and is_admin_path(self._request.raw_path):
+            response = await serve_admin(self._request, self._connection, self._gateway.faults, self._gateway.ledger)
+            self._recorded = True
+            return await self._send(response)
+        try:
+            response = await self._answer()
+            if self._effects.resets("after"):
+                raise ConnectionGoneError
+            await self._send(self._spoiled(response))
+        except (ConnectionGoneError, asyncio.CancelledError):
+            self._record(None)
+            raise
+        return None
+
+    async def _answer(self) -> Response:
+        """The response, whatever happens to the request."""
+        try:
+            return await self._dispatch()
+        except NotModifiedError:
+            return Response(304)
+        except OSSError as error:
+            return self._error_response(error)
+        except OSError as error:
+            # The disk is full or a file is gone: the client hears of an error of the server, the log of its cause.
+            log.exception("request %s (%s) failed", self._request_id, self._operation)
+            return self._error_response(OSSError("InternalError", str(error.strerror)))
+
+    async def _dispatch(self) -> Response:
+        request, environment = self._request, self._environment
+        options = readings(request.header("host"), request.raw_path, self._gateway.cname_buckets)
+        self._identify(options[0])
+        authenticated = authenticate(
+            request,
+            options,
+            self._gateway.keyring,
+            region=environment.region,
+            limits=environment.limits,
+            now=environment.clock(),
+        )
+        self._identify(authenticated.target)
+        operation = find_operation(request, authenticated.target)
+        self._effects = self._gateway.faults.take(self._operation, self._target.key, self._part_number())
+        self._body = Body(request, self._connection, self._effects, environment.limits.body_idle_timeout_seconds)
+        await self._misbehave(self._body)
+        call = Call(environment, request, self._target, self._body, authenticated.is_owner)
+        if self._target.key:
+            check_key(self._target.key, environment.limits)
+        check_access(call, operation.access)
+        return await operation.handler(call)
+
+    def _identify(self, target: Target) -> None:
+        self._target = target
+        try:
+            self._operation = find_operation(self._request, target).name
+        except OSSError:
+            self._operation = "Unknown"
+
+    def _part_number(self) -> int | None:
+        text = self._request.parameter("partNumber")
+        return int(text) if text.isascii() and text.isdigit() else None
+
+    async def _misbehave(self, body: Body) -> None:
+        """Do what the faults say should happen instead of the work. Raises OSSError or ConnectionGoneError."""
+        await asyncio.sleep(self._effects.latency_seconds)
+        if self._effects.resets("before"):
+            raise ConnectionGoneError
+        if self._effects.stall:
+            await body.drain()
+            await self._connection.wait_until_gone()
+            raise ConnectionGoneError
+        if self._effects.error is not None:
+            await body.drain()
+            raise _scripted_error(self._effects.error)
+
+    def _spoiled(self, response: Response) -> Response:
+        """The response with the body that a fault puts in its place."""
+        if self._effects.response_body is None:
+            return response
+        return replace(response, status=200, content=self._effects.response_body)
+
+    def _error_response(self, error: OSSError) -> Response:
+        self._code = error.code
+        host = self._request.header("host").partition(":")[0]
+        xml = error_document(error, request_id=self._request_id, host=host)
+        headers = {**error.headers, "Content-Type": XML_CONTENT_TYPE, **({"x-oss-ec": error.ec} if error.ec else {})}
+        if self._request.method == "HEAD":
+            headers["x-oss-err"] = base64.b64encode(xml).decode("ascii")
+            return Response(error.status, headers)
+        return Response(error.status, headers, xml)
+
+    async def _send(self, response: Response) -> None:
+        """Send the response; the ledger is written before the last byte, so that a client cannot be faster."""
+        if self._request.method == "HEAD" or response.status in _NO_CONTENT:
+            self._record(response.status)
+            await self._connection.send_head(response.status, self._headers(response))
+            await self._connection.send_body(b"", more=False)
+        elif self._effects.truncate_response:
+            await self._send_truncated(response)
+        else:
+            await self._send_whole(response)
+
+    async def _send_whole(self, response: Response) -> None:
+        remaining = response.content_length
+        if remaining == 0 or isinstance(response.content, bytes):
+            self._record(response.status)
+        await self._connection.send_head(response.status, self._headers(response))
+        async for block in self._blocks(response):
+            remaining -= len(block)
+            if remaining == 0:
+                self._record(response.status)
+            await self._connection.send_body(block, more=remaining > 0)
+        if response.content_length == 0:
+            await self._connection.send_body(b"", more=False)
+
+    async def _send_truncated(self, response: Response) -> None:
+        """Send about half of the body, then close; an answer without a body promises a byte that never comes."""
+        self._record(None)
+        promised = max(1, response.content_length)
+        await self._connection.send_head(response.status, self._headers(response, promised))
+        remaining = promised // 2
+        async for block in self._blocks(response):
+            await self._connection.send_body(block[:remaining], more=True)
+            remaining -= len(block[:remaining])
+            if remaining == 0:
+                break
+        self._connection.close()
+        await self._connection.wait_until_gone()
+
+    async def _blocks(self, response: Response) -> AsyncIterator[bytes]:
+        rates = [rate for rate in (response.rate_bytes_per_second, self._effects.rate_bytes_per_second) if rate]
+        pacer = Pacer(min(rates, default=None))
+        start = 0
+        async for block in _content(self._environment, response.content):
+            await pacer.passed(len(block))
+            yield flip(block, start, self._effects.corrupt_response_bytes)
+            start += len(block)
+
+    def _headers(self, response: Response, content_length: int | None = None) -> list[tuple[bytes, bytes]]:
+        headers = {
+            "Server": "AliyunOSS",
+            "Date": http_date(self._environment.clock()),
+            "x-oss-request-id": self._request_id,
+            "x-oss-server-time": str(int((time.monotonic() - self._started_monotonic) * 1000)),
+            **response.headers,
+        }
+        if response.status not in _NO_CONTENT:
+            headers["Content-Length"] = str(response.content_length if content_length is None else content_length)
+        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+    def _record(self, status: int | None) -> None:
+        """Write the request into the ledger, once."""
+        if self._recorded:
+            return
+        self._recorded = True
+        record = RecordedRequest(
+            operation=self._operation,
+            method=self._request.method,
+            bucket=self._target.bucket,
+            key=self._target.key,
+            part_number=self._part_number(),
+            upload_id=self._request.parameter("uploadId") or None,
+            bytes_received=self._body.bytes_received if self._body else 0,
+            status=status,
+            code=self._code,
+            request_id=self._request_id,
+            user_agent=self._request.header("user-agent"),
+            started_at=self._started_at,
+            ended_at=self._environment.clock(),
+        )
+        self._gateway.ledger.add(record)
+
+
+async def _content(environment: Environment, content: bytes | Payload) -> AsyncIterator[bytes]:
+    if isinstance(content, bytes):
+        if content:
+            yield content
+        return
+    blobs = environment.store.blobs
+    with blobs.pinned(content.segments):
+        blocks = blobs.read(content.segments, content.offset, content.length, _BLOCK_BYTES)
+        while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+            yield block
+
+
+def _read_head(scope: Mapping[str, Any]) -> Request:
+    return Request(
+        scope["method"], scope["raw_path"], parse_query(scope["query_string"]), parse_headers(scope["headers"])
+    )
+
+
+def _scripted_error(fault: Fault) -> OSSError:
+    code = fault.code or _CODES_BY_STATUS.get(fault.status or 0, "ServiceUnavailable")
+    return OSSError(code, fault.message, status=fault.status)

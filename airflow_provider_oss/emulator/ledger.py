@@ -1,0 +1,75 @@
+"""What arrived: one record per request, in the order in which the requests ended."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedRequest:
+    """A request that ended. Times are seconds since the epoch by the server's clock."""
+
+    operation: str
+    """OSS's name, such as "UploadPart"; "Unknown" when the request is none that this server has."""
+    method: str
+    bucket: str
+    key: str
+    part_number: int | None
+    upload_id: str | None
+    bytes_received: int
+    """Bytes of the body that were really read."""
+    status: int | None
+    """None when the connection was reset, or the client left before an answer."""
+    code: str | None
+    """The OSS error code, None when there was no error."""
+    request_id: str
+    user_agent: str
+    started_at: float
+    ended_at: float
+
+
+class Ledger:
+    """The records. May be used from any thread."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._changed = threading.Condition()
+        self._records: list[RecordedRequest] = []
+
+    def add(self, record: RecordedRequest) -> None:
+        """Write a request down."""
+        with self._changed:
+            self._records.append(record)
+            self._changed.notify_all()
+
+    def all(self) -> tuple[RecordedRequest, ...]:
+        """What was written down since the last `forget`."""
+        with self._changed:
+            return tuple(self._records)
+
+    def forget(self) -> None:
+        """Begin again."""
+        with self._changed:
+            self._records.clear()
+
+    def wait(self, predicate: Callable[[RecordedRequest], bool], timeout_seconds: float) -> RecordedRequest:
+        """The first record, there already or still to come, that fits. Raises TimeoutError."""
+        deadline = time.monotonic() + timeout_seconds
+        checked = 0
+        with self._changed:
+            while True:
+                checked = min(checked, len(self._records))
+                for record in self._records[checked:]:
+                    if predicate(record):
+                        return record
+                checked = len(self._records)
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or not self._changed.wait(remaining):
+                    message = f"no such request within {timeout_seconds} s; {checked} others were seen"
+                    raise TimeoutError(message)

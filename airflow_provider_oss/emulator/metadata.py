@@ -1,0 +1,119 @@
+"""The headers that describe an object: read from a request that writes it, and written to one that reads it. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus
+
+from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
+from airflow_provider_oss.emulator.state.records import Metadata, Pairs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from airflow_provider_oss.emulator.limits import Limits
+    from airflow_provider_oss.emulator.wire.http import Request
+
+BUCKET_ACLS = frozenset({"private", "public-read", "public-read-write"})
+OBJECT_ACLS = BUCKET_ACLS | {"default"}
+STORAGE_CLASSES = frozenset({"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"})
+ARCHIVED = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
+
+_KEPT_HEADERS = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
+_META_PREFIX = "x-oss-meta-"
+_ENCRYPTION = "x-oss-server-side-encryption"
+_ALGORITHMS = frozenset({"AES256", "KMS", "SM4"})
+
+
+def read_metadata(request: Request, bucket_storage_class: str, limits: Limits) -> Metadata:
+    """What the request says about the object it writes. Raises OSSError 400 for values that OSS refuses."""
+    storage_class = request.header("x-oss-storage-class", bucket_storage_class)
+    if storage_class not in STORAGE_CLASSES:
+        raise invalid_argument("x-oss-storage-class", storage_class, "The storage class is invalid.")
+    return Metadata(
+        content_type=request.header("content-type") or "application/octet-stream",
+        http_headers=tuple(
+            (name, request.headers[name.lower()]) for name in _KEPT_HEADERS if name.lower() in request.headers
+        ),
+        user=_user_metadata(request, limits),
+        storage_class=storage_class,
+        acl=read_object_acl(request) or "default",
+        encryption=_encryption(request),
+        tags=parse_tagging_header(request.header("x-oss-tagging"), limits),
+    )
+
+
+def read_object_acl(request: Request) -> str | None:
+    """The `x-oss-object-acl` header, None when there is none. Raises OSSError 400 for an unknown ACL."""
+    acl = request.headers.get("x-oss-object-acl")
+    if acl is not None and acl not in OBJECT_ACLS:
+        raise invalid_argument("x-oss-object-acl", acl, "The object ACL is invalid.")
+    return acl
+
+
+def forbids_overwrite(request: Request) -> bool:
+    """The `x-oss-forbid-overwrite` header. Raises OSSError 400 when it is neither true nor false."""
+    text = request.header("x-oss-forbid-overwrite", "false")
+    if text.lower() not in ("true", "false"):
+        raise invalid_argument("x-oss-forbid-overwrite", text, ec="0017-00000279")
+    return text.lower() == "true"
+
+
+def traffic_limit_bytes_per_second(request: Request, limits: Limits) -> float | None:
+    """The traffic limit of the request in bytes, None when there is none. Raises OSSError 400 for a bad one."""
+    name = "x-oss-traffic-limit"
+    in_header, in_query = request.headers.get(name), request.has_parameter(name)
+    if in_header is not None and in_query:
+        raise invalid_argument(name, in_header, "The traffic limit is given twice.", ec="0004-00000501")
+    text = request.parameter(name) if in_query else in_header
+    if text is None:
+        return None
+    lowest, highest = limits.min_traffic_limit_bits_per_second, limits.max_traffic_limit_bits_per_second
+    if not text.isdigit() or not lowest <= int(text) <= highest:
+        raise invalid_argument(
+            name, text, f"The traffic limit must be {lowest} to {highest} bit/s.", ec="0004-00000502"
+        )
+    return int(text) / 8
+
+
+def parse_tagging_header(text: str, limits: Limits) -> Pairs:
+    """Tags as `a=1&b=2`, percent-encoded. Raises OSSError 400 InvalidTag."""
+    items = (item.partition("=") for item in text.split("&") if item)
+    return checked_tags(((unquote_plus(key), unquote_plus(value)) for key, _, value in items), limits)
+
+
+def checked_tags(tags: Iterable[tuple[str, str]], limits: Limits) -> Pairs:
+    """The tags as OSS takes them. Raises OSSError 400 InvalidTag."""
+    pairs = tuple(tags)
+    if len(pairs) > limits.max_tags or len({key for key, _ in pairs}) < len(pairs):
+        raise OSSError("InvalidTag", f"An object has at most {limits.max_tags} tags with distinct keys.")
+    for key, value in pairs:
+        if not 1 <= len(key) <= limits.max_tag_key_chars or len(value) > limits.max_tag_value_chars:
+            raise OSSError("InvalidTag", extra={"ArgumentName": key, "ArgumentValue": value})
+    return pairs
+
+
+def response_headers(metadata: Metadata) -> dict[str, str]:
+    """The headers of a GET or HEAD that follow from the metadata."""
+    headers = {"Content-Type": metadata.content_type, **dict(metadata.http_headers), **dict(metadata.user)}
+    headers |= {"x-oss-storage-class": metadata.storage_class, **dict(metadata.encryption)}
+    if metadata.tags:
+        headers["x-oss-tagging-count"] = str(len(metadata.tags))
+    return headers
+
+
+def _user_metadata(request: Request, limits: Limits) -> Pairs:
+    pairs = tuple((name, value) for name, value in sorted(request.headers.items()) if name.startswith(_META_PREFIX))
+    if sum(len(name) - len(_META_PREFIX) + len(value) for name, value in pairs) > limits.max_user_metadata_bytes:
+        raise invalid_argument(_META_PREFIX, "", "The total size of the user metadata exceeds the limit.")
+    return pairs
+
+
+def _encryption(request: Request) -> Pairs:
+    pairs = tuple((name, value) for name, value in sorted(request.headers.items()) if name.startswith(_ENCRYPTION))
+    algorithm = dict(pairs).get(_ENCRYPTION)
+    if pairs and algorithm not in _ALGORITHMS:
+        raise OSSError(
+            "InvalidEncryptionAlgorithmError", extra={"ArgumentName": _ENCRYPTION, "ArgumentValue": algorithm or ""}
+        )
+    return pairs

@@ -1,0 +1,124 @@
+"""A request that has been authenticated, with all that its handler may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_oss.emulator.addressing import is_bucket_name
+from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
+from airflow_provider_oss.emulator.wire.http import encode_percent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_provider_oss.emulator.body import Body
+    from airflow_provider_oss.emulator.limits import Limits
+    from airflow_provider_oss.emulator.state.records import BucketRecord, ObjectRecord
+    from airflow_provider_oss.emulator.state.store import Store
+    from airflow_provider_oss.emulator.wire.http import Request, Target
+
+OWNER_ID = "1000000000000001"
+OWNER_NAME = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """What all calls share."""
+
+    store: Store
+    limits: Limits
+    region: str
+    clock: Callable[[], float]
+
+    @property
+    def location(self) -> str:
+        """The region as bucket locations spell it."""
+        return f"oss-{self.region}"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: the request, what it is about, and its unread body."""
+
+    environment: Environment
+    request: Request
+    target: Target
+    body: Body
+    is_owner: bool
+    """Whether the request was signed; an anonymous one has passed the ACLs."""
+
+    @property
+    def store(self) -> Store:
+        """The store."""
+        return self.environment.store
+
+    @property
+    def limits(self) -> Limits:
+        """The limits."""
+        return self.environment.limits
+
+    def now(self) -> float:
+        """Seconds since the epoch by the server's clock."""
+        return self.environment.clock()
+
+    def require_bucket(self) -> BucketRecord:
+        """The bucket of the target. Raises OSSError 404 NoSuchBucket or 400 InvalidBucketName.
+
+        To be asked again after anything that was awaited: the bucket may be gone.
+        """
+        return require_bucket(self.store, self.target.bucket)
+
+    def require_object(self) -> ObjectRecord:
+        """The object of the target. Raises OSSError 404 NoSuchKey, or what `require_bucket` raises."""
+        self.require_bucket()
+        return require_object(self.store, self.target.bucket, self.target.key)
+
+    def encoder(self) -> Callable[[str], str]:
+        """How names are written into the answer. Raises OSSError 400 for an unknown `encoding-type`."""
+        kind = self.request.parameter("encoding-type")
+        if kind not in ("", "url"):
+            raise invalid_argument("encoding-type", kind, "Invalid Encoding Method specified in Request.")
+        return encode_percent if kind else str
+
+    def encoding_type(self) -> str | None:
+        """The `EncodingType` element's text, None when names are plain."""
+        return self.request.parameter("encoding-type") or None
+
+    def number(self, name: str, default: int, lowest: int, highest: int) -> int:
+        """A whole number of the query. Raises OSSError 400 InvalidArgument for anything else or out of bounds."""
+        text = self.request.parameter(name)
+        if not text:
+            return default
+        if not (text.isascii() and text.isdigit() and lowest <= int(text) <= highest):
+            raise invalid_argument(name, text, f"{name} must be a number from {lowest} to {highest}.")
+        return int(text)
+
+
+def require_bucket(store: Store, name: str) -> BucketRecord:
+    """The bucket. Raises OSSError 404 NoSuchBucket or 400 InvalidBucketName."""
+    if not is_bucket_name(name):
+        raise OSSError("InvalidBucketName", extra={"BucketName": name})
+    bucket = store.bucket(name)
+    if bucket is None:
+        raise OSSError("NoSuchBucket", extra={"BucketName": name})
+    return bucket
+
+
+def require_object(store: Store, bucket: str, key: str) -> ObjectRecord:
+    """The object of a bucket that exists. Raises OSSError 404 NoSuchKey."""
+    record = store.object(bucket, key)
+    if record is None:
+        raise OSSError("NoSuchKey", extra={"Key": key})
+    return record
+
+
+def check_key(key: str, limits: Limits) -> None:
+    """Raise OSSError 400 InvalidObjectName for a key that OSS does not take."""
+    size = len(key.encode("utf-8", "surrogateescape"))
+    if size > limits.max_key_bytes:
+        message = f"The Length of Object name must be less than {limits.max_key_bytes + 1}."
+        raise OSSError("InvalidObjectName", message, extra={"ObjectName": key})
+    not_unicode = any("\ud800" <= char <= "\udfff" for char in key)
+    if not key or key[0] in "/\\" or not_unicode:
+        raise OSSError("InvalidObjectName", extra={"ObjectName": key.encode("utf-8", "replace").decode()})

@@ -1,0 +1,62 @@
+"""Tags and ACL of an object that exists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import SubElement
+
+from airflow_provider_oss.emulator.errors import OSSError
+from airflow_provider_oss.emulator.metadata import checked_tags, read_object_acl
+from airflow_provider_oss.emulator.operations.buckets import acl_document
+from airflow_provider_oss.emulator.wire.http import Response, xml_response
+from airflow_provider_oss.emulator.wire.xml import add, document, parse, text_of
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.emulator.operations.call import Call
+    from airflow_provider_oss.emulator.state.records import Pairs
+
+
+async def put_object_tagging(call: Call) -> Response:
+    """Replace the object's tags."""
+    call.require_object()
+    root = parse(await call.body.document(call.limits.max_document_bytes), "Tagging")
+    tags = ((text_of(tag, "Key") or "", text_of(tag, "Value") or "") for tag in root.iterfind("TagSet/Tag"))
+    _set_tags(call, checked_tags(tags, call.limits))
+    return Response()
+
+
+async def get_object_tagging(call: Call) -> Response:
+    """Answer the object's tags."""
+    record = call.require_object()
+    root = document("Tagging")
+    tag_set = SubElement(root, "TagSet")
+    for key, value in record.metadata.tags:
+        add(SubElement(tag_set, "Tag"), Key=key, Value=value)
+    return xml_response(root)
+
+
+async def delete_object_tagging(call: Call) -> Response:
+    """Remove the object's tags."""
+    _set_tags(call, ())
+    return Response(204)
+
+
+async def put_object_acl(call: Call) -> Response:
+    """Change the object's ACL."""
+    record = call.require_object()
+    acl = read_object_acl(call.request)
+    if acl is None:
+        raise OSSError("MissingArgument", extra={"ArgumentName": "x-oss-object-acl"})
+    call.store.put_object(replace(record, metadata=replace(record.metadata, acl=acl)))
+    return Response()
+
+
+async def get_object_acl(call: Call) -> Response:
+    """Answer the object's ACL, `default` when it follows the bucket's."""
+    return acl_document(call.require_object().metadata.acl)
+
+
+def _set_tags(call: Call, tags: Pairs) -> None:
+    record = call.require_object()
+    call.store.put_object(replace(record, metadata=replace(record.metadata, tags=tags)))

@@ -1,0 +1,113 @@
+"""From method and sub-resources to the operation and its handler."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from airflow_provider_oss.emulator.errors import invalid_argument, not_implemented
+from airflow_provider_oss.emulator.operations import buckets, complete, listing, multipart, properties, reads, writes
+from airflow_provider_oss.emulator.subresources import SELECTORS, unsupported
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from airflow_provider_oss.emulator.operations.call import Call
+    from airflow_provider_oss.emulator.wire.http import Request, Response, Target
+
+    Handler = Callable[[Call], Awaitable[Response]]
+
+
+class Access(Enum):
+    """What an anonymous sender must be allowed to do."""
+
+    READ = "read"
+    WRITE = "write"
+    OWN = "own"
+    """Never allowed."""
+
+
+class Level(Enum):
+    """What a request is about."""
+
+    SERVICE = "service"
+    BUCKET = "bucket"
+    OBJECT = "object"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation of OSS that this server has."""
+
+    name: str
+    handler: Handler
+    access: Access = Access.OWN
+
+
+_COPIES = {
+    "PutObject": Operation("CopyObject", writes.copy_object),
+    "UploadPart": Operation("UploadPartCopy", multipart.upload_part_copy),
+}
+"""What an operation becomes when the request names a copy source."""
+
+_LIST_OBJECTS_V2 = Operation("ListObjectsV2", listing.list_objects_v2, Access.READ)
+
+_TABLE: dict[tuple[str, Level, str], Operation] = {
+    ("GET", Level.SERVICE, ""): Operation("ListBuckets", buckets.list_buckets),
+    ("PUT", Level.BUCKET, ""): Operation("PutBucket", buckets.put_bucket),
+    ("DELETE", Level.BUCKET, ""): Operation("DeleteBucket", buckets.delete_bucket),
+    ("GET", Level.BUCKET, ""): Operation("ListObjects", listing.list_objects, Access.READ),
+    ("GET", Level.BUCKET, "bucketInfo"): Operation("GetBucketInfo", buckets.get_bucket_info),
+    ("GET", Level.BUCKET, "location"): Operation("GetBucketLocation", buckets.get_bucket_location),
+    ("GET", Level.BUCKET, "acl"): Operation("GetBucketAcl", buckets.get_bucket_acl),
+    ("PUT", Level.BUCKET, "acl"): Operation("PutBucketAcl", buckets.put_bucket_acl),
+    ("GET", Level.BUCKET, "uploads"): Operation("ListMultipartUploads", multipart.list_multipart_uploads),
+    ("POST", Level.BUCKET, "delete"): Operation("DeleteMultipleObjects", writes.delete_multiple_objects, Access.WRITE),
+    ("PUT", Level.OBJECT, ""): Operation("PutObject", writes.put_object, Access.WRITE),
+    ("GET", Level.OBJECT, ""): Operation("GetObject", reads.get_object, Access.READ),
+    ("HEAD", Level.OBJECT, ""): Operation("HeadObject", reads.head_object, Access.READ),
+    ("HEAD", Level.OBJECT, "objectMeta"): Operation("GetObjectMeta", reads.get_object_meta, Access.READ),
+    ("DELETE", Level.OBJECT, ""): Operation("DeleteObject", writes.delete_object, Access.WRITE),
+    ("POST", Level.OBJECT, "append"): Operation("AppendObject", writes.append_object, Access.WRITE),
+    ("GET", Level.OBJECT, "acl"): Operation("GetObjectAcl", properties.get_object_acl),
+    ("PUT", Level.OBJECT, "acl"): Operation("PutObjectAcl", properties.put_object_acl),
+    ("GET", Level.OBJECT, "tagging"): Operation("GetObjectTagging", properties.get_object_tagging),
+    ("PUT", Level.OBJECT, "tagging"): Operation("PutObjectTagging", properties.put_object_tagging),
+    ("DELETE", Level.OBJECT, "tagging"): Operation("DeleteObjectTagging", properties.delete_object_tagging),
+    ("POST", Level.OBJECT, "uploads"): Operation(
+        "InitiateMultipartUpload", multipart.initiate_multipart_upload, Access.WRITE
+    ),
+    ("PUT", Level.OBJECT, "partNumber uploadId"): Operation("UploadPart", multipart.upload_part, Access.WRITE),
+    ("GET", Level.OBJECT, "uploadId"): Operation("ListParts", multipart.list_parts),
+    ("POST", Level.OBJECT, "uploadId"): Operation(
+        "CompleteMultipartUpload", complete.complete_multipart_upload, Access.WRITE
+    ),
+    ("DELETE", Level.OBJECT, "uploadId"): Operation(
+        "AbortMultipartUpload", multipart.abort_multipart_upload, Access.WRITE
+    ),
+}
+
+
+def find_operation(request: Request, target: Target) -> Operation:
+    """The operation that a request asks for. Raises OSSError 501 NotImplemented for what this server lacks."""
+    lacking = sorted({name for name, value in request.query if unsupported(name, value)})
+    if lacking:
+        raise not_implemented(f"The sub-resource {', '.join(lacking)}")
+    level = Level.OBJECT if target.key else Level.BUCKET if target.bucket else Level.SERVICE
+    selectors = " ".join(sorted({name for name, _ in request.query if name in SELECTORS}))
+    operation = _TABLE.get((request.method, level, selectors))
+    if operation is None:
+        raise not_implemented(f"{request.method} on a {level.value} with sub-resources [{selectors}]")
+    if operation.name == "ListObjects":
+        return _listing(request, operation)
+    if "x-oss-copy-source" in request.headers:
+        return _COPIES.get(operation.name, operation)
+    return operation
+
+
+def _listing(request: Request, operation: Operation) -> Operation:
+    version = request.parameter("list-type", "1")
+    if version not in ("1", "2"):
+        raise invalid_argument("list-type", version)
+    return _LIST_OBJECTS_V2 if version == "2" else operation

@@ -1,0 +1,230 @@
+"""`OSSEmulator`: the server in a thread of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from airflow_provider_oss.emulator.addressing import is_bucket_name
+from airflow_provider_oss.emulator.authentication import Keyring, StsSession
+from airflow_provider_oss.emulator.connection import TRANSPORT_EXTENSION
+from airflow_provider_oss.emulator.faults import Faults
+from airflow_provider_oss.emulator.gateway import Gateway
+from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
+from airflow_provider_oss.emulator.limits import Limits
+from airflow_provider_oss.emulator.operations.call import Environment
+from airflow_provider_oss.emulator.state.records import BucketRecord
+from airflow_provider_oss.emulator.state.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+_KEEP_ALIVE_SECONDS = 60
+_GRACE_SECONDS = 1.0
+"""How long a request that is being served when the server stops may take to end."""
+_CANCEL_SECONDS = 5
+_BACKLOG = 1024
+
+
+class OSSEmulator:
+    """A local OSS, running while the `with` block does; the same `root` can be served again with everything intact.
+
+    What it claims and what it answers 501 is in the docstring of the package. Connections that are being served when
+    the block ends get a second to finish and are reset then. Credentials are in no `repr` and in no log.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        access_key_id: str = "local-access-key-id",
+        access_key_secret: str = "local-access-key-secret",  # noqa: S107 - the documented default of a local server
+        region: str = "cn-hangzhou",
+        buckets: Sequence[str] = ("exports",),
+        sts_sessions: Sequence[StsSession] = (),
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.time,
+        ssl_certfile: Path | None = None,
+        ssl_keyfile: Path | None = None,
+        cname_buckets: Mapping[str, str] | None = None,
+        admin: bool = False,
+    ) -> None:
+        """Keep the arguments; nothing is opened before the block is entered.
+
+        `port` 0 means any free one; `buckets` are created when absent; `clock` gives seconds since the epoch;
+        `cname_buckets` maps custom domains to buckets; `admin` opens the unsigned admin path.
+        Raises ValueError for a bucket name that OSS does not take.
+        """
+        for name in buckets:
+            if not is_bucket_name(name):
+                message = f"{name!r} is no bucket name: 3-63 of a-z, 0-9 and -, first and last alphanumeric"
+                raise ValueError(message)
+        self.faults = Faults()
+        self._ledger = Ledger()
+        self._root = root
+        self._address = (host, port)
+        self._keyring = Keyring(access_key_id, access_key_secret, tuple(sts_sessions))
+        self._region = region
+        self._bucket_names = tuple(buckets)
+        self._limits = limits or Limits()
+        self._clock = clock
+        self._certificate = (ssl_certfile, ssl_keyfile)
+        self._cname_buckets = dict(cname_buckets or {})
+        self._admin = admin
+        self._running: _Running | None = None
+
+    def __enter__(self) -> Self:
+        """Open the store and accept connections.
+
+        Raises RuntimeError when another server uses the root, OSError when the address is taken.
+        """
+        store = Store(self._root)
+        try:
+            self._create_buckets(store)
+            self._running = _Running(store, self._bind(), self._config(store))
+        except BaseException:
+            store.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop, and let go of root and port."""
+        if self._running is not None:
+            self._running.stop()
+            self._running = None
+
+    @property
+    def port(self) -> int:
+        """The port the server listens on. Raises RuntimeError when it is not running."""
+        if self._running is None:
+            message = "the server is not running"
+            raise RuntimeError(message)
+        return self._running.port
+
+    @property
+    def endpoint(self) -> str:
+        """The URL to give to clients, such as `http://127.0.0.1:43121`. Raises RuntimeError when it is not running."""
+        scheme = "http" if self._certificate[0] is None else "https"
+        host = f"[{self._address[0]}]" if ":" in self._address[0] else self._address[0]
+        return f"{scheme}://{host}:{self.port}"
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """What arrived, in the order in which the requests ended."""
+        return self._ledger.all()
+
+    def forget_requests(self) -> None:
+        """Empty `requests`."""
+        self._ledger.forget()
+
+    def wait_for_requests(
+        self, predicate: Callable[[RecordedRequest], bool], timeout_seconds: float = 10.0
+    ) -> RecordedRequest:
+        """The first request, ended already or still to come, that fits. Raises TimeoutError."""
+        return self._ledger.wait(predicate, timeout_seconds)
+
+    def _create_buckets(self, store: Store) -> None:
+        for name in self._bucket_names:
+            if store.bucket(name) is None:
+                store.put_bucket(BucketRecord(name, self._clock()))
+
+    def _bind(self) -> socket.socket:
+        family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(self._address)
+        except OSError:
+            listener.close()
+            raise
+        return listener
+
+    def _config(self, store: Store) -> uvicorn.Config:
+        environment = Environment(store, self._limits, self._region, self._clock)
+        gateway = Gateway(
+            environment, self._keyring, self._cname_buckets, self.faults, self._ledger, with_admin=self._admin
+        )
+        certfile, keyfile = self._certificate
+        return uvicorn.Config(
+            gateway,
+            loop="asyncio",
+            http=_Protocol,
+            ws="none",
+            lifespan="off",
+            interface="asgi3",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            backlog=_BACKLOG,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_CANCEL_SECONDS,
+            ssl_certfile=certfile,
+            ssl_keyfile=keyfile,
+        )
+
+
+class _Running:
+    """A server that accepts connections, from construction to `stop`."""
+
+    def __init__(self, store: Store, listener: socket.socket, config: uvicorn.Config) -> None:
+        self.port: int = listener.getsockname()[1]
+        self._store = store
+        self._failure: BaseException | None = None
+        self._server = _Server(config)
+        self._thread = threading.Thread(target=self._run, args=(listener,), name="oss-emulator", daemon=True)
+        self._thread.start()
+        self._server.ready.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+
+    def stop(self) -> None:
+        self._server.should_exit = True
+        self._thread.join()
+        self._store.close()
+        if self._failure is not None:
+            raise self._failure
+
+    def _run(self, listener: socket.socket) -> None:
+        try:
+            self._server.run(sockets=[listener])
+        except BaseException as error:  # noqa: BLE001 - the thread's top frame hands it to the caller's thread
+            self._failure = error
+        finally:
+            listener.close()
+            self._server.ready.set()
+
+
+class _Server(uvicorn.Server):
+    """Says when it accepts connections, and cuts what does not end in time when it stops."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        gateway: Any = self.config.app
+        asyncio.get_running_loop().call_later(_GRACE_SECONDS, gateway.reset_open_connections)
+        await super().shutdown(sockets)
+
+
+class _Protocol(HttpToolsProtocol):
+    """Gives the application the transport, which ASGI hides: without it a connection cannot be reset."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {TRANSPORT_EXTENSION: self.transport}  # type: ignore[typeddict-item]

@@ -1,0 +1,133 @@
+"""What the store remembers, as frozen data with a JSON form. Times are seconds since the epoch, sizes bytes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRecord:
+    """A bucket."""
+
+    name: str
+    created_at: float
+    acl: str = "private"
+    storage_class: str = "Standard"
+    redundancy: str = "LRS"
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What a client says about an object when it writes it."""
+
+    content_type: str = "application/octet-stream"
+    http_headers: Pairs = ()
+    """Cache-Control, Content-Disposition, Content-Encoding, Content-Language and Expires, where given."""
+    user: Pairs = ()
+    """`x-oss-meta-*` with lower-case full names; values are header texts."""
+    storage_class: str = "Standard"
+    acl: str = "default"
+    encryption: Pairs = ()
+    """The `x-oss-server-side-encryption*` headers, to be echoed."""
+    tags: Pairs = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A piece of an object: a whole blob."""
+
+    blob: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRecord:
+    """An object. The ETag is without quotes."""
+
+    bucket: str
+    key: str
+    size: int
+    etag: str
+    crc64: int
+    kind: str
+    """Normal, Multipart or Appendable."""
+    modified_at: float
+    segments: tuple[Segment, ...]
+    metadata: Metadata = field(default_factory=Metadata)
+    md5_base64: str = ""
+    upload_id: str = ""
+    """The upload this object came from: tells after a kill that the upload is already complete."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadRecord:
+    """A multipart upload in progress."""
+
+    bucket: str
+    key: str
+    upload_id: str
+    initiated_at: float
+    metadata: Metadata = field(default_factory=Metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class PartRecord:
+    """A part that has been stored whole. The ETag is without quotes."""
+
+    number: int
+    segment: Segment
+    etag: str
+    crc64: int
+    modified_at: float
+
+    @property
+    def size(self) -> int:
+        """Bytes of the part."""
+        return self.segment.size
+
+
+def bucket_from_json(data: dict[str, Any]) -> BucketRecord:
+    """The inverse of `record_to_json` for a bucket."""
+    return BucketRecord(**data)
+
+
+def object_from_json(data: dict[str, Any]) -> ObjectRecord:
+    """The inverse of `record_to_json` for an object."""
+    segments = tuple(Segment(*pair) for pair in data["segments"])
+    return ObjectRecord(**{**data, "segments": segments, "metadata": _metadata(data["metadata"])})
+
+
+def upload_from_json(data: dict[str, Any]) -> UploadRecord:
+    """The inverse of `record_to_json` for an upload."""
+    return UploadRecord(**{**data, "metadata": _metadata(data["metadata"])})
+
+
+def part_from_json(data: dict[str, Any]) -> PartRecord:
+    """The inverse of `record_to_json` for a part."""
+    return PartRecord(**{**data, "segment": Segment(*data["segment"])})
+
+
+def record_to_json(record: BucketRecord | ObjectRecord | UploadRecord | PartRecord) -> dict[str, Any]:
+    """A record as plain JSON data; a segment is `[blob, size]`, for an object may have 10,000 of them."""
+    return {entry.name: _plain(getattr(record, entry.name)) for entry in fields(record)}
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Metadata):
+        return asdict(value)
+    if isinstance(value, Segment):
+        return [value.blob, value.size]
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _metadata(data: dict[str, Any]) -> Metadata:
+    pairs = {
+        name: tuple((key, value) for key, value in data[name])
+        for name in ("http_headers", "user", "encryption", "tags")
+    }
+    return Metadata(**{**data, **pairs})

@@ -1,0 +1,47 @@
+"""The query parameters that mean something to OSS, and which of them choose an operation."""
+
+from __future__ import annotations
+
+SIGNED_BY_V1 = frozenset(
+    """
+    acl append accessPoint accessPointPolicy asyncFetch bucketArchiveDirectRead bucketInfo callback callback-var cname
+    comp continuation-token cors delete encryption endTime group httpsConfig inventory inventoryId lifecycle link live
+    location logging metaQuery objectInfo objectMeta partNumber policy position publicAccessBlock qos qosInfo
+    qosRequester redundancyTransition referer regionList replication replicationLocation replicationProgress
+    requestPayment requesterQosInfo resourceGroup resourcePool resourcePoolBuckets resourcePoolInfo
+    response-cache-control response-content-disposition response-content-encoding response-content-language
+    response-content-type response-expires restore security-token sequential startTime stat status style styleName
+    symlink tagging transferAcceleration uploadId uploads versionId versioning versions vod website worm wormExtend
+    wormId x-oss-ac-forward-allow x-oss-ac-source-ip x-oss-ac-subnet-mask x-oss-ac-vpc-id x-oss-access-point-name
+    x-oss-async-process x-oss-process x-oss-redundancy-transition-taskid x-oss-request-payer
+    x-oss-target-redundancy-type x-oss-traffic-limit x-oss-write-get-object-response
+    """.split()
+)
+"""Parameters that are part of a version 1 signature."""
+
+SELECTORS = frozenset(
+    "acl append bucketInfo delete location objectMeta partNumber tagging uploadId uploads".split()  # noqa: SIM905
+)
+"""Parameters that choose an operation which this server has."""
+
+PLAIN = frozenset(
+    """
+    Expires OSSAccessKeyId Signature callback callback-var continuation-token delimiter encoding-type fetch-owner
+    key-marker list-type marker max-keys max-parts max-uploads part-number-marker position prefix
+    response-cache-control response-content-disposition response-content-encoding response-content-language
+    response-content-type response-expires security-token start-after upload-id-marker
+    x-oss-additional-headers x-oss-credential x-oss-date x-oss-expires x-oss-request-payer x-oss-security-token
+    x-oss-signature x-oss-signature-version x-oss-traffic-limit
+    """.split()
+)
+"""Parameters that only modify an operation."""
+
+
+def unsupported(name: str, value: str) -> bool:
+    """Whether a parameter asks for something this server lacks: a sub-resource of OSS, or an unknown bare name.
+
+    An unknown name with a value is ignored, as OSS ignores it.
+    """
+    if name in SELECTORS or name in PLAIN:
+        return False
+    return name in SIGNED_BY_V1 or not value

@@ -1,0 +1,80 @@
+"""XML documents of OSS: written without namespaces, read without document types or entities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, ParseError, SubElement, TreeBuilder, tostring
+from xml.parsers import expat
+
+from airflow_provider_oss.emulator.errors import OSSError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Element", "add", "document", "error_document", "parse", "render", "text_of"]
+
+_PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+def document(name: str, **children: str | int | None) -> Element:
+    """A root element with text children in the given order; a child whose value is None is left out."""
+    root = Element(name)
+    add(root, **children)
+    return root
+
+
+def add(parent: Element, **children: str | int | None) -> None:
+    """Append text children in the given order; a child whose value is None is left out."""
+    for name, value in children.items():
+        if value is not None:
+            SubElement(parent, name).text = str(value)
+
+
+def render(root: Element) -> bytes:
+    """The document as bytes, beginning at byte 0 with the XML declaration."""
+    return _PROLOG + tostring(root, encoding="utf-8", xml_declaration=False)
+
+
+def error_document(error: OSSError, *, request_id: str, host: str) -> bytes:
+    """The body of an error answer."""
+    root = document("Error", Code=error.code, Message=error.message, RequestId=request_id, HostId=host)
+    add(root, **error.extra)
+    if error.ec:
+        add(root, EC=error.ec, RecommendDoc=f"urn:aliyun:oss:ec:{error.ec}")
+    return render(root)
+
+
+def parse(body: bytes, root_name: str) -> Element:
+    """Read a document. Raises 400 MalformedXML when it is no XML, has another root, or brings a document type."""
+    builder = TreeBuilder()
+    parser = expat.ParserCreate(namespace_separator=None)
+    parser.buffer_text = True
+
+    def start(name: str, attributes: Mapping[str, str]) -> None:
+        builder.start(name.rpartition(":")[2], dict(attributes))
+
+    def end(name: str) -> None:
+        builder.end(name.rpartition(":")[2])
+
+    def refuse(*_: object) -> None:
+        raise OSSError("MalformedXML", "A document type declaration is not allowed.")
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    try:
+        parser.Parse(body, True)  # noqa: FBT003 - expat takes it by position only
+        root = builder.close()
+    except (expat.ExpatError, ParseError, AssertionError) as error:
+        raise OSSError("MalformedXML") from error
+    if not isinstance(root, Element) or root.tag != root_name:
+        raise OSSError("MalformedXML")
+    return root
+
+
+def text_of(parent: Element, name: str) -> str | None:
+    """The text of a child, "" when the child is empty, None when there is none."""
+    child = parent.find(name)
+    return None if child is None else child.text or ""
