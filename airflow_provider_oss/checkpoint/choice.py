@@ -1,0 +1,65 @@
+"""The operator's ``checkpoint`` argument and the task's context to a CheckpointStore."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from airflow_provider_oss.checkpoint.task_state import TaskStateCheckpointStore
+from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
+from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore, choose_anchor
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.ports import CheckpointStore
+
+NAMES: Final = ("auto", "task_state", "variable", "xcom")
+
+
+def choose_store(
+    wanted: str | CheckpointStore, context: Mapping[str, Any], checkpoint_anchor: str | None = None
+) -> CheckpointStore:
+    """
+    Return the store that ``wanted`` names, for the task instance of ``context``; a store object is returned as it is.
+
+    ``"auto"`` is the task state store where Airflow has it (3.3 and later), else a Variable. Raises OSSInvalidArgument
+    for an unknown name, for ``"task_state"`` below 3.3, and where XCom cannot serve.
+    """
+    if not isinstance(wanted, str):
+        return _checked(wanted)
+    ti = context["ti"]
+    owner = owner_of(ti)
+    if wanted == "auto":
+        wanted = "variable" if context.get("task_state_store") is None else "task_state"
+    if wanted == "task_state":
+        return _task_state(context, owner)
+    if wanted == "variable":
+        return VariableCheckpointStore(owner)
+    if wanted == "xcom":
+        anchor = choose_anchor(context["task"], checkpoint_anchor)
+        return XComCheckpointStore(ti.dag_id, ti.run_id, anchor, owner)
+    raise OSSInvalidArgument(
+        f"checkpoint={wanted!r} is not known: use one of {', '.join(NAMES)}, or an object with load, save and delete"
+    )
+
+
+def owner_of(ti: Any) -> str:
+    """Return the task instance's name, the same in all its attempts."""
+    mapped = "" if ti.map_index is None or ti.map_index < 0 else f"[{ti.map_index}]"
+    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}{mapped}"
+
+
+def _checked(store: Any) -> CheckpointStore:
+    if not isinstance(store, CheckpointStore):
+        raise OSSInvalidArgument(
+            f"checkpoint={store!r} is no checkpoint store: it needs the methods load, save and delete"
+        )
+    return store
+
+
+def _task_state(context: Mapping[str, Any], owner: str) -> TaskStateCheckpointStore:
+    accessor = context.get("task_state_store")
+    if accessor is None:
+        raise OSSInvalidArgument(
+            "checkpoint='task_state' needs the task state store of Airflow 3.3 or later: use 'auto', 'variable' or "
+            "'xcom' here"
+        )
+    return TaskStateCheckpointStore(accessor, owner)

@@ -1,0 +1,90 @@
+"""Checkpoints in XCom: not the task's own, which a retry deletes, but that of another task instance of the same run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from airflow_provider_oss.checkpoint import codec
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.model import Checkpoint
+
+KEY_PREFIX: Final = "oss_upload_checkpoint_"
+
+
+@dataclass(frozen=True, slots=True)
+class XComCheckpointStore:
+    """
+    Keeps the checkpoint in the XCom of the *anchor*, another task of the same DAG run.
+
+    Airflow deletes a task's own XComs when a retry of it starts, and an XCom must belong to a task instance that exists
+    in the run: so a task that is alone in its DAG cannot use this store. When the anchor itself is cleared and runs
+    again its XComs go, and with them the checkpoint.
+    """
+
+    dag_id: str
+    run_id: str
+    anchor_task_id: str
+    owner: str
+
+    @property
+    def key(self) -> str:
+        """The XCom's key: one for each owner, so that mapped task instances may share an anchor."""
+        return KEY_PREFIX + hashlib.sha256(self.owner.encode()).hexdigest()[:16]
+
+    def load(self) -> Checkpoint | None:
+        """Return the saved checkpoint, if any."""
+        from airflow.providers.common.compat.sdk import XCom
+
+        value = XCom.get_one(key=self.key, map_index=-1, **self._anchor())
+        return None if value is None else codec.decode(value, self.owner)
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Write the XCom."""
+        from airflow.providers.common.compat.sdk import XCom
+
+        XCom.set(key=self.key, value=codec.encode(checkpoint, self.owner), **self._anchor())
+
+    def delete(self) -> None:
+        """Remove the XCom."""
+        from airflow.providers.common.compat.sdk import XCom
+
+        XCom.delete(key=self.key, map_index=-1, **self._anchor())
+
+    def _anchor(self) -> dict[str, str]:
+        return {"dag_id": self.dag_id, "run_id": self.run_id, "task_id": self.anchor_task_id}
+
+
+def choose_anchor(task: Any, wanted: str | None) -> str:
+    """
+    Return the id of the task whose XCom is to hold the checkpoint of ``task``: ``wanted``, or one that is chosen.
+
+    Chosen is, in this order and by name: a direct upstream task, a direct downstream one, any other of the DAG; never a
+    mapped one, whose instances may not exist. Raises OSSInvalidArgument when there is none, or ``wanted`` cannot serve.
+    """
+    usable = {other.task_id for other in task.dag.tasks if other.task_id != task.task_id and not _is_mapped(other)}
+    if wanted is not None:
+        if wanted not in usable:
+            raise OSSInvalidArgument(
+                f"checkpoint_anchor={wanted!r} cannot hold the checkpoint: name another, unmapped task of this DAG, "
+                f"one of {', '.join(sorted(usable)) or '(there is none)'}"
+            )
+        return wanted
+    for candidates in (task.upstream_task_ids, task.downstream_task_ids, usable):
+        for candidate in _sorted_within(candidates, usable):
+            return candidate
+    raise OSSInvalidArgument(
+        f"checkpoint='xcom' cannot work for task {task.task_id!r}: Airflow deletes a task's own XComs when it is "
+        "retried, so the checkpoint is kept in another task's, and this DAG has no other unmapped task; use "
+        "checkpoint='variable', or 'task_state' from Airflow 3.3 on"
+    )
+
+
+def _sorted_within(candidates: Iterable[str], usable: set[str]) -> Iterator[str]:
+    return iter(sorted(usable.intersection(candidates)))
+
+
+def _is_mapped(task: Any) -> bool:
+    return bool(task.is_mapped) or task.get_closest_mapped_task_group() is not None

@@ -1,0 +1,65 @@
+"""ClientSettings to ``oss2.Bucket``: signing, addressing and the session, set up once for all buckets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_oss.clients.session import PooledSession
+from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.exceptions import OSSInvalidConnection
+
+if TYPE_CHECKING:
+    import oss2
+
+_POOL_SIZE: Final = 100
+"""Connections kept open: as many as there may be part workers."""
+
+
+class Buckets:
+    """
+    Makes ``oss2.Bucket`` objects that share one pool of connections. oss2 is imported on first use.
+
+    oss2's own CRC is off (crcmod is 18 times slower than ours and holds the interpreter's lock): whoever writes through
+    these compares CRC-64 values itself.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self._settings = settings
+        self._session = PooledSession(settings, _POOL_SIZE)
+        self._buckets: dict[str, oss2.Bucket] = {}
+
+    def get(self, name: str) -> oss2.Bucket:
+        """Return the bucket; the same object for the same name. Raises OSSInvalidConnection when oss2 refuses it."""
+        if name not in self._buckets:
+            self._buckets[name] = self._make(name)
+        return self._buckets[name]
+
+    def _make(self, name: str) -> oss2.Bucket:
+        import oss2
+
+        settings = self._settings
+        try:
+            return oss2.Bucket(
+                self._auth(),
+                settings.endpoint,
+                name,
+                session=self._session,
+                enable_crc=False,
+                app_name="airflow-provider-oss",
+                region=settings.region,
+                is_cname=settings.addressing_style == "cname",
+                is_path_style=settings.addressing_style == "path",
+            )
+        except oss2.exceptions.ClientError as error:
+            raise OSSInvalidConnection(f"endpoint {settings.endpoint!r} cannot be used: {error.body}") from error
+
+    def _auth(self) -> Any:
+        import oss2
+
+        credentials = self._settings.credentials
+        provider = oss2.StaticCredentialsProvider(
+            credentials.access_key_id, credentials.access_key_secret, credentials.security_token
+        )
+        return (
+            oss2.ProviderAuthV4(provider) if self._settings.signature_version == "v4" else oss2.ProviderAuth(provider)
+        )

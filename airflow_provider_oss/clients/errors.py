@@ -1,0 +1,135 @@
+"""oss2's errors to ours: the one place where they are renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+from xml.etree.ElementTree import ParseError
+
+from airflow_provider_oss.exceptions import (
+    ErrorDetails,
+    OSSAccessDenied,
+    OSSBadResponse,
+    OSSCertificateError,
+    OSSChecksumMismatch,
+    OSSClockSkew,
+    OSSConnectionError,
+    OSSConnectionTimeout,
+    OSSCredentialsExpired,
+    OSSInvalidPart,
+    OSSNoSuchBucket,
+    OSSNoSuchKey,
+    OSSNoSuchUpload,
+    OSSObjectAlreadyExists,
+    OSSProviderError,
+    OSSRequestRejected,
+    OSSServiceUnavailable,
+)
+
+if TYPE_CHECKING:
+    from oss2.exceptions import OssError, RequestError
+
+_BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
+    "AccessKeyIdAndSecurityTokenNotMatch": OSSAccessDenied,
+    "FileAlreadyExists": OSSObjectAlreadyExists,
+    "InvalidDigest": OSSChecksumMismatch,
+    "InvalidPart": OSSInvalidPart,
+    "InvalidSecurityToken": OSSCredentialsExpired,
+    "NoSuchBucket": OSSNoSuchBucket,
+    "NoSuchKey": OSSNoSuchKey,
+    "NoSuchUpload": OSSNoSuchUpload,
+    "RequestTimeTooSkewed": OSSClockSkew,
+    "RequestTimeout": OSSServiceUnavailable,
+    "SecurityTokenExpired": OSSCredentialsExpired,
+}
+_REMEDIES: Final[dict[str, str]] = {
+    "InvalidAccessKeyId": "check the connection's login (AccessKey ID), and the security_token of a temporary key",
+    "SignatureDoesNotMatch": "check the connection's password (AccessKey secret)",
+    "AccessDenied": "check the RAM policy of the connection's AccessKey, and that the endpoint is the bucket's own",
+    "RequestTimeTooSkewed": "set this machine's clock",
+    "SecurityTokenExpired": "put a new security_token into the connection",
+    "InvalidSecurityToken": "put a valid security_token into the connection",
+    "NoSuchBucket": "check the bucket's name and the endpoint's region",
+}
+
+
+@contextmanager
+def renamed(details: ErrorDetails) -> Iterator[None]:
+    """Raise any error of oss2, and any answer it cannot parse, as one of ours that carries ``details``."""
+    from oss2.exceptions import OssError, RequestError
+
+    try:
+        yield
+    except RequestError as error:
+        raise _connection_error(error, details) from error
+    except OssError as error:
+        raise _answer_error(error, details) from error
+    except (ParseError, RuntimeError, ValueError) as error:
+        # oss2 raises these three when an element is missing from an answer, or is not what it should be
+        if isinstance(error, OSSProviderError):
+            raise
+        raise OSSBadResponse(f"the answer of OSS could not be understood: {error}", details) from error
+
+
+def _connection_error(error: RequestError, details: ErrorDetails) -> OSSProviderError:
+    from urllib3 import exceptions as urllib3_errors
+
+    cause = error.exception
+    if isinstance(cause, urllib3_errors.SSLError):
+        return OSSCertificateError(
+            f"the TLS connection to OSS failed: {cause}; check the endpoint, or set verify in the connection's extra "
+            "to the path of the certificate authority",
+            details,
+        )
+    # NewConnectionError is a ConnectTimeoutError for urllib3's own reasons: a refused connection is no time-out
+    if isinstance(cause, urllib3_errors.NewConnectionError):
+        return OSSConnectionError(f"no connection to OSS: {cause}", details)
+    if isinstance(cause, urllib3_errors.ConnectTimeoutError):
+        return OSSConnectionTimeout(
+            f"connecting to OSS took too long: {cause}; check the endpoint and the network, or raise connect_timeout "
+            "in the connection's extra",
+            details,
+        )
+    if isinstance(cause, urllib3_errors.TimeoutError) or isinstance(_root(cause), TimeoutError):
+        return OSSConnectionTimeout(
+            f"nothing moved on the connection to OSS for too long: {cause}; raise read_timeout in the connection's "
+            "extra, or lower part_size or parallel",
+            details,
+        )
+    return OSSConnectionError(f"the connection to OSS broke: {cause}", details)
+
+
+def _root(error: BaseException) -> BaseException:
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return error
+
+
+def _answer_error(error: OssError, details: ErrorDetails) -> OSSProviderError:
+    if error.status < 0:
+        return OSSBadResponse(f"oss2 could not make sense of the call: {error}", details)
+    details = replace(
+        details,
+        http_status=error.status,
+        code=error.code or None,
+        ec=error.ec or None,
+        request_id=error.request_id or None,
+    )
+    text = error.message or f"OSS answered with HTTP status {error.status}"
+    if remedy := _REMEDIES.get(error.code):
+        text = f"{text.rstrip('.')}; {remedy}"
+    return _error_class(error.status, error.code)(text, details)
+
+
+def _error_class(status: int, code: str) -> type[OSSProviderError]:
+    if code in _BY_CODE:
+        return _BY_CODE[code]
+    if status >= 500 or status in (408, 429):  # noqa: PLR2004 - HTTP status classes
+        return OSSServiceUnavailable
+    if status in (401, 403):
+        return OSSAccessDenied
+    if status == 404:  # noqa: PLR2004
+        return OSSNoSuchKey
+    return OSSRequestRejected

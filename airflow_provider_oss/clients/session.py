@@ -1,0 +1,166 @@
+"""
+The HTTP session that oss2 sends through: a thin one over urllib3 in place of its own over requests.
+
+oss2 takes any object with ``do_request`` as its public ``session=`` argument. This one costs half the CPU of requests
+for a call, has separate time-outs for connecting and for standing still, sends a part straight from the buffer it was
+read into, and never follows a redirect or repeats a request by itself.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from typing import Any, Final, Protocol
+from urllib.parse import quote, urlencode
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from airflow_provider_oss.clients.settings import ClientSettings
+
+_SLICE_BYTES: Final = 256 * 1024
+_NO_BODY_STATUS: Final = (204, 304)
+
+
+class OSS2Request(Protocol):
+    """What of ``oss2.http.Request`` is used."""
+
+    method: str
+    url: str
+    params: dict[str, str]
+    headers: Any
+    data: Any
+
+
+class _SlicedSendMixin:
+    """
+    Sends large bodies in slices, each of which must be taken within the read time-out.
+
+    A socket's time-out bounds a whole ``sendall``: one call for a whole part would break off a slow link that is alive.
+    """
+
+    stall_seconds: float = 60.0
+
+    def send(self, data: Any) -> None:
+        sock = self.sock  # type: ignore[attr-defined]
+        if sock is not None and isinstance(data, bytes | bytearray | memoryview):
+            sock.settimeout(self.stall_seconds)
+            view = memoryview(data).cast("B")
+            for start in range(0, len(view), _SLICE_BYTES):
+                super().send(view[start : start + _SLICE_BYTES])  # type: ignore[misc]
+        else:
+            super().send(data)  # type: ignore[misc]
+
+
+class _Connection(_SlicedSendMixin, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_SlicedSendMixin, HTTPSConnection):
+    pass
+
+
+def _pool_classes(stall_seconds: float) -> dict[str, type[HTTPConnectionPool]]:
+    """Return urllib3's pools with connections that send in slices and allow this long for each."""
+    plain = type("Connection", (_Connection,), {"stall_seconds": stall_seconds})
+    secure = type("SecureConnection", (_SecureConnection,), {"stall_seconds": stall_seconds})
+    return {
+        "http": type("Pool", (HTTPConnectionPool,), {"ConnectionCls": plain}),
+        "https": type("SecurePool", (HTTPSConnectionPool,), {"ConnectionCls": secure}),
+    }
+
+
+class PooledSession:
+    """A pool of connections with the time-outs, proxies and TLS settings of an Airflow connection. Thread-safe."""
+
+    def __init__(self, settings: ClientSettings, pool_size: int) -> None:
+        self._settings = settings
+        self._pool_size = pool_size
+        self._pools: dict[str, urllib3.PoolManager] = {}
+
+    def do_request(self, request: OSS2Request, timeout: Any) -> Response:  # noqa: ARG002 - oss2 passes its own time-out
+        """Send oss2's request once. Raises ``oss2.exceptions.RequestError``, as oss2's own session does."""
+        from oss2.exceptions import RequestError
+
+        url = request.url
+        if request.params:
+            url = f"{url}?{urlencode(request.params, quote_via=quote, safe='')}"
+        try:
+            return Response(self._send(request, url))
+        except urllib3.exceptions.HTTPError as error:
+            raise RequestError(error) from error
+
+    def _send(self, request: OSS2Request, url: str) -> urllib3.BaseHTTPResponse:
+        headers = {name: _encoded(value) for name, value in request.headers.items() if value is not None}
+        return self._pool_for(url).urlopen(
+            request.method,
+            url,
+            body=request.data,
+            headers=headers,
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+        )
+
+    def _pool_for(self, url: str) -> urllib3.PoolManager:
+        scheme = url.partition("://")[0]
+        if scheme not in self._pools:
+            self._pools[scheme] = self._make_pool(self._settings.proxies.get(scheme))
+        return self._pools[scheme]
+
+    def _make_pool(self, proxy: str | None) -> urllib3.PoolManager:
+        settings = self._settings
+        arguments: dict[str, Any] = {
+            "num_pools": 4,
+            "maxsize": self._pool_size,
+            "block": False,
+            "timeout": urllib3.Timeout(connect=settings.connect_timeout_seconds, read=settings.read_timeout_seconds),
+            "ssl_context": _ssl_context(settings.verify),
+        }
+        pool = urllib3.ProxyManager(proxy, **arguments) if proxy else urllib3.PoolManager(**arguments)
+        pool.pool_classes_by_scheme = _pool_classes(settings.read_timeout_seconds)
+        return pool
+
+
+def _ssl_context(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - as in requests: on, off, or a path
+    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    if verify is False:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+def _encoded(value: Any) -> bytes:
+    """Return a header's value as UTF-8, which is how oss2 signs it; http.client alone would refuse to send it."""
+    return value if isinstance(value, bytes) else str(value).encode()
+
+
+class Response:
+    """The answer as oss2 reads it."""
+
+    def __init__(self, raw: urllib3.BaseHTTPResponse) -> None:
+        self.response = raw
+        self.status = raw.status
+        self.headers = raw.headers
+        self.request_id = raw.headers.get("x-oss-request-id", "")
+        if raw.status in _NO_BODY_STATUS or raw.headers.get("content-length") == "0":
+            raw.release_conn()
+
+    def read(self, amt: int | None = None) -> bytes:
+        """Return up to ``amt`` bytes of the body, or all that is left. Raises RequestError when it breaks off."""
+        from oss2.exceptions import RequestError
+
+        try:
+            return self.response.read(amt)
+        except urllib3.exceptions.HTTPError as error:
+            raise RequestError(error) from error
+
+    def __iter__(self) -> Iterator[bytes]:
+        while chunk := self.read(_SLICE_BYTES):
+            yield chunk
+
+    def close(self) -> None:
+        """Give the connection up, whatever is left of the body."""
+        self.response.close()

@@ -1,0 +1,273 @@
+"""
+The data that crosses borders inside the package: frozen, checked when made, with units in the names.
+
+What a user gives as strings and dicts is turned into these once, at the edge; behind it the type is the check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from airflow_provider_oss import limits
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+
+_BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRef:
+    """
+    One object's address: bucket and key.
+
+    Raises OSSInvalidArgument when OSS would refuse either (OSS: "Object naming conventions", "Bucket naming").
+    """
+
+    bucket: str
+    key: str
+
+    def __post_init__(self) -> None:
+        check_bucket_name(self.bucket)
+        check_key(self.key)
+
+    @property
+    def uri(self) -> str:
+        """``oss://bucket/key``, the key unescaped."""
+        return f"oss://{self.bucket}/{self.key}"
+
+    def __str__(self) -> str:
+        return self.uri
+
+
+def check_bucket_name(bucket: str) -> None:
+    """Raise OSSInvalidArgument unless OSS allows a bucket of this name."""
+    if not _BUCKET_NAME.fullmatch(bucket):
+        raise OSSInvalidArgument(
+            f"bucket_name={bucket!r} is not a name OSS allows: use 3 to 63 characters of a-z, 0-9 and '-', "
+            "beginning and ending with a letter or a digit"
+        )
+
+
+def check_key(key: str) -> None:
+    """Raise OSSInvalidArgument unless OSS allows an object of this name."""
+    try:
+        length_bytes = len(key.encode())
+    except UnicodeEncodeError as error:
+        raise OSSInvalidArgument(f"key={key!r} cannot be written as UTF-8: {error.reason}") from error
+    if not 1 <= length_bytes <= limits.MAX_KEY_BYTES:
+        raise OSSInvalidArgument(
+            f"key={_shortened(key)!r} has {length_bytes} bytes in UTF-8: OSS allows 1 to {limits.MAX_KEY_BYTES}"
+        )
+    if key[0] in "/\\":
+        raise OSSInvalidArgument(f"key={_shortened(key)!r} begins with {key[0]!r}, which OSS refuses: remove it")
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - one line of a log
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """What was seen of a source when it was opened. For people and for part planning; never proof of its content."""
+
+    name: str
+    size_bytes: int
+    modified_at: str | None = None
+    """ISO 8601, UTC; None when the source has no such time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A slice of the source: what is sent as one part. Numbers begin at 1 (OSS API: UploadPart)."""
+
+    number: int
+    offset_bytes: int
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """
+    A part as OSS holds it, or is believed to hold it.
+
+    Without ``crc64`` and ``etag`` it is only believed: a checkpoint says so and OSS could not be asked.
+    """
+
+    number: int
+    size_bytes: int
+    etag: str | None = None
+    """Without quotes."""
+    crc64: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedPart:
+    """What CompleteMultipartUpload and the whole object's checksum need of a part. ``etag`` without quotes."""
+
+    number: int
+    size_bytes: int
+    etag: str
+    crc64: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """What OSS said of an object when it was written or looked at. ``etag`` without quotes."""
+
+    etag: str
+    crc64: int | None
+    size_bytes: int | None = None
+    version_id: str | None = None
+    request_id: str | None = None
+    callback_response: Any = None
+    """The application's JSON answer to the callback, if one was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectInfo:
+    """What HeadObject tells of an object. ``etag`` without quotes, times as OSS sends them (HTTP dates)."""
+
+    ref: ObjectRef
+    size_bytes: int
+    etag: str
+    crc64: int | None
+    content_type: str | None
+    last_modified: str | None
+    object_type: str | None
+    storage_class: str | None
+    version_id: str | None
+    meta: Mapping[str, str]
+    headers: Mapping[str, str]
+    """All headers of the answer, names in lower case."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListedObject:
+    """One object of a listing. ``etag`` without quotes; ``last_modified`` in unix seconds."""
+
+    ref: ObjectRef
+    size_bytes: int
+    etag: str
+    last_modified: int
+    storage_class: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUpload:
+    """One unfinished multipart upload of a listing. ``initiated`` in unix seconds."""
+
+    ref: ObjectRef
+    upload_id: str
+    initiated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """
+    What a later attempt needs to find an upload again, and a person to see how far it is.
+
+    It is a hint, never proof: each part is compared with what OSS lists before it counts as done.
+    """
+
+    ref: ObjectRef
+    upload_id: str
+    part_size_bytes: int
+    source: Fingerprint
+    options_digest: str
+    """options.digest() of the options that the upload was begun with: OSS fixes them at its beginning."""
+    attempt: int = 1
+    """How many attempts have worked on this upload."""
+    done_parts: str = ""
+    """Numbers of the parts known to be stored, as ranges: ``1-57,60``. May leave some out."""
+    done_bytes: int = 0
+    created_at: str = ""
+    """ISO 8601, UTC."""
+    updated_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """
+    A call that OSS makes to an application when the object is stored (OSS API: Callback).
+
+    ``custom_value`` becomes ``x:`` variables that ``body`` may name as ``${x:name}``.
+    """
+
+    url: str
+    body: str
+    host: str | None = None
+    content_type: str = "application/x-www-form-urlencoded"
+    custom_value: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectOptions:
+    """What is stored with an object, and how. Made by ``options.parse_options`` from a user's arguments."""
+
+    mime: str | None = None
+    """Content-Type; None lets it be guessed from the key's ending."""
+    meta: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    acl: str | None = None
+    storage_class: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    forbid_overwrite: bool = False
+    traffic_limit_bits: int | None = None
+    """Bits per second (OSS: single-connection bandwidth throttling)."""
+    callback: Callback | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """
+    How far an upload is.
+
+    ``sent_bytes`` counts the parts that OSS acknowledged in this attempt, ``verified_bytes`` those that an earlier
+    attempt had stored and that proved equal to the source.
+    """
+
+    total_bytes: int
+    sent_bytes: int = 0
+    verified_bytes: int = 0
+
+    @property
+    def done_bytes(self) -> int:
+        """Bytes of the source known to be stored."""
+        return self.sent_bytes + self.verified_bytes
+
+    @property
+    def fraction(self) -> float:
+        """0.0 to 1.0; an empty source is done from the beginning."""
+        return self.done_bytes / self.total_bytes if self.total_bytes else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult:
+    """An object that is stored and whose CRC-64 was compared with the source's."""
+
+    bucket: str
+    key: str
+    uri: str
+    size: int
+    """Bytes."""
+    etag: str
+    crc64: str
+    """Decimal, as OSS writes it: it does not fit the numbers of JSON readers that use doubles."""
+    version_id: str | None
+    request_id: str | None
+    attempts: int
+    """Attempts that worked on this object, this one included."""
+    resumed: bool
+    """An earlier attempt's parts, or its finished object, were used."""
+    bytes_sent: int
+    """By this attempt, in parts that were acknowledged."""
+    bytes_verified: int
+    """Stored by an earlier attempt and proven equal to the source by this one."""
+    elapsed_seconds: float
+    callback_response: Any = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for XCom."""
+        return asdict(self)

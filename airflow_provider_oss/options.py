@@ -1,0 +1,162 @@
+"""What a user says of an object (mime, meta, headers, ...) to ObjectOptions: the one place that checks it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from airflow_provider_oss import limits
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.model import Callback, ObjectOptions
+
+ACLS: Final = ("default", "private", "public-read", "public-read-write")
+STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
+
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_META_NAME: Final = re.compile(r"[A-Za-z0-9-]+")
+_OWN_HEADERS: Final = {
+    "authorization": "it is made by signing",
+    "content-length": "it is known from the data",
+    "content-md5": "it would differ for every part",
+    "content-type": "use mime",
+    "date": "it is set when the request is signed",
+    "host": "it comes from the connection",
+    "transfer-encoding": "it is known from the data",
+    "x-oss-callback": "use callback",
+    "x-oss-callback-var": "use callback",
+    "x-oss-forbid-overwrite": "use forbid_overwrite",
+    "x-oss-object-acl": "use acl",
+    "x-oss-security-token": "it comes from the connection",
+    "x-oss-storage-class": "use storage_class",
+    "x-oss-tagging": "use tags",
+    "x-oss-traffic-limit": "use traffic_limit",
+}
+_CALLBACK_FIELDS: Final = ("url", "host", "body", "contentType", "customValue")
+
+
+def parse_options(  # noqa: PLR0913 - one argument for each thing OSS stores with an object
+    *,
+    mime: str | None = None,
+    meta: Mapping[str, Any] | None = None,
+    headers: Mapping[str, Any] | None = None,
+    acl: str | None = None,
+    storage_class: str | None = None,
+    tags: Mapping[str, Any] | None = None,
+    forbid_overwrite: bool = False,
+    traffic_limit: int | None = None,
+    callback: Mapping[str, Any] | None = None,
+) -> ObjectOptions:
+    """
+    Return checked options. Numbers and booleans in ``meta``, ``headers`` and ``tags`` become strings.
+
+    Raises OSSInvalidArgument, naming the argument, its value and the remedy, for what OSS would refuse or what would
+    contradict another argument.
+    """
+    return ObjectOptions(
+        mime=None if mime is None else _header_value("mime", mime),
+        meta=_parse_meta(meta or {}),
+        headers=_parse_headers(headers or {}),
+        acl=_one_of("acl", acl, ACLS),
+        storage_class=_one_of("storage_class", storage_class, STORAGE_CLASSES),
+        tags=_parse_tags(tags or {}),
+        forbid_overwrite=forbid_overwrite,
+        traffic_limit_bits=_parse_traffic_limit(traffic_limit),
+        callback=None if callback is None else _parse_callback(callback),
+    )
+
+
+def digest(options: ObjectOptions) -> str:
+    """
+    Return a short digest of what OSS fixes when a multipart upload begins.
+
+    An upload begun with other options cannot be continued: the object would keep the old ones.
+    """
+    fixed = [
+        options.mime,
+        sorted(options.meta.items()),
+        sorted(options.headers.items()),
+        options.storage_class,
+        sorted(options.tags.items()),
+    ]
+    return hashlib.sha256(json.dumps(fixed).encode()).hexdigest()[:16]
+
+
+def _parse_meta(meta: Mapping[str, Any]) -> dict[str, str]:
+    parsed = {}
+    for name, value in meta.items():
+        bare = name.lower().removeprefix("x-oss-meta-")
+        if not _META_NAME.fullmatch(bare):
+            raise OSSInvalidArgument(f"meta key {name!r} is not allowed: use letters, digits and '-'")
+        parsed[bare] = _header_value(f"meta[{name!r}]", value)
+    return parsed
+
+
+def _parse_headers(headers: Mapping[str, Any]) -> dict[str, str]:
+    parsed = {}
+    for name, value in headers.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise OSSInvalidArgument(f"headers key {name!r} is not the name of an HTTP header")
+        if reason := _OWN_HEADERS.get(name.lower()):
+            raise OSSInvalidArgument(f"headers[{name!r}] cannot be given: {reason}")
+        if name.lower().startswith("x-oss-meta-"):
+            raise OSSInvalidArgument(f"headers[{name!r}] cannot be given: use meta")
+        parsed[name.lower()] = _header_value(f"headers[{name!r}]", value)
+    return parsed
+
+
+def _header_value(what: str, value: Any) -> str:
+    text = str(value)
+    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in text):  # noqa: PLR2004 - ASCII control characters
+        raise OSSInvalidArgument(f"{what}={text!r} has a control character, which no HTTP header may hold")
+    if text != text.strip():
+        raise OSSInvalidArgument(f"{what}={text!r} begins or ends with white space, which HTTP does not keep")
+    return text
+
+
+def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> str | None:
+    if value is not None and value not in allowed:
+        raise OSSInvalidArgument(f"{name}={value!r} is not known: use one of {', '.join(allowed)}")
+    return value
+
+
+def _parse_tags(tags: Mapping[str, Any]) -> dict[str, str]:
+    if len(tags) > limits.MAX_TAGS:
+        raise OSSInvalidArgument(f"tags has {len(tags)} entries: OSS allows {limits.MAX_TAGS}")
+    parsed = {str(name): str(value) for name, value in tags.items()}
+    for name, value in parsed.items():
+        if not 1 <= len(name) <= limits.MAX_TAG_KEY_CHARS or len(value) > limits.MAX_TAG_VALUE_CHARS:
+            raise OSSInvalidArgument(
+                f"tags[{name!r}]={value!r} is too long or has no name: OSS allows names of 1 to "
+                f"{limits.MAX_TAG_KEY_CHARS} characters and values of up to {limits.MAX_TAG_VALUE_CHARS}"
+            )
+    return parsed
+
+
+def _parse_traffic_limit(bits: int | None) -> int | None:
+    if bits is None:
+        return None
+    if not limits.MIN_TRAFFIC_LIMIT_BITS <= bits <= limits.MAX_TRAFFIC_LIMIT_BITS:
+        raise OSSInvalidArgument(
+            f"traffic_limit={bits} is outside what OSS allows: {limits.MIN_TRAFFIC_LIMIT_BITS} to "
+            f"{limits.MAX_TRAFFIC_LIMIT_BITS} bits per second"
+        )
+    return bits
+
+
+def _parse_callback(callback: Mapping[str, Any]) -> Callback:
+    unknown = sorted(set(callback) - set(_CALLBACK_FIELDS))
+    if unknown:
+        raise OSSInvalidArgument(f"callback has unknown fields {unknown}: it takes {', '.join(_CALLBACK_FIELDS)}")
+    for name in ("url", "body"):
+        if not callback.get(name):
+            raise OSSInvalidArgument(f"callback has no {name!r}: url and body are required")
+    return Callback(
+        url=str(callback["url"]),
+        body=str(callback["body"]),
+        host=None if callback.get("host") is None else str(callback["host"]),
+        content_type=str(callback.get("contentType") or "application/x-www-form-urlencoded"),
+        custom_value={str(name): str(value) for name, value in (callback.get("customValue") or {}).items()},
+    )

@@ -1,0 +1,108 @@
+"""The seams of the engine: what it asks of a client, a store, a source and a clock. Plain Protocols, no code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeAlias, runtime_checkable
+
+from airflow_provider_oss.model import (
+    Checkpoint,
+    CompletedPart,
+    Fingerprint,
+    ObjectInfo,
+    ObjectOptions,
+    ObjectRef,
+    Part,
+    StoredObject,
+    StoredPart,
+)
+
+Body: TypeAlias = bytes | bytearray | memoryview
+ProgressCallback: TypeAlias = Callable[[float, Checkpoint | None, Any], None]
+
+
+class ObjectClient(Protocol):
+    """
+    The OSS calls that an upload needs. Each is one request, not repeated by the client.
+
+    All raise the classes of ``exceptions``; what a "not found" means is the caller's to decide. What writes takes the
+    CRC-64 of ``body`` and raises OSSChecksumMismatch when OSS received anything else.
+    """
+
+    def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
+        """Store ``body`` in one request (PutObject)."""
+
+    def head_object(self, ref: ObjectRef) -> ObjectInfo:
+        """Describe the object; OSSNoSuchKey when there is none (HeadObject)."""
+
+    def initiate_multipart_upload(self, ref: ObjectRef, options: ObjectOptions) -> str:
+        """Begin an upload and return its id (InitiateMultipartUpload)."""
+
+    def upload_part(
+        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
+    ) -> CompletedPart:
+        """Store one part; OSSNoSuchUpload when the upload is gone (UploadPart)."""
+
+    def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
+        """Return all stored parts; OSSNoSuchUpload when the upload is gone (ListParts, all pages)."""
+
+    def complete_multipart_upload(
+        self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], options: ObjectOptions
+    ) -> StoredObject:
+        """Make the object; OSSNoSuchUpload, OSSInvalidPart, OSSObjectAlreadyExists (CompleteMultipartUpload)."""
+
+    def abort_multipart_upload(self, ref: ObjectRef, upload_id: str) -> None:
+        """Drop the upload and its parts; OSSNoSuchUpload when it is gone (AbortMultipartUpload)."""
+
+
+@runtime_checkable
+class CheckpointStore(Protocol):
+    """
+    Where one task instance's checkpoint lives between its attempts. Called from the task's main thread only.
+
+    ``load`` returns None when nothing was saved and raises OSSCheckpointUnreadable when what was saved is no
+    checkpoint; ``save`` replaces; ``delete`` of nothing is fine. A failure raises, it is never reported as "nothing".
+    """
+
+    def load(self) -> Checkpoint | None:
+        """Return what was saved last, or None."""
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace what was saved."""
+
+    def delete(self) -> None:
+        """Remove what was saved."""
+
+
+class SourceReader(Protocol):
+    """An opened source. ``read_into`` may be called from several threads at once, and never after ``close``."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """What was seen when it was opened."""
+
+    def read_into(self, part: Part, buffer: memoryview) -> memoryview:
+        """Fill the beginning of ``buffer`` with the part's bytes and return that slice; OSSSourceChanged if short."""
+
+    def check_unchanged(self) -> None:
+        """Raise OSSSourceChanged when the source is not what it was when it was opened."""
+
+    def close(self) -> None:
+        """Release it."""
+
+
+class Source(Protocol):
+    """Data that can be read at any offset, again in every attempt."""
+
+    def open(self) -> SourceReader:
+        """Open it for one attempt. Raises OSSInvalidSource when that is not possible."""
+
+
+class Clock(Protocol):
+    """Time, as an argument."""
+
+    def monotonic(self) -> float:
+        """Return seconds since some fixed point; never runs backwards."""
+
+    def utc_now(self) -> str:
+        """Return the time now as ISO 8601, UTC."""

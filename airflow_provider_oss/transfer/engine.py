@@ -1,0 +1,407 @@
+"""
+The upload engine: the only place where planning, verifying, sending and saving come together.
+
+The rule that everything rests on: a part is done if and only if OSS holds a part of that number under this upload id
+whose size and CRC-64 are those of the bytes that the source has now. So it does not matter what a checkpoint says, who
+else worked on the upload, or whether the source changed: what differs is sent again, and the object that
+CompleteMultipartUpload makes is compared with the source as a whole.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from airflow_provider_oss.crc64 import EMPTY, crc64
+from airflow_provider_oss.exceptions import (
+    OSSAccessDenied,
+    OSSCallbackFailed,
+    OSSChecksumMismatch,
+    OSSInvalidArgument,
+    OSSInvalidPart,
+    OSSNoSuchKey,
+    OSSNoSuchUpload,
+    OSSObjectAlreadyExists,
+    OSSProviderError,
+)
+from airflow_provider_oss.model import (
+    Checkpoint,
+    CompletedPart,
+    ObjectOptions,
+    ObjectRef,
+    Part,
+    StoredObject,
+    StoredPart,
+    UploadResult,
+)
+from airflow_provider_oss.options import digest
+from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, ProgressCallback, Source, SourceReader
+from airflow_provider_oss.transfer.cancellation import Cancellation
+from airflow_provider_oss.transfer.clock import SystemClock
+from airflow_provider_oss.transfer.keeper import CheckpointKeeper
+from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, PartPlan, in_working_order, make_plan
+from airflow_provider_oss.transfer.progress import ProgressReporter
+from airflow_provider_oss.transfer.ranges import PartRanges, parse_ranges
+from airflow_provider_oss.transfer.resume import Continue, Decision, Fresh, Wanted, decide
+from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, make_retrying
+from airflow_provider_oss.transfer.workers import PartWorkers
+from airflow_provider_oss.verify import combined_crc64, proven_etag
+
+log = logging.getLogger(__name__)
+
+MAX_PARALLEL: Final = 100
+_GRACE_SECONDS: Final = 2.0  # for parts in flight when an attempt ends early: SIGKILL follows a SIGTERM in seconds
+
+
+@dataclass(frozen=True, slots=True)
+class UploadSettings:
+    """How an upload works. Raises OSSInvalidArgument when ``parallel`` is not 1 to 100."""
+
+    part_size_bytes: int | None = None
+    """None: chosen from the source's size, at least 8 MiB, at most 10,000 parts."""
+    parallel: int = 5
+    """Parts that are read, verified or sent at the same time, each in a buffer of its own."""
+    save_interval_seconds: float = 10.0
+    """Least time between two saves of the checkpoint; the first follows the upload id at once."""
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.parallel <= MAX_PARALLEL:
+            raise OSSInvalidArgument(f"parallel={self.parallel} is out of range: use 1 to {MAX_PARALLEL}")
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """What is to be uploaded, where to, and how: the arguments of ``run``."""
+
+    source: Source
+    ref: ObjectRef
+    client: ObjectClient
+    store: CheckpointStore | None = None
+    options: ObjectOptions = field(default_factory=ObjectOptions)
+    settings: UploadSettings = field(default_factory=UploadSettings)
+    progress: ProgressCallback | None = None
+    """Called as ``progress(fraction, checkpoint, response)`` in the caller's thread after every part; ``response`` is
+    the CompletedPart that OSS acknowledged (StoredObject for a single put), None for a part verified and not sent."""
+    cancellation: Cancellation = field(default_factory=Cancellation)
+    clock: Clock = field(default_factory=SystemClock)
+
+    def run(self) -> UploadResult:
+        """
+        Make one attempt; return only when the stored object is proven equal to the source.
+
+        With a ``store``, an attempt that ends in any way, SIGKILL included, leaves what a later attempt with the same
+        store needs to continue; without one, an attempt that fails aborts its upload. A source of one part or less is
+        sent as one PutObject. Memory: ``parallel`` parts.
+
+        Raises OSSTransientError when another attempt may succeed and OSSPermanentError when none will. What the store
+        raises when it is read is passed on; when it fails later, the upload goes on and the failure is logged.
+        """
+        reader = self.source.open()
+        attempt = _Attempt(self, reader)
+        try:
+            return attempt.run()
+        finally:
+            # A thread that is still sending holds the source's descriptor: once closed its number may be another file's
+            if attempt.has_ended():
+                reader.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _PartOutcome:
+    part: CompletedPart
+    was_sent: bool
+
+
+class _Attempt:
+    """One attempt. ``_checkpoint`` names the multipart upload that is under way, if there is one."""
+
+    def __init__(self, upload: Upload, reader: SourceReader) -> None:
+        self._upload = upload
+        self._ref = upload.ref
+        self._reader = reader
+        self._size_bytes = reader.fingerprint.size_bytes
+        self._stopping = threading.Event()
+        self._client = RetryingClient(upload.client, make_retrying(upload.settings.retry, self._stopping))
+        self._keeper = CheckpointKeeper(upload.store, upload.settings.save_interval_seconds, upload.clock)
+        self._reporter = ProgressReporter(upload.ref, self._size_bytes, upload.progress, upload.clock)
+        self._started = upload.clock.monotonic()
+        self._workers: PartWorkers[_PartOutcome] | None = None
+        self._checkpoint: Checkpoint | None = None
+        self._completed: dict[int, CompletedPart] = {}
+        self._done = PartRanges()
+        self._attempts = 1
+
+    def has_ended(self) -> bool:
+        """Stop the workers; return whether none is at work any more."""
+        return self._workers is None or self._workers.stop(_GRACE_SECONDS)
+
+    def run(self) -> UploadResult:
+        self._upload.cancellation.check()
+        wanted = Wanted(
+            self._ref, self._size_bytes, self._upload.settings.part_size_bytes, digest(self._upload.options)
+        )
+        decision = decide(self._keeper.load(), wanted)
+        try:
+            return self._continue_or_begin(decision)
+        except OSSObjectAlreadyExists:
+            self._discard_upload()
+            result = self._recognise_finished()
+            if result is None:
+                raise
+            return result
+        except BaseException as error:
+            self._leave(error)
+            raise
+
+    def _continue_or_begin(self, decision: Decision) -> UploadResult:
+        try:
+            return self._continue(decision) if isinstance(decision, Continue) else self._begin(decision)
+        except OSSNoSuchUpload as error:
+            log.info("%s: looking whether the upload has been completed: %s", self._ref, error)
+            self._checkpoint = None
+            return self._recognise_finished() or self._begin_again()
+
+    def _begin_again(self) -> UploadResult:
+        log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
+        self._reporter.restart()
+        self._keeper.delete()
+        plan = make_plan(self._size_bytes, self._upload.settings.part_size_bytes)
+        return self._begin(Fresh(plan, "the upload is gone"))
+
+    # Beginning
+
+    def _begin(self, decision: Fresh) -> UploadResult:
+        if decision.abandoned is not None:
+            log.warning("%s: not continuing %s: %s", self._ref, decision.abandoned.upload_id, decision.reason)
+            self._attempts = decision.abandoned.attempt + 1
+            self._checkpoint = decision.abandoned
+            self._discard_upload()
+        if decision.plan.count <= 1:
+            return self._put()
+        return self._send_and_complete(self._initiate(decision.plan), decision.plan, {})
+
+    def _put(self) -> UploadResult:
+        buffer = memoryview(bytearray(self._size_bytes))
+        data = self._reader.read_into(Part(1, 0, self._size_bytes), buffer)
+        self._reader.check_unchanged()
+        crc = crc64(data)
+        stored = self._client.put_object(self._ref, data, crc, self._upload.options)
+        self._reporter.part_sent(self._size_bytes, None, stored)
+        return self._result(stored, crc)
+
+    def _initiate(self, plan: PartPlan) -> Checkpoint:
+        upload_id = self._client.initiate_multipart_upload(self._ref, self._upload.options)
+        now = self._upload.clock.utc_now()
+        checkpoint = Checkpoint(
+            ref=self._ref,
+            upload_id=upload_id,
+            part_size_bytes=plan.part_size_bytes,
+            source=self._reader.fingerprint,
+            options_digest=digest(self._upload.options),
+            attempt=self._attempts,
+            created_at=now,
+            updated_at=now,
+        )
+        try:
+            self._keeper.save_first(checkpoint)
+        except BaseException:
+            self._abort(checkpoint)
+            raise
+        log.info("%s: began upload %s: %d parts of %d bytes", self._ref, upload_id, plan.count, plan.part_size_bytes)
+        return checkpoint
+
+    # Continuing
+
+    def _continue(self, decision: Continue) -> UploadResult:
+        checkpoint = replace(decision.checkpoint, attempt=decision.checkpoint.attempt + 1)
+        self._attempts = checkpoint.attempt
+        stored = self._stored_parts(checkpoint, decision.plan)
+        log.info(
+            "%s: continuing upload %s, attempt %d: %d of %d parts are to be verified",
+            *(self._ref, checkpoint.upload_id, checkpoint.attempt, len(stored), decision.plan.count),
+        )
+        return self._send_and_complete(checkpoint, decision.plan, stored)
+
+    def _stored_parts(self, checkpoint: Checkpoint, plan: PartPlan) -> dict[int, StoredPart]:
+        """Return what OSS lists; without permission to list, what the checkpoint believes."""
+        try:
+            listed = self._client.list_parts(self._ref, checkpoint.upload_id)
+        except OSSAccessDenied as error:
+            log.warning("%s: the stored parts cannot be listed, relying on the checkpoint: %s", self._ref, error)
+            believed = parse_ranges(checkpoint.done_parts, plan.count)
+            return {number: StoredPart(number, plan.part(number).size_bytes) for number in believed}
+        return {part.number: part for part in listed if part.number <= plan.count}
+
+    # Sending
+
+    def _send_and_complete(self, checkpoint: Checkpoint, plan: PartPlan, stored: dict[int, StoredPart]) -> UploadResult:
+        self._checkpoint = checkpoint
+        self._transfer(checkpoint, plan, stored)
+        try:
+            return self._complete(checkpoint)
+        except OSSInvalidPart as error:
+            # Believed parts were not there, or a stale attempt replaced one meanwhile: look at each once more.
+            log.warning("%s: verifying all parts again: %s", self._ref, error)
+        self._reporter.restart()
+        self._transfer(checkpoint, plan, self._stored_parts(replace(checkpoint, done_parts=""), plan))
+        return self._complete(checkpoint)
+
+    def _transfer(self, checkpoint: Checkpoint, plan: PartPlan, stored: dict[int, StoredPart]) -> None:
+        """Verify or send every part; afterwards ``_completed`` holds them all and the source is still the same."""
+        self._completed = {}
+        self._done = PartRanges()
+
+        def handle(part: Part, buffer: memoryview) -> _PartOutcome:
+            return self._verify_or_send(checkpoint.upload_id, part, buffer, stored.get(part.number))
+
+        self._stopping.clear()
+        self._workers = PartWorkers(
+            in_working_order(plan, stored.keys()),
+            handle,
+            threads=min(self._upload.settings.parallel, plan.count),
+            buffer_bytes=plan.part_size_bytes,
+            stopping=self._stopping,
+        )
+        for outcome in self._workers.outcomes():
+            if outcome is not None:
+                self._record(outcome, checkpoint)
+            self._upload.cancellation.check()
+            self._reporter.line_if_due()
+        self._reader.check_unchanged()
+
+    def _verify_or_send(
+        self, upload_id: str, part: Part, buffer: memoryview, stored: StoredPart | None
+    ) -> _PartOutcome:
+        """Read, then compare or send. Runs in a worker thread."""
+        data = self._reader.read_into(part, buffer)
+        crc = crc64(data)
+        etag = proven_etag(stored, data, crc) if stored is not None else None
+        if etag is not None:
+            return _PartOutcome(CompletedPart(part.number, part.size_bytes, etag, crc), was_sent=False)
+        sent = self._client.upload_part(self._ref, upload_id, part.number, data, crc, self._upload.options)
+        return _PartOutcome(sent, was_sent=True)
+
+    def _record(self, outcome: _PartOutcome, checkpoint: Checkpoint) -> None:
+        part = outcome.part
+        self._completed[part.number] = part
+        self._done.add(part.number)
+        checkpoint = self._up_to_date(checkpoint, part.size_bytes)
+        if outcome.was_sent:
+            self._reporter.part_sent(part.size_bytes, checkpoint, part)
+        else:
+            self._reporter.part_verified(part.size_bytes, checkpoint)
+        if self._keeper.is_due():
+            self._keeper.save(checkpoint)
+
+    def _up_to_date(self, checkpoint: Checkpoint, more_bytes: int = 0) -> Checkpoint:
+        return replace(
+            checkpoint,
+            done_parts=self._done.as_text(),
+            done_bytes=self._reporter.progress.done_bytes + more_bytes,
+            updated_at=self._upload.clock.utc_now(),
+        )
+
+    def _complete(self, checkpoint: Checkpoint) -> UploadResult:
+        parts = sorted(self._completed.values(), key=lambda part: part.number)
+        try:
+            stored = self._client.complete_multipart_upload(
+                self._ref, checkpoint.upload_id, parts, self._upload.options
+            )
+        except OSSCallbackFailed:
+            self._upload_has_ended()
+            raise
+        self._upload_has_ended()
+        return self._result(stored, combined_crc64(parts))
+
+    # Ending
+
+    def _result(self, stored: StoredObject, crc: int) -> UploadResult:
+        """Compare the stored object with the source as a whole. Raises OSSChecksumMismatch when they differ."""
+        # An answer without a CRC-64 leaves the parts' own proofs: Complete refuses parts with other ETags.
+        if stored.crc64 is not None and stored.crc64 != crc:
+            raise OSSChecksumMismatch(
+                f"the object {self._ref} that OSS stored has the CRC-64 {stored.crc64}, the source has {crc}"
+            )
+        self._reporter.line()
+        done = self._reporter.progress
+        return UploadResult(
+            bucket=self._ref.bucket,
+            key=self._ref.key,
+            uri=self._ref.uri,
+            size=self._size_bytes,
+            etag=stored.etag,
+            crc64=str(crc),
+            version_id=stored.version_id,
+            request_id=stored.request_id,
+            attempts=self._attempts,
+            resumed=done.verified_bytes > 0,
+            bytes_sent=done.sent_bytes,
+            bytes_verified=done.verified_bytes,
+            elapsed_seconds=round(self._upload.clock.monotonic() - self._started, 3),
+            callback_response=stored.callback_response,
+        )
+
+    def _recognise_finished(self) -> UploadResult | None:
+        """Return the result when the object is there and equal to the source: another call or attempt made it."""
+        try:
+            found = self._client.head_object(self._ref)
+        except OSSNoSuchKey:
+            return None
+        except OSSAccessDenied as error:
+            log.warning("%s: the object cannot be looked at, so it counts as not uploaded: %s", self._ref, error)
+            return None
+        if found.size_bytes != self._size_bytes or found.crc64 is None:
+            return None
+        crc = self._source_crc64()
+        if found.crc64 != crc:
+            return None
+        log.info("%s: the object is there already and equal to the source", self._ref)
+        self._keeper.delete()
+        self._reporter.restart()
+        self._reporter.part_verified(self._size_bytes, None)
+        if self._upload.options.callback is not None:
+            log.warning("%s: whether the callback was answered is not known", self._ref)
+        return self._result(StoredObject(found.etag, found.crc64, found.size_bytes, found.version_id), crc)
+
+    def _source_crc64(self) -> int:
+        plan = PartPlan(self._size_bytes, DEFAULT_PART_SIZE_BYTES)
+        buffer = memoryview(bytearray(min(self._size_bytes, plan.part_size_bytes)))
+        crc = EMPTY
+        for part in plan:
+            crc = crc64(self._reader.read_into(part, buffer), crc)
+        self._reader.check_unchanged()
+        return crc
+
+    def _upload_has_ended(self) -> None:
+        self._checkpoint = None
+        self._keeper.delete()
+
+    def _discard_upload(self) -> None:
+        """Abort the upload and drop its checkpoint: one operation, so that no upload is forgotten."""
+        if self._checkpoint is not None:
+            self._abort(self._checkpoint)
+            self._upload_has_ended()
+
+    def _leave(self, error: BaseException) -> None:
+        """Leave the upload to a later attempt; without a store there is none, so it is aborted."""
+        if self._checkpoint is None:
+            return
+        if not self._keeper.keeps:
+            self.has_ended()
+            self._discard_upload()
+        elif isinstance(error, Exception):  # after a time-out or a signal the store may be in the middle of a call
+            self._keeper.save(self._up_to_date(self._checkpoint))
+
+    def _abort(self, checkpoint: Checkpoint) -> None:
+        try:
+            self._client.abort_multipart_upload(checkpoint.ref, checkpoint.upload_id)
+        except OSSNoSuchUpload:
+            pass
+        except OSSProviderError as error:
+            log.error(  # noqa: TRY400 - the text is what an operator needs to clean up by hand
+                "Upload %s of %s could not be aborted and stays, billed, until it is: %s",
+                *(checkpoint.upload_id, checkpoint.ref, error),
+            )

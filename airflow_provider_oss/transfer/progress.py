@@ -1,0 +1,73 @@
+"""How far an upload is: for the task log at a sane rate, and for a user's callback after every part."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from typing import Any, Final
+
+from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.model import Checkpoint, ObjectRef, Progress
+from airflow_provider_oss.ports import Clock, ProgressCallback
+
+log = logging.getLogger(__name__)
+
+LOG_INTERVAL_SECONDS: Final = 5.0
+
+
+class ProgressReporter:
+    """Counts what is done. Used by the main thread of the upload only."""
+
+    def __init__(self, ref: ObjectRef, total_bytes: int, callback: ProgressCallback | None, clock: Clock) -> None:
+        self._ref = ref
+        self._callback = callback
+        self._clock = clock
+        self._started = self._last_line = clock.monotonic()
+        self.progress = Progress(total_bytes)
+
+    def restart(self) -> None:
+        """Nothing of what was counted as stored is stored any more; what was sent stays counted in the log so far."""
+        self.progress = Progress(self.progress.total_bytes)
+
+    def part_sent(self, size_bytes: int, checkpoint: Checkpoint | None, response: Any) -> None:
+        """Count a part that OSS acknowledged. An error of the callback is the caller's: it is not caught."""
+        self.progress = replace(self.progress, sent_bytes=self.progress.sent_bytes + size_bytes)
+        self._call_back(checkpoint, response)
+
+    def part_verified(self, size_bytes: int, checkpoint: Checkpoint | None) -> None:
+        """Count a part that an earlier attempt stored; the callback gets None for the response."""
+        self.progress = replace(self.progress, verified_bytes=self.progress.verified_bytes + size_bytes)
+        self._call_back(checkpoint, None)
+
+    def line_if_due(self) -> None:
+        """Log a line when the last one is old enough."""
+        if self._clock.monotonic() - self._last_line >= LOG_INTERVAL_SECONDS:
+            self.line()
+
+    def line(self) -> None:
+        """Log a line: percentage, MiB, sent against verified, speed of sending, time left at that speed."""
+        self._last_line = self._clock.monotonic()
+        log.info("%s: %s", self._ref, describe(self.progress, self._last_line - self._started))
+
+    def _call_back(self, checkpoint: Checkpoint | None, response: Any) -> None:
+        if self._callback is not None:
+            self._callback(self.progress.fraction, checkpoint, response)
+
+
+def describe(progress: Progress, elapsed_seconds: float) -> str:
+    """Return progress as one line for people."""
+    text = (
+        f"{progress.fraction:.1%} ({progress.done_bytes / MIB:.1f} of {progress.total_bytes / MIB:.1f} MiB), "
+        f"sent {progress.sent_bytes / MIB:.1f} MiB, verified {progress.verified_bytes / MIB:.1f} MiB"
+    )
+    if not progress.sent_bytes or elapsed_seconds <= 0:
+        return text
+    bytes_per_second = progress.sent_bytes / elapsed_seconds
+    seconds_left = (progress.total_bytes - progress.done_bytes) / bytes_per_second
+    return f"{text}, {bytes_per_second / 1e6:.1f} MB/s, {_span(seconds_left)} left"
+
+
+def _span(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}"

@@ -1,0 +1,75 @@
+"""May an upload that a checkpoint names be continued? Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from airflow_provider_oss import limits
+from airflow_provider_oss.model import Checkpoint, ObjectRef
+from airflow_provider_oss.transfer.plan import PartPlan, automatic_part_size_bytes, make_plan
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What this attempt is to upload."""
+
+    ref: ObjectRef
+    size_bytes: int
+    part_size_bytes: int | None
+    """What the user asked for; None leaves the choice to us."""
+    options_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fresh:
+    """Begin anew. ``abandoned`` is the upload that is to be aborted first, if there is one."""
+
+    plan: PartPlan
+    reason: str
+    abandoned: Checkpoint | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Continue:
+    """Continue the checkpoint's upload with its part size, if OSS still has it."""
+
+    plan: PartPlan
+    checkpoint: Checkpoint
+
+
+Decision: TypeAlias = Fresh | Continue
+
+
+def decide(checkpoint: Checkpoint | None, wanted: Wanted) -> Decision:
+    """
+    Return how to begin. Whether the *data* is still the same is not asked here: each part is verified on its own.
+
+    Raises OSSInvalidArgument when what is wanted cannot be planned.
+    """
+    plan = make_plan(wanted.size_bytes, wanted.part_size_bytes)
+    if checkpoint is None:
+        return Fresh(plan, "no checkpoint")
+    obstacle = _obstacle(checkpoint, wanted)
+    if obstacle:
+        return Fresh(plan, obstacle, abandoned=checkpoint)
+    return Continue(PartPlan(wanted.size_bytes, checkpoint.part_size_bytes), checkpoint)
+
+
+def _obstacle(checkpoint: Checkpoint, wanted: Wanted) -> str | None:
+    if checkpoint.ref != wanted.ref:
+        return f"the checkpoint is of {checkpoint.ref}"
+    if checkpoint.options_digest != wanted.options_digest:
+        return "mime, meta, headers, storage_class or tags changed, and OSS fixes them when an upload begins"
+    if checkpoint.part_size_bytes != _expected_part_size_bytes(checkpoint, wanted):
+        return f"the part size changed from {checkpoint.part_size_bytes} bytes"
+    if PartPlan(wanted.size_bytes, checkpoint.part_size_bytes).count > limits.MAX_PARTS:
+        return f"the source grew past {limits.MAX_PARTS} parts of {checkpoint.part_size_bytes} bytes"
+    if wanted.size_bytes <= checkpoint.part_size_bytes:
+        return "the source shrank to one part"
+    return None
+
+
+def _expected_part_size_bytes(checkpoint: Checkpoint, wanted: Wanted) -> int:
+    """Return what was asked for, else what the source's size at the beginning led to: a grown file keeps its parts."""
+    return wanted.part_size_bytes or automatic_part_size_bytes(checkpoint.source.size_bytes)

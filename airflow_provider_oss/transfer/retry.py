@@ -1,0 +1,115 @@
+"""
+Which failed calls are repeated inside an attempt, and when. The only place that repeats a call; the SDK does not.
+
+A lost answer does not mean undone work. After a repeated Complete a "no such upload" may mean success, so the engine
+looks at the object; after a repeated Initiate the first upload id may be lost.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception,
+    sleep_using_event,
+    stop_after_attempt,
+    stop_any,
+    stop_when_event_set,
+    wait_random_exponential,
+)
+
+from airflow_provider_oss.exceptions import (
+    OSSBadResponse,
+    OSSChecksumMismatch,
+    OSSConnectionError,
+    OSSServiceUnavailable,
+)
+from airflow_provider_oss.model import CompletedPart, ObjectInfo, ObjectOptions, ObjectRef, StoredObject, StoredPart
+from airflow_provider_oss.ports import Body, ObjectClient
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """
+    How often a call is tried in all, and the bounds of the random pause between tries (exponential, full jitter).
+
+    With the defaults a call that keeps failing is given up after 5 tries with at most 7.5 seconds of pauses.
+    """
+
+    tries: int = 5
+    first_delay_seconds: float = 0.5
+    longest_delay_seconds: float = 20.0
+
+
+def is_worth_repeating(error: BaseException) -> bool:
+    """Whether the same call may succeed when it is simply made again."""
+    return isinstance(error, OSSConnectionError | OSSServiceUnavailable | OSSBadResponse | OSSChecksumMismatch)
+
+
+def make_retrying(policy: RetryPolicy, stopping: threading.Event) -> Retrying:
+    """
+    Return tenacity's loop for ``policy``: it raises the last error as it is, and logs each repetition.
+
+    Once ``stopping`` is set it neither pauses nor repeats.
+    """
+    return Retrying(
+        stop=stop_any(stop_after_attempt(policy.tries), stop_when_event_set(stopping)),
+        wait=wait_random_exponential(multiplier=policy.first_delay_seconds, max=policy.longest_delay_seconds),
+        retry=retry_if_exception(is_worth_repeating),
+        before_sleep=_log_repetition,
+        sleep=sleep_using_event(stopping),
+        reraise=True,
+    )
+
+
+def _log_repetition(state: RetryCallState) -> None:
+    pause = state.next_action.sleep if state.next_action else 0.0
+    error = state.outcome.exception() if state.outcome else None
+    log.warning("Try %d failed, trying again in %.1f s: %s", state.attempt_number, pause, error)
+
+
+class RetryingClient:
+    """An ObjectClient that repeats the failed calls of another one as a RetryPolicy says."""
+
+    def __init__(self, client: ObjectClient, retrying: Retrying) -> None:
+        self._client = client
+        self._call = retrying
+
+    def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
+        """Repeatable: the same bytes replace themselves; with forbid_overwrite the engine looks at the object."""
+        return self._call(self._client.put_object, ref, body, crc64, options)
+
+    def head_object(self, ref: ObjectRef) -> ObjectInfo:
+        """Repeatable."""
+        return self._call(self._client.head_object, ref)
+
+    def initiate_multipart_upload(self, ref: ObjectRef, options: ObjectOptions) -> str:
+        """Repeatable, but each call makes an upload of its own: one whose answer was lost stays until it expires."""
+        return self._call(self._client.initiate_multipart_upload, ref, options)
+
+    def upload_part(
+        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
+    ) -> CompletedPart:
+        """Repeatable: a part replaces the part of its number."""
+        return self._call(self._client.upload_part, ref, upload_id, part_number, body, crc64, options)
+
+    def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
+        """Repeatable."""
+        return self._call(self._client.list_parts, ref, upload_id)
+
+    def complete_multipart_upload(
+        self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], options: ObjectOptions
+    ) -> StoredObject:
+        """Repeatable for a caller who looks at the object when the upload is gone."""
+        return self._call(self._client.complete_multipart_upload, ref, upload_id, tuple(parts), options)
+
+    def abort_multipart_upload(self, ref: ObjectRef, upload_id: str) -> None:
+        """Repeatable for a caller to whom a missing upload is fine."""
+        self._call(self._client.abort_multipart_upload, ref, upload_id)

@@ -1,0 +1,128 @@
+"""Data to upload: a file, or bytes. Opened anew in every attempt, read at any offset by several threads."""
+
+from __future__ import annotations
+
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+import pendulum
+
+from airflow_provider_oss.exceptions import OSSInvalidSource, OSSSourceChanged
+from airflow_provider_oss.model import Fingerprint, Part
+from airflow_provider_oss.ports import Body
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A regular file on this worker."""
+
+    path: str
+
+    def open(self) -> FileReader:
+        """Open the file. Raises OSSInvalidSource when it is missing, is no regular file, or may not be read."""
+        try:
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except FileNotFoundError as error:
+            raise OSSInvalidSource(
+                f"file_path={self.path!r} does not exist on this worker: check the path, and that the task that "
+                "writes it runs on the same machine or a shared volume"
+            ) from error
+        except OSError as error:
+            raise OSSInvalidSource(f"file_path={self.path!r} cannot be opened: {error.strerror}") from error
+        try:
+            return FileReader(self.path, descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+
+
+class FileReader:
+    """An open file. Reads with ``pread``: no shared position, and a file cut short is an error, not a SIGBUS."""
+
+    def __init__(self, path: str, descriptor: int) -> None:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
+            raise OSSInvalidSource(f"file_path={path!r} is {kind}: give the path of a regular file")
+        self._path = path
+        self._descriptor = descriptor
+        self._identity = _identity(status)
+        modified = pendulum.from_timestamp(status.st_mtime).to_iso8601_string()
+        self._fingerprint = Fingerprint(path, status.st_size, modified)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Path, size and time of last modification when the file was opened."""
+        return self._fingerprint
+
+    def read_into(self, part: Part, buffer: memoryview) -> memoryview:
+        """Fill the beginning of ``buffer`` with the part and return it. Raises OSSSourceChanged on a shorter file."""
+        view = buffer[: part.size_bytes]
+        filled = 0
+        while filled < part.size_bytes:
+            count = os.preadv(self._descriptor, [view[filled:]], part.offset_bytes + filled)
+            if not count:
+                raise OSSSourceChanged(
+                    f"{self._path!r} ended at byte {part.offset_bytes + filled} while it was read: it had "
+                    f"{self._fingerprint.size_bytes} bytes when the upload began"
+                )
+            filled += count
+        return view
+
+    def check_unchanged(self) -> None:
+        """Raise OSSSourceChanged when the path no longer leads to the file as it was when it was opened."""
+        try:
+            now = _identity(Path(self._path).stat())
+        except OSError as error:
+            raise OSSSourceChanged(f"{self._path!r} went away while it was read: {error.strerror}") from error
+        if now != self._identity:
+            raise OSSSourceChanged(
+                f"{self._path!r} changed while it was read (size, times or file); let its writer finish first: the "
+                "next attempt sends again only what differs"
+            )
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    """Return what changes when a file's content may have: the change time catches an edit that restores mtime."""
+    return (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+@dataclass(frozen=True, slots=True)
+class BytesSource:
+    """Bytes in memory. They must not be changed while they are uploaded."""
+
+    data: Body
+    name: str = "data"
+
+    def open(self) -> BytesReader:
+        """Return a reader over the bytes."""
+        return BytesReader(self)
+
+
+class BytesReader:
+    """Reads bytes in memory; the parts are views of them, nothing is copied."""
+
+    def __init__(self, source: BytesSource) -> None:
+        self._view = memoryview(source.data).cast("B")
+        self._fingerprint = Fingerprint(source.name, len(self._view))
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Name and size."""
+        return self._fingerprint
+
+    def read_into(self, part: Part, _buffer: memoryview) -> memoryview:
+        """Return the part's bytes; the buffer is not needed."""
+        return self._view[part.offset_bytes : part.offset_bytes + part.size_bytes]
+
+    def check_unchanged(self) -> None:
+        """Bytes in memory are taken not to change."""
+
+    def close(self) -> None:
+        """Nothing is held but the bytes themselves."""

@@ -1,0 +1,41 @@
+"""``oss://bucket/key`` to ObjectRef and back. Parsed by hand: a key may hold ``#``, ``?`` and ``%`` as they are."""
+
+from typing import Final
+
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.model import ObjectRef
+
+SCHEME: Final = "oss://"
+
+
+def parse_oss_uri(uri: str) -> ObjectRef:
+    """
+    Return what ``oss://bucket/key`` names: everything behind the first slash is the key, nothing is unescaped.
+
+    Raises OSSInvalidArgument when it is no such URI, or when OSS would refuse the bucket or the key.
+    """
+    if not uri.startswith(SCHEME):
+        raise OSSInvalidArgument(f"{uri!r} is no OSS address: it must look like oss://bucket/key")
+    bucket, slash, key = uri.removeprefix(SCHEME).partition("/")
+    if not slash or not key:
+        raise OSSInvalidArgument(f"{uri!r} names no key: it must look like oss://bucket/key")
+    return ObjectRef(bucket, key)
+
+
+def resolve(key: str, bucket_name: str | None, default_bucket: str | None) -> ObjectRef:
+    """
+    Return the object that a user means by ``key``, which may be a whole ``oss://bucket/key``.
+
+    Raises OSSInvalidArgument when no bucket is named anywhere, or when ``key`` and ``bucket_name`` name two.
+    """
+    if key.startswith(SCHEME):
+        ref = parse_oss_uri(key)
+        if bucket_name and bucket_name != ref.bucket:
+            raise OSSInvalidArgument(f"key={key!r} and bucket_name={bucket_name!r} name two buckets: give only one")
+        return ref
+    bucket = bucket_name or default_bucket
+    if not bucket:
+        raise OSSInvalidArgument(
+            f"no bucket for key={key!r}: give bucket_name, or key as oss://bucket/key, or set the connection's schema"
+        )
+    return ObjectRef(bucket, key)
