@@ -1,7 +1,7 @@
 """Host and path of a request -> the bucket and key it may mean. Pure.
 
 A path alone does not tell the addressing style: one client sends `/BUCKET/KEY` together with a host that names the
-bucket as well. So the answer is a list of readings, the likeliest first; the signature tells which one the client meant.
+bucket as well. So the answer is a list of readings, the likeliest first; the signature tells which one is meant.
 """
 
 from __future__ import annotations

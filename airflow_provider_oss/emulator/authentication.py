@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StsSession:
-    """Temporary credentials. `expires_at` is in seconds since the epoch; None means never. Secrets are not in `repr`."""
+    """Temporary credentials, no secret in `repr`. `expires_at` is in seconds since the epoch, None means never."""
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
@@ -36,7 +36,7 @@ class Keyring:
     sessions: tuple[StsSession, ...] = field(default=(), repr=False)
 
     def secret_for(self, claim: Claim, now: float) -> str:
-        """The secret that the claim should be signed with. Raises OSSError 403 when key and token do not fit."""
+        """Return the secret that the claim should be signed with. Raises OSSError 403 when key and token do not fit."""
         sessions = [session for session in self.sessions if session.access_key_id == claim.access_key_id]
         if not sessions and claim.access_key_id != self.access_key_id:
             raise OSSError("InvalidAccessKeyId", extra={"OSSAccessKeyId": claim.access_key_id})

@@ -40,12 +40,12 @@ class Body:
         """Bytes read so far."""
 
     def limit_rate(self, bytes_per_second: float | None) -> Pacer:
-        """A pacer for this rate or the one of a fault, whichever is slower."""
+        """Return a pacer for this rate or the one of a fault, whichever is slower."""
         rates = [rate for rate in (bytes_per_second, self._effects.rate_bytes_per_second) if rate is not None]
         return Pacer(min(rates, default=None))
 
     async def chunks(self, max_bytes: int | None, rate_bytes_per_second: float | None = None) -> AsyncIterator[bytes]:
-        """The rest of the body as it arrives.
+        """Return the rest of the body as it arrives.
 
         Raises OSSError: 400 EntityTooLarge past `max_bytes`, 400 RequestTimeout when the client stops sending; and
         ConnectionGoneError when it leaves, or when a fault resets the connection here.
@@ -91,7 +91,7 @@ class Body:
         return stored
 
     async def document(self, max_bytes: int) -> bytes:
-        """The whole body. Raises what `store` raises; a body of no length is empty here."""
+        """Return the whole body. Raises what `store` raises; a body of no length is empty here."""
         expected_md5 = self._expected_md5()
         body = b"".join([chunk async for chunk in self.chunks(max_bytes)])
         if expected_md5 not in (None, hashlib.md5(body, usedforsecurity=False).digest()):

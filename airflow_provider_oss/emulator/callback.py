@@ -52,7 +52,7 @@ class _Answer:
 
 
 def read_callback(request: Request, limits: Limits) -> Callback | None:
-    """The callback in the headers or the query, None when there is none. Raises OSSError 400 for a bad one."""
+    """Return the callback in the headers or the query, None when there is none. Raises OSSError 400 for a bad one."""
     text = _either(request, "callback")
     if not text:
         return None
@@ -73,7 +73,7 @@ def read_callback(request: Request, limits: Limits) -> Callback | None:
 async def answer_through_callback(
     callback: Callback | None, record: ObjectRecord, response: Response, limits: Limits
 ) -> Response:
-    """The response to the client: the application's answer in place of the body when there is a callback.
+    """Return the response to the client: the application's answer in place of the body when there is a callback.
 
     Raises OSSError 203 CallbackFailed when the application did not answer 200 with JSON; the object is stored then.
     """
@@ -94,7 +94,7 @@ async def answer_through_callback(
 
 
 def fill(callback: Callback, record: ObjectRecord) -> str:
-    """The body to send, its variables filled in: as JSON values, or percent-encoded in a form."""
+    """Return the body to send, its variables filled in: as JSON values, or percent-encoded in a form."""
     values: dict[str, str | int] = {
         "bucket": record.bucket,
         "object": record.key,
@@ -136,11 +136,11 @@ def _post(callback: Callback, url: str, body: bytes, limits: Limits) -> _Answer:
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirection is not a 200."""
 
-    def redirect_request(self, *_: object) -> None:  # type: ignore[override]
+    def redirect_request(self, *_: object) -> None:
         """Follow none."""
 
 
-def _read(answer: Any, max_bytes: int) -> _Answer:  # noqa: ANN401 - http.client's response has no public base
+def _read(answer: Any, max_bytes: int) -> _Answer:
     if answer.headers.get("Content-Length") is None:
         message = "the answer has no Content-Length"
         raise _FailedError(message)

@@ -17,7 +17,7 @@ _MASK = (1 << 64) - 1
 
 
 def combine_crc64(crcs_and_sizes: Iterable[tuple[int, int]]) -> int:
-    """The CRC-64 of a concatenation, from the CRC-64 and the size in bytes of each piece, in order."""
+    """Return the CRC-64 of a concatenation, from the CRC-64 and the size in bytes of each piece, in order."""
     total = 0
     for crc, size in crcs_and_sizes:
         total = _multiply(_shift_operator(size), total) ^ crc
@@ -48,7 +48,7 @@ def _multiply(left: int, right: int) -> int:
 
 
 def base64_text(digest: bytes) -> str:
-    """A digest as it stands in a Content-MD5 header."""
+    """Return a digest as it stands in a Content-MD5 header."""
     return base64.b64encode(digest).decode("ascii")
 
 

@@ -32,7 +32,7 @@ class Connection:
         self._send = send
 
     async def receive(self) -> tuple[bytes, bool]:
-        """The next bytes of the body, and whether more follow. Raises ConnectionGoneError when the client left."""
+        """Return the next bytes of the body and whether more follow. Raises ConnectionGoneError if nobody is there."""
         message = await self._receive()
         if message["type"] == "http.disconnect":
             raise ConnectionGoneError

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 class Fault:
     """What goes wrong, and with which requests. Several faults may hit one request; their effects add up.
 
-    Which requests: those of `operation` (such as "UploadPart"; None = every one) on `key` and `part_number` (None = any),
-    after the first `skip` of them, and then `times` of them (None = for ever). Only requests that are rightly signed count.
+    Which requests: those of `operation` (such as "UploadPart"; None = every one) on `key` and `part_number` (None =
+    any), after the first `skip` of them, and then `times` of them (None = for ever). Only requests with a right
+    signature count.
 
     What happens, in this order:
 
@@ -77,7 +78,7 @@ _FIELDS = frozenset(entry.name for entry in fields(Fault))
 
 
 def fault_from_json(data: dict[str, Any]) -> Fault:
-    """A fault from JSON data; `response_body` is a string there. Raises ValueError for what is no fault."""
+    """Return a fault from JSON data; `response_body` is a string there. Raises ValueError for what is no fault."""
     unknown = sorted(set(data) - _FIELDS)
     if unknown:
         message = f"unknown fields: {', '.join(unknown)}"
@@ -177,7 +178,7 @@ class Faults:
 
 
 def flip(chunk: bytes, start: int, offsets: frozenset[int]) -> bytes:
-    """The chunk, which begins at offset `start` of its body, with one bit flipped at each of the body's offsets."""
+    """Return the chunk, which begins at offset `start` of its body, with a bit flipped at each of these offsets."""
     inside = [offset - start for offset in offsets if start <= offset < start + len(chunk)]
     if not inside:
         return chunk

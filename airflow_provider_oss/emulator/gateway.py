@@ -117,17 +117,14 @@ class _Exchange:
             self._recorded = True
             return await self._send(response)
         try:
-            response = await self._answer()
-            if self._effects.resets("after"):
-                raise ConnectionGoneError
-            await self._send(self._spoiled(response))
+            await self._send(self._spoiled(await self._answer()))
         except (ConnectionGoneError, asyncio.CancelledError):
             self._record(None)
             raise
         return None
 
     async def _answer(self) -> Response:
-        """The response, whatever happens to the request."""
+        """Return the response, whatever happens to the request."""
         try:
             return await self._dispatch()
         except NotModifiedError:
@@ -187,7 +184,9 @@ class _Exchange:
             raise _scripted_error(self._effects.error)
 
     def _spoiled(self, response: Response) -> Response:
-        """The response with the body that a fault puts in its place."""
+        """Return the response as the faults leave it. Raises ConnectionGoneError when they leave nothing."""
+        if self._effects.resets("after"):
+            raise ConnectionGoneError
         if self._effects.response_body is None:
             return response
         return replace(response, status=200, content=self._effects.response_body)

@@ -49,7 +49,7 @@ class Ledger:
             self._changed.notify_all()
 
     def all(self) -> tuple[RecordedRequest, ...]:
-        """What was written down since the last `forget`."""
+        """Return what was written down since the last `forget`."""
         with self._changed:
             return tuple(self._records)
 
@@ -59,7 +59,7 @@ class Ledger:
             self._records.clear()
 
     def wait(self, predicate: Callable[[RecordedRequest], bool], timeout_seconds: float) -> RecordedRequest:
-        """The first record, there already or still to come, that fits. Raises TimeoutError."""
+        """Return the first record, there already or still to come, that fits. Raises TimeoutError."""
         deadline = time.monotonic() + timeout_seconds
         checked = 0
         with self._changed:

@@ -26,7 +26,7 @@ _ALGORITHMS = frozenset({"AES256", "KMS", "SM4"})
 
 
 def read_metadata(request: Request, bucket_storage_class: str, limits: Limits) -> Metadata:
-    """What the request says about the object it writes. Raises OSSError 400 for values that OSS refuses."""
+    """Return what the request says about the object it writes. Raises OSSError 400 for values that OSS refuses."""
     storage_class = request.header("x-oss-storage-class", bucket_storage_class)
     if storage_class not in STORAGE_CLASSES:
         raise invalid_argument("x-oss-storage-class", storage_class, "The storage class is invalid.")
@@ -44,7 +44,7 @@ def read_metadata(request: Request, bucket_storage_class: str, limits: Limits) -
 
 
 def read_object_acl(request: Request) -> str | None:
-    """The `x-oss-object-acl` header, None when there is none. Raises OSSError 400 for an unknown ACL."""
+    """Return the `x-oss-object-acl` header, None when there is none. Raises OSSError 400 for an unknown ACL."""
     acl = request.headers.get("x-oss-object-acl")
     if acl is not None and acl not in OBJECT_ACLS:
         raise invalid_argument("x-oss-object-acl", acl, "The object ACL is invalid.")
@@ -52,7 +52,7 @@ def read_object_acl(request: Request) -> str | None:
 
 
 def forbids_overwrite(request: Request) -> bool:
-    """The `x-oss-forbid-overwrite` header. Raises OSSError 400 when it is neither true nor false."""
+    """Return the `x-oss-forbid-overwrite` header. Raises OSSError 400 when it is neither true nor false."""
     text = request.header("x-oss-forbid-overwrite", "false")
     if text.lower() not in ("true", "false"):
         raise invalid_argument("x-oss-forbid-overwrite", text, ec="0017-00000279")
@@ -60,7 +60,7 @@ def forbids_overwrite(request: Request) -> bool:
 
 
 def traffic_limit_bytes_per_second(request: Request, limits: Limits) -> float | None:
-    """The traffic limit of the request in bytes, None when there is none. Raises OSSError 400 for a bad one."""
+    """Return the traffic limit of the request in bytes, None when there is none. Raises OSSError 400 for a bad one."""
     name = "x-oss-traffic-limit"
     in_header, in_query = request.headers.get(name), request.has_parameter(name)
     if in_header is not None and in_query:
@@ -83,7 +83,7 @@ def parse_tagging_header(text: str, limits: Limits) -> Pairs:
 
 
 def checked_tags(tags: Iterable[tuple[str, str]], limits: Limits) -> Pairs:
-    """The tags as OSS takes them. Raises OSSError 400 InvalidTag."""
+    """Return the tags as OSS takes them. Raises OSSError 400 InvalidTag."""
     pairs = tuple(tags)
     if len(pairs) > limits.max_tags or len({key for key, _ in pairs}) < len(pairs):
         raise OSSError("InvalidTag", f"An object has at most {limits.max_tags} tags with distinct keys.")
@@ -94,7 +94,7 @@ def checked_tags(tags: Iterable[tuple[str, str]], limits: Limits) -> Pairs:
 
 
 def response_headers(metadata: Metadata) -> dict[str, str]:
-    """The headers of a GET or HEAD that follow from the metadata."""
+    """Return the headers of a GET or HEAD that follow from the metadata."""
     headers = {"Content-Type": metadata.content_type, **dict(metadata.http_headers), **dict(metadata.user)}
     headers |= {"x-oss-storage-class": metadata.storage_class, **dict(metadata.encryption)}
     if metadata.tags:

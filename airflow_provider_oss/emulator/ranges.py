@@ -18,12 +18,12 @@ class ByteRange:
     length: int
 
     def content_range(self, size: int) -> str:
-        """The Content-Range of this part of `size` bytes."""
+        """Return the Content-Range of this part of `size` bytes."""
         return f"bytes {self.offset}-{self.offset + self.length - 1}/{size}"
 
 
 def read_range(text: str, size: int, *, standard: bool) -> ByteRange | None:
-    """The part of an object of `size` bytes that a Range header asks for; None means all of it.
+    """Return the part of an object of `size` bytes that a Range header asks for; None means all of it.
 
     A range that does not lie within the object means all of it, unless the client asked for the `standard` behaviour:
     then its end is cut to the object, and one that begins past the end is 416 InvalidRange. Of several ranges the first
@@ -38,7 +38,8 @@ def read_range(text: str, size: int, *, standard: bool) -> ByteRange | None:
     if length > size and not standard:
         return None
     if length == 0 or size == 0:
-        return _unsatisfiable(size, standard=standard)
+        _refuse_if_standard(size, standard=standard)
+        return None
     return ByteRange(max(0, size - length), min(length, size))
 
 
@@ -46,7 +47,8 @@ def _from_start(first: int, last: int | None, size: int, *, standard: bool) -> B
     if last is not None and last < first:
         return None
     if first >= size:
-        return _unsatisfiable(size, standard=standard)
+        _refuse_if_standard(size, standard=standard)
+        return None
     if last is None:
         return ByteRange(first, size - first)
     if last >= size and not standard:
@@ -54,7 +56,7 @@ def _from_start(first: int, last: int | None, size: int, *, standard: bool) -> B
     return ByteRange(first, min(last, size - 1) - first + 1)
 
 
-def _unsatisfiable(size: int, *, standard: bool) -> None:
+def _refuse_if_standard(size: int, *, standard: bool) -> None:
     if standard:
         raise OSSError(
             "InvalidRange", extra={"ActualObjectSize": str(size)}, headers={"Content-Range": f"bytes */{size}"}

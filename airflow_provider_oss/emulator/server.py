@@ -8,8 +8,8 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
-import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+import uvicorn  # noqa: TID253 - no DAG imports this module
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: TID253 - as above
 
 from airflow_provider_oss.emulator.addressing import is_bucket_name
 from airflow_provider_oss.emulator.authentication import Keyring, StsSession
@@ -40,7 +40,7 @@ class OSSEmulator:
     the block ends get a second to finish and are reset then. Credentials are in no `repr` and in no log.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each has a default and is given by name
         self,
         root: Path,
         *,
@@ -129,7 +129,7 @@ class OSSEmulator:
     def wait_for_requests(
         self, predicate: Callable[[RecordedRequest], bool], timeout_seconds: float = 10.0
     ) -> RecordedRequest:
-        """The first request, ended already or still to come, that fits. Raises TimeoutError."""
+        """Return the first request, ended already or still to come, that fits. Raises TimeoutError."""
         return self._ledger.wait(predicate, timeout_seconds)
 
     def _create_buckets(self, store: Store) -> None:
@@ -179,27 +179,27 @@ class _Running:
     def __init__(self, store: Store, listener: socket.socket, config: uvicorn.Config) -> None:
         self.port: int = listener.getsockname()[1]
         self._store = store
-        self._failure: BaseException | None = None
+        self._failures: list[BaseException] = []
         self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, args=(listener,), name="oss-emulator", daemon=True)
         self._thread.start()
         self._server.ready.wait()
-        if self._failure is not None:
+        if self._failures:
             self._thread.join()
-            raise self._failure
+            raise self._failures[0]
 
     def stop(self) -> None:
         self._server.should_exit = True
         self._thread.join()
         self._store.close()
-        if self._failure is not None:
-            raise self._failure
+        if self._failures:
+            raise self._failures[0]
 
     def _run(self, listener: socket.socket) -> None:
         try:
             self._server.run(sockets=[listener])
         except BaseException as error:  # noqa: BLE001 - the thread's top frame hands it to the caller's thread
-            self._failure = error
+            self._failures.append(error)
         finally:
             listener.close()
             self._server.ready.set()
@@ -227,4 +227,4 @@ class _Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {TRANSPORT_EXTENSION: self.transport}  # type: ignore[typeddict-item]
+        self.scope["extensions"] = {TRANSPORT_EXTENSION: self.transport}  # type: ignore[dict-item]

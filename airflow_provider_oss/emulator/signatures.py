@@ -63,7 +63,7 @@ class Expectation:
 
 
 def read_claim(request: Request) -> Claim | None:
-    """What the request claims; None when it is anonymous.
+    """Return what the request claims; None when it is anonymous.
 
     Raises OSSError: 400 for a malformed claim, 403 AccessDenied for a date that is missing or no date, 501 for
     signature version 2.
@@ -85,7 +85,7 @@ def read_claim(request: Request) -> Claim | None:
 
 
 def expect(claim: Claim, request: Request, target: Target, secret: str) -> Expectation:
-    """The signature that the holder of `secret` would have made for this request to `target`."""
+    """Return the signature that the holder of `secret` would have made for this request to `target`."""
     if claim.version is Version.V1:
         return _expect_v1(claim, request, target, secret)
     return _expect_v4(claim, request, target, secret)

@@ -107,7 +107,7 @@ def add_owner(parent: Element) -> None:
 
 
 def acl_document(acl: str) -> Response:
-    """The answer of GetBucketAcl and GetObjectAcl."""
+    """Return the answer of GetBucketAcl and GetObjectAcl."""
     root = document("AccessControlPolicy")
     add_owner(root)
     add(SubElement(root, "AccessControlList"), Grant=acl)

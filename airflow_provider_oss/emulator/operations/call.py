@@ -63,14 +63,14 @@ class Call:
         return self.environment.clock()
 
     def require_bucket(self) -> BucketRecord:
-        """The bucket of the target. Raises OSSError 404 NoSuchBucket or 400 InvalidBucketName.
+        """Return the bucket of the target. Raises OSSError 404 NoSuchBucket or 400 InvalidBucketName.
 
         To be asked again after anything that was awaited: the bucket may be gone.
         """
         return require_bucket(self.store, self.target.bucket)
 
     def require_object(self) -> ObjectRecord:
-        """The object of the target. Raises OSSError 404 NoSuchKey, or what `require_bucket` raises."""
+        """Return the object of the target. Raises OSSError 404 NoSuchKey, or what `require_bucket` raises."""
         self.require_bucket()
         return require_object(self.store, self.target.bucket, self.target.key)
 
@@ -82,11 +82,11 @@ class Call:
         return encode_percent if kind else str
 
     def encoding_type(self) -> str | None:
-        """The `EncodingType` element's text, None when names are plain."""
+        """Return the `EncodingType` element's text, None when names are plain."""
         return self.request.parameter("encoding-type") or None
 
     def number(self, name: str, default: int, lowest: int, highest: int) -> int:
-        """A whole number of the query. Raises OSSError 400 InvalidArgument for anything else or out of bounds."""
+        """Return a whole number of the query. Raises OSSError 400 InvalidArgument for anything else."""
         text = self.request.parameter(name)
         if not text:
             return default
@@ -96,7 +96,7 @@ class Call:
 
 
 def require_bucket(store: Store, name: str) -> BucketRecord:
-    """The bucket. Raises OSSError 404 NoSuchBucket or 400 InvalidBucketName."""
+    """Return the bucket. Raises OSSError 404 NoSuchBucket or 400 InvalidBucketName."""
     if not is_bucket_name(name):
         raise OSSError("InvalidBucketName", extra={"BucketName": name})
     bucket = store.bucket(name)
@@ -106,7 +106,7 @@ def require_bucket(store: Store, name: str) -> BucketRecord:
 
 
 def require_object(store: Store, bucket: str, key: str) -> ObjectRecord:
-    """The object of a bucket that exists. Raises OSSError 404 NoSuchKey."""
+    """Return the object of a bucket that exists. Raises OSSError 404 NoSuchKey."""
     record = store.object(bucket, key)
     if record is None:
         raise OSSError("NoSuchKey", extra={"Key": key})

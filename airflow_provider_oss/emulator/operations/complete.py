@@ -91,7 +91,7 @@ def _object_of(upload: Upload, parts: Sequence[PartRecord], now: float) -> Objec
 
 
 def _choose_parts(call: Call, upload: Upload, body: bytes) -> list[PartRecord]:
-    """The parts of the object, in order. Raises OSSError when the client's list does not fit what was uploaded."""
+    """Return the parts of the object, in order. Raises OSSError when the client's list does not fit them."""
     complete_all = call.request.headers.get("x-oss-complete-all")
     if complete_all is None:
         parts = [_matching_part(upload, listed) for listed in _read_list(body)]

@@ -170,7 +170,7 @@ async def abort_multipart_upload(call: Call) -> Response:
 
 
 def require_upload(call: Call) -> Upload:
-    """The upload of the request. Raises OSSError 404 NoSuchUpload, or what `require_bucket` raises.
+    """Return the upload of the request. Raises OSSError 404 NoSuchUpload, or what `require_bucket` raises.
 
     To be asked again after anything that was awaited: the upload may have ended.
     """

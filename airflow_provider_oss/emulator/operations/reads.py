@@ -71,7 +71,7 @@ def _object_response(call: Call, record: ObjectRecord) -> Response:
 
 
 def _overrides(call: Call) -> dict[str, str]:
-    """The `response-*` parameters. An anonymous request may not use them. Raises OSSError 400 then."""
+    """Return the `response-*` parameters. An anonymous request may not use them. Raises OSSError 400 then."""
     wanted = {name: call.request.parameter(f"response-{name.lower()}") for name in _OVERRIDES}
     headers = {name: value for name, value in wanted.items() if value}
     if headers and not call.is_owner:

@@ -90,7 +90,7 @@ _TABLE: dict[tuple[str, Level, str], Operation] = {
 
 
 def find_operation(request: Request, target: Target) -> Operation:
-    """The operation that a request asks for. Raises OSSError 501 NotImplemented for what this server lacks."""
+    """Return the operation that a request asks for. Raises OSSError 501 NotImplemented for what this server lacks."""
     lacking = sorted({name for name, value in request.query if unsupported(name, value)})
     if lacking:
         raise not_implemented(f"The sub-resource {', '.join(lacking)}")

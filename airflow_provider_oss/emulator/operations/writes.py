@@ -153,7 +153,7 @@ def check_overwrite(call: Call) -> None:
 
 
 def read_copy_source(call: Call) -> ObjectRecord:
-    """The source of a copy, its conditions checked. Raises OSSError, or NotModifiedError."""
+    """Return the source of a copy, its conditions checked. Raises OSSError, or NotModifiedError."""
     text = call.request.header("x-oss-copy-source").removeprefix("/")
     path, _, query = text.partition("?")
     bucket, _, raw_key = path.partition("/")
@@ -183,7 +183,7 @@ def _read_position(call: Call) -> int:
 
 
 def _check_appendable(call: Call, position: int) -> ObjectRecord | None:
-    """The object to append to, None when there is none."""
+    """Return the object to append to, None when there is none."""
     existing = call.store.object(call.target.bucket, call.target.key)
     if existing is not None and existing.kind != "Appendable":
         raise OSSError("ObjectNotAppendable", extra={"Key": call.target.key})
@@ -209,7 +209,7 @@ def _appended(call: Call, existing: ObjectRecord | None, metadata: Metadata, sto
 
 
 def _copied_metadata(call: Call, source: ObjectRecord, given: Metadata) -> Metadata:
-    """What a copy keeps of its source and what it takes from the request."""
+    """Return what a copy keeps of its source and what it takes from the request."""
     kept = (
         given
         if _directive(call, "x-oss-metadata-directive")

@@ -86,7 +86,7 @@ class Blobs:
         return BlobWriter(self.path(secrets.token_hex(16)))
 
     def link(self, segment: Segment) -> Segment:
-        """A second blob with the same bytes, without copying them."""
+        """Return a second blob with the same bytes, without copying them."""
         twin = secrets.token_hex(16)
         os.link(self.path(segment.blob), self.path(twin))
         return Segment(twin, segment.size)
@@ -157,7 +157,7 @@ def _read_blob(path: Path, offset: int, length: int, block_bytes: int) -> Iterat
 
 
 def _write_all(file: BinaryIO, chunk: bytes) -> None:
-    """A raw file may take fewer bytes than it was given."""
+    """Return a raw file may take fewer bytes than it was given."""
     view = memoryview(chunk)
     while view:
         view = view[file.write(view) :]

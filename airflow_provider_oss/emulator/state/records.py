@@ -90,28 +90,28 @@ class PartRecord:
 
 
 def bucket_from_json(data: dict[str, Any]) -> BucketRecord:
-    """The inverse of `record_to_json` for a bucket."""
+    """Return the inverse of `record_to_json` for a bucket."""
     return BucketRecord(**data)
 
 
 def object_from_json(data: dict[str, Any]) -> ObjectRecord:
-    """The inverse of `record_to_json` for an object."""
+    """Return the inverse of `record_to_json` for an object."""
     segments = tuple(Segment(*pair) for pair in data["segments"])
     return ObjectRecord(**{**data, "segments": segments, "metadata": _metadata(data["metadata"])})
 
 
 def upload_from_json(data: dict[str, Any]) -> UploadRecord:
-    """The inverse of `record_to_json` for an upload."""
+    """Return the inverse of `record_to_json` for an upload."""
     return UploadRecord(**{**data, "metadata": _metadata(data["metadata"])})
 
 
 def part_from_json(data: dict[str, Any]) -> PartRecord:
-    """The inverse of `record_to_json` for a part."""
+    """Return the inverse of `record_to_json` for a part."""
     return PartRecord(**{**data, "segment": Segment(*data["segment"])})
 
 
 def record_to_json(record: BucketRecord | ObjectRecord | UploadRecord | PartRecord) -> dict[str, Any]:
-    """A record as plain JSON data; a segment is `[blob, size]`, for an object may have 10,000 of them."""
+    """Return a record as plain JSON data; a segment is `[blob, size]`, for an object may have 10,000 of them."""
     return {entry.name: _plain(getattr(record, entry.name)) for entry in fields(record)}
 
 

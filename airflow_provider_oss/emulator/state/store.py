@@ -58,7 +58,7 @@ class Store:
     """Everything the server remembers, under one folder that only one store may use at a time."""
 
     def __init__(self, root: Path) -> None:
-        """Open or create the store, sweeping what a kill left. Raises RuntimeError when another store has the folder."""
+        """Open or create the store, sweeping what a kill left. Raises RuntimeError when another has the folder."""
         root.mkdir(parents=True, exist_ok=True)
         self._lock = (root / "lock").open("wb")
         try:
@@ -94,7 +94,7 @@ class Store:
         return tuple(self._buckets[name].record for name in sorted(self._buckets))
 
     def bucket(self, name: str) -> BucketRecord | None:
-        """The bucket, None when there is none."""
+        """Return the bucket, None when there is none."""
         bucket = self._buckets.get(name)
         return bucket.record if bucket else None
 
@@ -126,7 +126,7 @@ class Store:
         return self._buckets[bucket].keys
 
     def object(self, bucket: str, key: str) -> ObjectRecord | None:
-        """The object, None when there is none."""
+        """Return the object, None when there is none."""
         return self._buckets[bucket].objects.get(key)
 
     def put_object(self, record: ObjectRecord) -> None:
@@ -163,7 +163,7 @@ class Store:
         self._index_upload(bucket, Upload(record, folder))
 
     def upload(self, bucket: str, key: str, upload_id: str) -> Upload | None:
-        """The upload, None when there is no such id under this key."""
+        """Return the upload, None when there is no such id under this key."""
         upload = self._buckets[bucket].uploads.get(upload_id)
         return upload if upload and upload.record.key == key else None
 
@@ -172,7 +172,7 @@ class Store:
         return self._buckets[bucket].upload_order
 
     def upload_by_id(self, bucket: str, upload_id: str) -> UploadRecord:
-        """The record of an upload that exists."""
+        """Return the record of an upload that exists."""
         return self._buckets[bucket].uploads[upload_id].record
 
     def put_part(self, upload: Upload, part: PartRecord) -> None:
@@ -194,7 +194,7 @@ class Store:
         self._index_upload(self._buckets[upload.record.bucket], upload)
 
     def forget_upload(self, upload: Upload) -> None:
-        """Commit the end of a withdrawn upload: a kill from here on cannot bring it back. `clear_upload` does the rest."""
+        """Commit the end of a withdrawn upload: no kill can bring it back. `clear_upload` does the rest."""
         (upload.folder / "upload.json").unlink()
 
     def clear_upload(self, upload: Upload, used: Collection[PartRecord] = ()) -> None:
@@ -252,7 +252,7 @@ class Store:
 
 
 def _object_path(bucket: _Bucket, key: str) -> Path:
-    """A file named by a hash: keys reach 1023 bytes and may hold any character, `../` among them."""
+    """Return a file named by a hash: keys reach 1023 bytes and may hold any character, `../` among them."""
     digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
     return bucket.folder / "objects" / f"{digest}.json"
 

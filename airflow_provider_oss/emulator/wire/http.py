@@ -35,11 +35,11 @@ class Request:
     headers: Mapping[str, str]
 
     def header(self, name: str, default: str = "") -> str:
-        """The value of a header, `default` when it is absent."""
+        """Return the value of a header, `default` when it is absent."""
         return self.headers.get(name, default)
 
     def parameter(self, name: str, default: str = "") -> str:
-        """The first value of a query parameter, `default` when it is absent."""
+        """Return the first value of a query parameter, `default` when it is absent."""
         return next((value for found, value in self.query if found == name), default)
 
     def has_parameter(self, name: str) -> bool:
@@ -73,7 +73,7 @@ class Response:
 
 
 def xml_response(root: Element, headers: Mapping[str, str] | None = None, *, status: int = 200) -> Response:
-    """A response whose body is the document."""
+    """Return a response whose body is the document."""
     return Response(status, {"Content-Type": XML_CONTENT_TYPE, **(headers or {})}, render(root))
 
 
@@ -104,5 +104,5 @@ def parse_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
 
 
 def header_text(text: str) -> str:
-    """A Unicode text as a header value: its UTF-8 bytes read as Latin-1."""
+    """Return a Unicode text as a header value: its UTF-8 bytes read as Latin-1."""
     return text.encode("utf-8", "surrogateescape").decode("latin-1")

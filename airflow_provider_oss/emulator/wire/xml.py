@@ -17,7 +17,7 @@ _PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def document(name: str, **children: str | int | None) -> Element:
-    """A root element with text children in the given order; a child whose value is None is left out."""
+    """Return a root element with text children in the given order; a child whose value is None is left out."""
     root = Element(name)
     add(root, **children)
     return root
@@ -31,12 +31,13 @@ def add(parent: Element, **children: str | int | None) -> None:
 
 
 def render(root: Element) -> bytes:
-    """The document as bytes, beginning at byte 0 with the XML declaration."""
-    return _PROLOG + tostring(root, encoding="utf-8", xml_declaration=False)
+    """Return the document as bytes, beginning at byte 0 with the XML declaration."""
+    body: bytes = tostring(root, encoding="utf-8", xml_declaration=False)
+    return _PROLOG + body
 
 
 def error_document(error: OSSError, *, request_id: str, host: str) -> bytes:
-    """The body of an error answer."""
+    """Return the body of an error answer."""
     root = document("Error", Code=error.code, Message=error.message, RequestId=request_id, HostId=host)
     add(root, **error.extra)
     if error.ec:
@@ -75,6 +76,6 @@ def parse(body: bytes, root_name: str) -> Element:
 
 
 def text_of(parent: Element, name: str) -> str | None:
-    """The text of a child, "" when the child is empty, None when there is none."""
+    """Return the text of a child, "" when the child is empty, None when there is none."""
     child = parent.find(name)
     return None if child is None else child.text or ""
