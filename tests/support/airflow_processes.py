@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from tests.support.airflow_home import airflow_executable
-from tests.support.waiting import POLL_INTERVAL_SECONDS
+from tests.support.waiting import POLL_INTERVAL_SECONDS, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -115,6 +115,13 @@ class AirflowProcesses:
             told.update(left)
             time.sleep(POLL_INTERVAL_SECONDS)
         return left
+
+
+def wait_until_gone(pid: int, timeout_seconds: float = 30.0) -> None:
+    """Wait until the process has ended and its parent has taken note. Raises ``TimeoutError``."""
+    wait_until(
+        lambda: None if psutil.pid_exists(pid) else True, timeout_seconds, f"the end of process {pid}", lambda: "alive"
+    )
 
 
 def _belongs(process: psutil.Process, sessions: set[int], home: str) -> bool:

@@ -172,8 +172,8 @@ class LocalAirflow:
     def mark_failed(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> None:
         """Mark the task failed as the UI does. The row says so at once, the process lives on for a while.
 
-        It gets SIGTERM at its next heartbeat (within 1 s), which makes it call ``on_kill``, and SIGKILL 5 s later. A
-        task that is cleared meanwhile runs twice at the same time.
+        It gets SIGTERM at its next heartbeat (within 1 s), which only makes it call ``on_kill``, and SIGKILL 5 to 10 s
+        later (measured). A task that is cleared meanwhile runs twice at the same time.
         """
         self.set_task_state(dag_id, run_id, task_id, "failed", map_index)
 
@@ -189,7 +189,11 @@ class LocalAirflow:
         self._api.set_task_state(dag_id, run_id, task_id, state, map_index)
 
     def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> None:
-        """Clear the task, whatever its state, as the UI does: it runs again with all its retries."""
+        """Clear the task, whatever its state, as the UI does: it runs again with all its retries.
+
+        After ``mark_failed`` wait for the end of the run first: the scheduler, still busy with the mark, can otherwise
+        end the run as failed with the task cleared and never run (seen).
+        """
         self._api.clear(dag_id, run_id, task_id, map_index)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:

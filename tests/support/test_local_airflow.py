@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.airflow_database import MetadataDatabase
 from tests.support.airflow_home import DATABASE_NAME, prepare_home
+from tests.support.airflow_processes import wait_until_gone
 from tests.support.dag_command import dag_test
 from tests.support.local_airflow import LocalAirflow
 from tests.support.waiting import wait_until
@@ -48,10 +49,17 @@ def wait_until_hanging(airflow: LocalAirflow, run_id: str, try_number: int, map_
     return int(wait_for_variable(airflow, f"hanging-{run_id}-{map_index}-{try_number}"))
 
 
-def wait_until_gone(pid: int) -> None:
-    wait_until(
-        lambda: None if psutil.pid_exists(pid) else True, 30.0, f"the end of process {pid}", lambda: "still there"
-    )
+def processes_with(word: str) -> list[psutil.Process]:
+    """Return the live processes that name ``word`` in their environment or command line."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = [*process.environ().values(), *process.cmdline()]
+        except psutil.Error:
+            continue
+        if any(word in one for one in words) and process.pid != os.getpid():
+            found.append(process)
+    return found
 
 
 def test_killed_attempts_are_retried(airflow: LocalAirflow) -> None:
@@ -186,19 +194,6 @@ def test_nothing_is_left_running(tmp_path: Path, dags_folder: Path) -> None:
         wait_until_gone(pid)
     assert processes_with(str(home)) == []
     assert list(user_home.iterdir()) == []
-
-
-def processes_with(word: str) -> list[psutil.Process]:
-    """Return the live processes that name ``word`` in their environment or command line."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            words = [*process.environ().values(), *process.cmdline()]
-        except psutil.Error:
-            continue
-        if any(word in one for one in words) and process.pid != os.getpid():
-            found.append(process)
-    return found
 
 
 def test_dags_test_runs_retries(tmp_path: Path) -> None:
