@@ -17,15 +17,14 @@ from airflow_provider_oss.emulator.authentication import Keyring, authenticate
 from airflow_provider_oss.emulator.body import Body
 from airflow_provider_oss.emulator.connection import TRANSPORT_EXTENSION, Connection, ConnectionGoneError
 from airflow_provider_oss.emulator.errors import NotModifiedError, OSSError
-from airflow_provider_oss.emulator.faults import Effects, Fault, Faults, flip
+from airflow_provider_oss.emulator.faults import Effects, Fault, Faults
 from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
 from airflow_provider_oss.emulator.operations.call import Call, Environment, check_key
 from airflow_provider_oss.emulator.operations.routes import find_operation
-from airflow_provider_oss.emulator.pacing import Pacer
+from airflow_provider_oss.emulator.sending import Sender
 from airflow_provider_oss.emulator.wire.dates import http_date
 from airflow_provider_oss.emulator.wire.http import (
     XML_CONTENT_TYPE,
-    Payload,
     Request,
     Response,
     Target,
@@ -35,14 +34,12 @@ from airflow_provider_oss.emulator.wire.http import (
 from airflow_provider_oss.emulator.wire.xml import error_document
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import Mapping
 
     from airflow_provider_oss.emulator.connection import Message, Receive, Send
 
 log = logging.getLogger(__name__)
 
-_BLOCK_BYTES = 512 * 1024
-_NO_CONTENT = frozenset({204, 304})
 _CODES_BY_STATUS = {
     400: "InvalidArgument",
     403: "AccessDenied",
@@ -121,6 +118,11 @@ class _Exchange:
         except (ConnectionGoneError, asyncio.CancelledError):
             self._record(None)
             raise
+        except OSError as error:
+            # The head is out already, so nothing but the end of the connection can tell the client.
+            log.exception("sending the answer to request %s (%s) failed", self._request_id, self._operation)
+            self._record(None)
+            raise ConnectionGoneError from error
         return None
 
     async def _answer(self) -> Response:
@@ -202,63 +204,15 @@ class _Exchange:
         return Response(error.status, headers, xml)
 
     async def _send(self, response: Response) -> None:
-        """Send the response; the ledger is written before the last byte, so that a client cannot be faster."""
-        if self._request.method == "HEAD" or response.status in _NO_CONTENT:
-            self._record(response.status)
-            await self._connection.send_head(response.status, self._headers(response))
-            await self._connection.send_body(b"", more=False)
-        elif self._effects.truncate_response:
-            await self._send_truncated(response)
-        else:
-            await self._send_whole(response)
-
-    async def _send_whole(self, response: Response) -> None:
-        remaining = response.content_length
-        if remaining == 0 or isinstance(response.content, bytes):
-            self._record(response.status)
-        await self._connection.send_head(response.status, self._headers(response))
-        async for block in self._blocks(response):
-            remaining -= len(block)
-            if remaining == 0:
-                self._record(response.status)
-            await self._connection.send_body(block, more=remaining > 0)
-        if response.content_length == 0:
-            await self._connection.send_body(b"", more=False)
-
-    async def _send_truncated(self, response: Response) -> None:
-        """Send about half of the body, then close; an answer without a body promises a byte that never comes."""
-        self._record(None)
-        promised = max(1, response.content_length)
-        await self._connection.send_head(response.status, self._headers(response, promised))
-        remaining = promised // 2
-        async for block in self._blocks(response):
-            await self._connection.send_body(block[:remaining], more=True)
-            remaining -= len(block[:remaining])
-            if remaining == 0:
-                break
-        self._connection.close()
-        await self._connection.wait_until_gone()
-
-    async def _blocks(self, response: Response) -> AsyncIterator[bytes]:
-        rates = [rate for rate in (response.rate_bytes_per_second, self._effects.rate_bytes_per_second) if rate]
-        pacer = Pacer(min(rates, default=None))
-        start = 0
-        async for block in _content(self._environment, response.content):
-            await pacer.passed(len(block))
-            yield flip(block, start, self._effects.corrupt_response_bytes)
-            start += len(block)
-
-    def _headers(self, response: Response, content_length: int | None = None) -> list[tuple[bytes, bytes]]:
         headers = {
             "Server": "AliyunOSS",
             "Date": http_date(self._environment.clock()),
             "x-oss-request-id": self._request_id,
             "x-oss-server-time": str(int((time.monotonic() - self._started_monotonic) * 1000)),
-            **response.headers,
         }
-        if response.status not in _NO_CONTENT:
-            headers["Content-Length"] = str(response.content_length if content_length is None else content_length)
-        return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        blobs = self._environment.store.blobs
+        sender = Sender(self._connection, blobs, self._effects, self._request.method, headers, self._record)
+        await sender.send(response)
 
     def _record(self, status: int | None) -> None:
         """Write the request into the ledger, once."""
@@ -281,18 +235,6 @@ class _Exchange:
             ended_at=self._environment.clock(),
         )
         self._gateway.ledger.add(record)
-
-
-async def _content(environment: Environment, content: bytes | Payload) -> AsyncIterator[bytes]:
-    if isinstance(content, bytes):
-        if content:
-            yield content
-        return
-    blobs = environment.store.blobs
-    with blobs.pinned(content.segments):
-        blocks = blobs.read(content.segments, content.offset, content.length, _BLOCK_BYTES)
-        while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-            yield block
 
 
 def _read_head(scope: Mapping[str, Any]) -> Request:

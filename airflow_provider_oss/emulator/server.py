@@ -189,7 +189,7 @@ class _Running:
             raise self._failures[0]
 
     def stop(self) -> None:
-        self._server.should_exit = True
+        self._server.tell_to_stop()
         self._thread.join()
         self._store.close()
         if self._failures:
@@ -206,15 +206,27 @@ class _Running:
 
 
 class _Server(uvicorn.Server):
-    """Says when it accepts connections, and cuts what does not end in time when it stops."""
+    """Says when it accepts connections, stops when told to, and cuts what does not end in time then."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._told_to_stop = asyncio.Event()
+
+    def tell_to_stop(self) -> None:
+        """Begin to stop. May be called from any thread, once `ready` is set."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._told_to_stop.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.ready.set()
+
+    async def main_loop(self) -> None:
+        """Wait; the loop of the base class wakes up ten times a second for headers that this server writes itself."""
+        await self._told_to_stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         gateway: Any = self.config.app

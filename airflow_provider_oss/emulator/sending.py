@@ -1,0 +1,101 @@
+"""An answer on its way to the client, spoiled by faults where they say so."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_provider_oss.emulator.faults import Effects, flip
+from airflow_provider_oss.emulator.pacing import Pacer
+from airflow_provider_oss.emulator.wire.http import Payload, Response
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping
+
+    from airflow_provider_oss.emulator.connection import Connection
+    from airflow_provider_oss.emulator.state.blobs import Blobs
+
+_BLOCK_BYTES = 512 * 1024
+_NO_CONTENT = frozenset({204, 304})
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Sends one response over one connection.
+
+    `about_to_end` is called with the status (None for an answer that is cut off) before the last byte goes out, so that
+    whoever has read the answer finds the request in the ledger.
+    """
+
+    connection: Connection
+    blobs: Blobs
+    effects: Effects
+    method: str
+    common_headers: Mapping[str, str]
+    about_to_end: Callable[[int | None], None]
+
+    async def send(self, response: Response) -> None:
+        """Send it. Raises ConnectionGoneError when the client leaves before the end."""
+        if self.method == "HEAD" or response.status in _NO_CONTENT:
+            self.about_to_end(response.status)
+            await self._send_head(response, response.content_length)
+            await self.connection.send_body(b"", more=False)
+        elif self.effects.truncate_response:
+            await self._send_half(response)
+        else:
+            await self._send_whole(response)
+
+    async def _send_whole(self, response: Response) -> None:
+        remaining = response.content_length
+        if remaining == 0 or isinstance(response.content, bytes):
+            self.about_to_end(response.status)
+        await self._send_head(response, remaining)
+        if remaining == 0:
+            await self.connection.send_body(b"", more=False)
+            return
+        async for block in self._blocks(response):
+            remaining -= len(block)
+            if remaining == 0:
+                self.about_to_end(response.status)
+            await self.connection.send_body(block, more=remaining > 0)
+
+    async def _send_half(self, response: Response) -> None:
+        """Send half of the body, then close; an answer without a body promises a byte that never comes."""
+        self.about_to_end(None)
+        promised = max(1, response.content_length)
+        await self._send_head(response, promised)
+        remaining = promised // 2
+        async for block in self._blocks(response):
+            await self.connection.send_body(block[:remaining], more=True)
+            remaining -= len(block[:remaining])
+            if remaining == 0:
+                break
+        self.connection.close()
+        await self.connection.wait_until_gone()
+
+    async def _send_head(self, response: Response, content_length: int) -> None:
+        headers = {**self.common_headers, **response.headers}
+        if response.status not in _NO_CONTENT:
+            headers["Content-Length"] = str(content_length)
+        encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+        await self.connection.send_head(response.status, encoded)
+
+    async def _blocks(self, response: Response) -> AsyncIterator[bytes]:
+        rates = [rate for rate in (response.rate_bytes_per_second, self.effects.rate_bytes_per_second) if rate]
+        pacer = Pacer(min(rates, default=None))
+        start = 0
+        async for block in self._content(response.content):
+            await pacer.passed(len(block))
+            yield flip(block, start, self.effects.corrupt_response_bytes)
+            start += len(block)
+
+    async def _content(self, content: bytes | Payload) -> AsyncIterator[bytes]:
+        if isinstance(content, bytes):
+            if content:
+                yield content
+            return
+        with self.blobs.pinned(content.segments):
+            blocks = self.blobs.read(content.segments, content.offset, content.length, _BLOCK_BYTES)
+            while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+                yield block
