@@ -88,8 +88,11 @@ def encode_percent(text: str, safe: str = "") -> str:
 
 
 def parse_query(raw: bytes) -> tuple[tuple[str, str], ...]:
-    """Split and decode a query string, keeping order and parameters without a value."""
-    pairs = (item.partition(b"=") for item in raw.split(b"&") if item)
+    """Split and decode a query string, keeping order and parameters without a value.
+
+    Unlike in a path, `+` is a space here: one official client sends it so and signs a space.
+    """
+    pairs = (item.partition(b"=") for item in raw.replace(b"+", b" ").split(b"&") if item)
     return tuple((decode_percent(name), decode_percent(value)) for name, _, value in pairs)
 
 
