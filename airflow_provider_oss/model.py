@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Generic, TypeVar
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument
+
+Item = TypeVar("Item")
 
 _BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
@@ -161,6 +163,15 @@ class ListedUpload:
     ref: ObjectRef
     upload_id: str
     initiated: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """One page of a listing. ``next_token`` asks for the next one; None says this is the last."""
+
+    items: tuple[Item, ...]
+    prefixes: tuple[str, ...]
+    next_token: Any
 
 
 @dataclass(frozen=True, slots=True)

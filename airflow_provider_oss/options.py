@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument
@@ -37,6 +37,20 @@ _OWN_HEADERS: Final = {
 _CALLBACK_FIELDS: Final = ("url", "host", "body", "contentType", "customValue")
 
 
+class ObjectOptionArguments(TypedDict, total=False):
+    """The arguments of ``parse_options``, for functions that pass them on."""
+
+    mime: str | None
+    meta: Mapping[str, Any] | None
+    headers: Mapping[str, Any] | None
+    acl: str | None
+    storage_class: str | None
+    tags: Mapping[str, Any] | None
+    forbid_overwrite: bool
+    traffic_limit: int | None
+    callback: Mapping[str, Any] | None
+
+
 def parse_options(  # noqa: PLR0913 - one argument for each thing OSS stores with an object
     *,
     mime: str | None = None,
@@ -51,6 +65,18 @@ def parse_options(  # noqa: PLR0913 - one argument for each thing OSS stores wit
 ) -> ObjectOptions:
     """
     Return checked options. Numbers and booleans in ``meta``, ``headers`` and ``tags`` become strings.
+
+    :param mime: Content-Type; None guesses it from the key's ending.
+    :param meta: stored as x-oss-meta-*.
+    :param headers: other headers stored with the object: Cache-Control, Content-Disposition, Content-Encoding,
+        Expires, x-oss-server-side-encryption, ...
+    :param acl: default, private, public-read or public-read-write.
+    :param storage_class: Standard, IA, Archive, ColdArchive or DeepColdArchive.
+    :param tags: up to 10 object tags.
+    :param forbid_overwrite: fail when another object has the key; OSS decides it, not a look beforehand.
+    :param traffic_limit: bit/s for each connection, 819200 to 838860800.
+    :param callback: url, body and optionally host, contentType, customValue: OSS calls the application when the object
+        is stored.
 
     Raises OSSInvalidArgument, naming the argument, its value and the remedy, for what OSS would refuse or what would
     contradict another argument.

@@ -7,6 +7,8 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
+from airflow.providers.common.compat.sdk import Variable
+
 from airflow_provider_oss.checkpoint import codec
 from airflow_provider_oss.model import Checkpoint
 
@@ -31,21 +33,15 @@ class VariableCheckpointStore:
 
     def load(self) -> Checkpoint | None:
         """Return the saved checkpoint, if any."""
-        from airflow.providers.common.compat.sdk import Variable
-
         # The default is positional because its name differs between Airflow 2 and 3
         text = Variable.get(self.key, None)
         return None if text is None else codec.decode(text, self.owner)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write the Variable."""
-        from airflow.providers.common.compat.sdk import Variable
-
         text = json.dumps(codec.encode(checkpoint, self.owner))
         Variable.set(self.key, text, description=f"Checkpoint of the OSS upload of {self.owner}")
 
     def delete(self) -> None:
         """Remove the Variable."""
-        from airflow.providers.common.compat.sdk import Variable
-
         Variable.delete(self.key)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from airflow.providers.common.compat.sdk import XCom
+
 from airflow_provider_oss.checkpoint import codec
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.model import Checkpoint
@@ -36,21 +38,15 @@ class XComCheckpointStore:
 
     def load(self) -> Checkpoint | None:
         """Return the saved checkpoint, if any."""
-        from airflow.providers.common.compat.sdk import XCom
-
         value = XCom.get_one(key=self.key, map_index=-1, **self._anchor())
         return None if value is None else codec.decode(value, self.owner)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write the XCom."""
-        from airflow.providers.common.compat.sdk import XCom
-
         XCom.set(key=self.key, value=codec.encode(checkpoint, self.owner), **self._anchor())
 
     def delete(self) -> None:
         """Remove the XCom."""
-        from airflow.providers.common.compat.sdk import XCom
-
         XCom.delete(key=self.key, map_index=-1, **self._anchor())
 
     def _anchor(self) -> dict[str, str]:

@@ -34,6 +34,12 @@ class Buckets:
             self._buckets[name] = self._make(name)
         return self._buckets[name]
 
+    def service(self) -> oss2.Service:
+        """Return what answers for the account as a whole."""
+        import oss2
+
+        return oss2.Service(self._auth(), self._settings.endpoint, **self._common())
+
     def _make(self, name: str) -> oss2.Bucket:
         import oss2
 
@@ -43,15 +49,20 @@ class Buckets:
                 self._auth(),
                 settings.endpoint,
                 name,
-                session=self._session,
                 enable_crc=False,
-                app_name="airflow-provider-oss",
-                region=settings.region,
                 is_cname=settings.addressing_style == "cname",
-                is_path_style=settings.addressing_style == "path",
+                **self._common(),
             )
         except oss2.exceptions.ClientError as error:
             raise OSSInvalidConnection(f"endpoint {settings.endpoint!r} cannot be used: {error.body}") from error
+
+    def _common(self) -> dict[str, Any]:
+        return {
+            "session": self._session,
+            "app_name": "airflow-provider-oss",
+            "region": self._settings.region,
+            "is_path_style": self._settings.addressing_style == "path",
+        }
 
     def _auth(self) -> Any:
         import oss2

@@ -6,10 +6,9 @@ import base64
 import json
 import mimetypes
 from collections.abc import Mapping
-from typing import Any
 from urllib.parse import quote
 
-from airflow_provider_oss.model import Callback, ObjectInfo, ObjectOptions, ObjectRef, StoredObject
+from airflow_provider_oss.model import Callback, ObjectInfo, ObjectOptions, ObjectRef
 
 META_PREFIX = "x-oss-meta-"
 
@@ -66,18 +65,6 @@ def _callback_headers(callback: Callback) -> dict[str, str]:
 
 def _base64_json(value: Mapping[str, str]) -> str:
     return base64.b64encode(json.dumps(value).encode()).decode()
-
-
-def stored_object(headers: Mapping[str, str], size_bytes: int | None, callback_response: Any = None) -> StoredObject:
-    """Return what the answer to PutObject or CompleteMultipartUpload says."""
-    return StoredObject(
-        etag=headers.get("etag", "").strip('"'),
-        crc64=crc64_of(headers),
-        size_bytes=size_bytes,
-        version_id=headers.get("x-oss-version-id"),
-        request_id=headers.get("x-oss-request-id"),
-        callback_response=callback_response,
-    )
 
 
 def crc64_of(headers: Mapping[str, str]) -> int | None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
-from typing import Any
 from xml.etree import ElementTree as ET
 
+from airflow_provider_oss.clients.answers import compare_crc64, stored_object
 from airflow_provider_oss.clients.buckets import Buckets
 from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.headers import (
@@ -15,14 +14,11 @@ from airflow_provider_oss.clients.headers import (
     object_info,
     publishing_headers,
     sending_headers,
-    stored_object,
 )
-from airflow_provider_oss.exceptions import ErrorDetails, OSSBadResponse, OSSCallbackFailed, OSSChecksumMismatch
+from airflow_provider_oss.exceptions import ErrorDetails, OSSBadResponse, OSSChecksumMismatch
 from airflow_provider_oss.model import CompletedPart, ObjectInfo, ObjectOptions, ObjectRef, StoredObject, StoredPart
 from airflow_provider_oss.ports import Body
 from airflow_provider_oss.verify import proven_etag
-
-_CALLBACK_FAILED_STATUS = 203
 
 
 class OSS2UploadClient:
@@ -37,9 +33,8 @@ class OSS2UploadClient:
         headers = content_headers(ref, options) | publishing_headers(options) | sending_headers(options)
         with renamed(details):
             result = self._buckets.get(ref.bucket).put_object(ref.key, body, headers=headers)
-            stored = _stored(result, options, details, len(body))
-        if stored.crc64 is not None and stored.crc64 != crc64:
-            raise _mismatch("object", stored.crc64, crc64, details)
+            stored = stored_object(result, options, details, len(body))
+        compare_crc64(stored.crc64, crc64, details)
         return stored
 
     def head_object(self, ref: ObjectRef) -> ObjectInfo:
@@ -67,7 +62,10 @@ class OSS2UploadClient:
             stored = StoredPart(part_number, len(body), headers.get("etag", "").strip('"'), crc64_of(headers))
         etag = proven_etag(stored, memoryview(body), crc64)
         if not etag:
-            raise _mismatch("part", stored.crc64 or stored.etag, crc64, details)
+            raise OSSChecksumMismatch(
+                f"OSS received another part than was sent: CRC-64 {stored.crc64}, ETag {stored.etag} for {crc64}",
+                details,
+            )
         return CompletedPart(part_number, stored.size_bytes, etag, crc64)
 
     def list_parts(self, ref: ObjectRef, upload_id: str) -> tuple[StoredPart, ...]:
@@ -99,7 +97,7 @@ class OSS2UploadClient:
             result = self._buckets.get(ref.bucket).complete_multipart_upload(
                 ref.key, upload_id, listed, headers=publishing_headers(options)
             )
-            return _stored(result, options, details, None)
+            return stored_object(result, options, details)
 
     def abort_multipart_upload(self, ref: ObjectRef, upload_id: str) -> None:
         """AbortMultipartUpload."""
@@ -131,33 +129,3 @@ def _required(element: ET.Element, name: str) -> str:
     if text is None:
         raise ValueError(f"<{element.tag}> has no <{name}>")
     return text
-
-
-def _stored(result: Any, options: ObjectOptions, details: ErrorDetails, size_bytes: int | None) -> StoredObject:
-    """Read the answer to a write. With a callback its body is the application's answer, or why there is none."""
-    body = result.resp.read()
-    if options.callback is None:
-        return stored_object(result.headers, size_bytes)
-    if result.status == _CALLBACK_FAILED_STATUS:
-        raise OSSCallbackFailed(
-            f"the object is stored, but the callback to {options.callback.url} failed: {_message_of(body)}", details
-        )
-    return stored_object(result.headers, size_bytes, _json_or_text(body))
-
-
-def _message_of(body: bytes) -> str:
-    return ET.fromstring(body).findtext("Message") or "no reason given"  # noqa: S314 - as in _listed_parts
-
-
-def _json_or_text(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except ValueError:
-        return body.decode(errors="replace")
-
-
-def _mismatch(what: str, received: object, sent: int, details: ErrorDetails) -> OSSChecksumMismatch:
-    return OSSChecksumMismatch(
-        f"OSS received a different {what} than was sent: its checksum is {received}, CRC-64 {sent} was expected",
-        details,
-    )

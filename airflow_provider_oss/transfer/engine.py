@@ -14,14 +14,13 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from airflow_provider_oss.crc64 import EMPTY, crc64
+from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
     OSSCallbackFailed,
     OSSChecksumMismatch,
     OSSInvalidArgument,
     OSSInvalidPart,
-    OSSNoSuchKey,
     OSSNoSuchUpload,
     OSSObjectAlreadyExists,
     OSSProviderError,
@@ -41,9 +40,10 @@ from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, Pro
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
-from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, PartPlan, in_working_order, make_plan
+from airflow_provider_oss.transfer.plan import PartPlan, in_working_order, make_plan
 from airflow_provider_oss.transfer.progress import ProgressReporter
 from airflow_provider_oss.transfer.ranges import PartRanges, parse_ranges
+from airflow_provider_oss.transfer.recognition import find_equal_object
 from airflow_provider_oss.transfer.resume import Continue, Decision, Fresh, Wanted, decide
 from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, make_retrying
 from airflow_provider_oss.transfer.workers import PartWorkers
@@ -346,34 +346,17 @@ class _Attempt:
 
     def _recognise_finished(self) -> UploadResult | None:
         """Return the result when the object is there and equal to the source: another call or attempt made it."""
-        try:
-            found = self._client.head_object(self._ref)
-        except OSSNoSuchKey:
+        parts = self._completed.values()
+        all_known = sum(part.size_bytes for part in parts) == self._size_bytes
+        found = find_equal_object(self._client, self._ref, self._reader, combined_crc64(parts) if all_known else None)
+        if found is None:
             return None
-        except OSSAccessDenied as error:
-            log.warning("%s: the object cannot be looked at, so it counts as not uploaded: %s", self._ref, error)
-            return None
-        if found.size_bytes != self._size_bytes or found.crc64 is None:
-            return None
-        crc = self._source_crc64()
-        if found.crc64 != crc:
-            return None
-        log.info("%s: the object is there already and equal to the source", self._ref)
-        self._keeper.delete()
+        self._upload_has_ended()
         self._reporter.restart()
         self._reporter.part_verified(self._size_bytes, None)
         if self._upload.options.callback is not None:
             log.warning("%s: whether the callback was answered is not known", self._ref)
-        return self._result(StoredObject(found.etag, found.crc64, found.size_bytes, found.version_id), crc)
-
-    def _source_crc64(self) -> int:
-        plan = PartPlan(self._size_bytes, DEFAULT_PART_SIZE_BYTES)
-        buffer = memoryview(bytearray(min(self._size_bytes, plan.part_size_bytes)))
-        crc = EMPTY
-        for part in plan:
-            crc = crc64(self._reader.read_into(part, buffer), crc)
-        self._reader.check_unchanged()
-        return crc
+        return self._result(StoredObject(found.etag, found.crc64, version_id=found.version_id), found.crc64)
 
     def _upload_has_ended(self) -> None:
         self._checkpoint = None

@@ -1,0 +1,40 @@
+# Everything a developer, a new user and CI run. Each target makes what it needs; `make` alone lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench constraints clean
+
+help:  ## List the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@echo "Installing into $(VENV) (once; a minute or two)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable . --group dev
+	@touch $(INSTALLED)
+
+demo: $(INSTALLED)  ## Kill an upload in a real Airflow and watch it resume; FILE=/path takes your own file
+	@$(BIN)/python -m tests.demo $(if $(FILE),--file "$(FILE)")
+
+test: $(INSTALLED) lint  ## Check style and types, then run all tests with branch coverage
+	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report term --cov-fail-under 90
+
+lint: $(INSTALLED)  ## Check format, style and types
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+
+bench: $(INSTALLED)  ## Measure this package against the SDKs on this machine
+	@$(BIN)/python -m benchmarks
+
+constraints: $(INSTALLED)  ## Pin the newest versions of everything that is installed here
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --group dev pyproject.toml \
+		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file constraints.txt
+
+clean:  ## Remove what the targets made
+	rm -rf $(VENV) .cache .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache dist

@@ -1,0 +1,107 @@
+"""What every use of the hook stands on: the connection, the clients made from it, and its test."""
+
+from __future__ import annotations
+
+import os
+import threading
+from contextlib import suppress
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+
+from airflow_provider_oss.exceptions import OSSAccessDenied, OSSInvalidArgument, OSSNoSuchKey, OSSProviderError
+from airflow_provider_oss.hooks import DEFAULT_CONN_ID
+from airflow_provider_oss.hooks.connection import to_client_settings
+from airflow_provider_oss.model import ObjectRef
+from airflow_provider_oss.transfer.retry import RetryPolicy, make_retrying
+from airflow_provider_oss.uri import resolve
+
+if TYPE_CHECKING:
+    import oss2
+
+    from airflow_provider_oss.clients.buckets import Buckets
+    from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+    from airflow_provider_oss.clients.settings import ClientSettings
+
+_PROBE_KEY: Final = "airflow-provider-oss-connection-test"
+
+
+class OSSBaseHook(BaseHook):
+    """
+    An Airflow connection, and oss2 set up from it. The connection is read, and oss2 imported, on first use.
+
+    :param oss_conn_id: id of the Airflow connection, of type ``aliyun_oss`` or of the alibaba provider's type ``oss``.
+    :param bucket_name: default bucket; None for the connection's schema.
+    :param region: goes before the connection's region.
+    """
+
+    conn_name_attr = "oss_conn_id"
+    default_conn_name = DEFAULT_CONN_ID
+    conn_type = "aliyun_oss"
+    hook_name = "Alibaba Cloud OSS (resumable)"
+
+    def __init__(
+        self, oss_conn_id: str = DEFAULT_CONN_ID, bucket_name: str | None = None, region: str | None = None
+    ) -> None:
+        super().__init__()
+        self.oss_conn_id = oss_conn_id
+        self.bucket_name = bucket_name
+        self.region = region
+        self._retrying = make_retrying(RetryPolicy(), threading.Event())
+
+    @cached_property
+    def settings(self) -> ClientSettings:
+        """The connection, checked. Raises OSSInvalidConnection; registers the secrets with Airflow's log masker."""
+        settings = to_client_settings(self.get_connection(self.oss_conn_id), self.region, os.environ)
+        mask_secret(settings.credentials.access_key_secret)
+        if settings.credentials.security_token is not None:
+            mask_secret(settings.credentials.security_token)
+        return settings
+
+    @cached_property
+    def _buckets(self) -> Buckets:
+        from airflow_provider_oss.clients.buckets import Buckets
+
+        return Buckets(self.settings)
+
+    @cached_property
+    def _client(self) -> OSS2ObjectClient:
+        from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+
+        return OSS2ObjectClient(self._buckets)
+
+    def get_conn(self) -> oss2.Bucket:
+        """Return the default bucket as oss2 knows it. Raises OSSInvalidArgument when there is no default bucket."""
+        return self._buckets.get(self.resolve_bucket(None))
+
+    def resolve(self, key: str, bucket_name: str | None = None) -> ObjectRef:
+        """Return the object that ``key`` means. Raises OSSInvalidArgument when OSS would refuse it."""
+        return resolve(key, bucket_name, self.bucket_name or self.settings.default_bucket)
+
+    def resolve_bucket(self, bucket_name: str | None) -> str:
+        """Return ``bucket_name`` or the default bucket. Raises OSSInvalidArgument when there is neither."""
+        bucket = bucket_name or self.bucket_name or self.settings.default_bucket
+        if not bucket:
+            raise OSSInvalidArgument(f"no bucket: give bucket_name, or set schema in connection {self.oss_conn_id!r}")
+        return bucket
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Return whether OSS accepts the connection, and why (not). For the Test button of the Airflow UI."""
+        try:
+            return True, self._probe()
+        except OSSAccessDenied as error:
+            # EC 0003-* is a RAM policy's refusal: it comes after the signature was found right
+            if (error.details.ec or "").startswith("0003-"):
+                return True, f"OSS accepts the AccessKey, which may not look at what was asked for: {error}"
+            return False, str(error)
+        except OSSProviderError as error:
+            return False, str(error)
+
+    def _probe(self) -> str:
+        bucket = self.bucket_name or self.settings.default_bucket
+        if not bucket:
+            return f"OSS accepts the AccessKey; it sees {len(self._client.list_buckets())} buckets"
+        with suppress(OSSNoSuchKey):
+            self._client.head_object(ObjectRef(bucket, _PROBE_KEY))
+        return f"OSS accepts the AccessKey for bucket {bucket}"

@@ -1,0 +1,205 @@
+"""An Airflow connection to ClientSettings. Pure but for the environment, which it is given."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import urlsplit
+
+from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.exceptions import OSSInvalidConnection
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
+    from jsonschema.protocols import Validator
+
+ALIBABA_PROVIDER_CONN_TYPE: Final = "oss"
+"""The connection type that apache-airflow-providers-alibaba registers."""
+
+_STANDARD_ENDPOINTS: Final = (
+    re.compile(r"oss-(?P<region>[a-z]{2,}-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com"),
+    re.compile(r"(?P<region>[a-z]{2,}-[a-z0-9-]+?)(-internal)?\.oss\.aliyuncs\.com"),
+)
+_ENDPOINT: Final = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")
+_NOT_TEXT: Final = ("connect_timeout", "read_timeout", "verify", "proxies")
+_SECRET_FIELDS: Final = ("security_token", "proxies")
+_ENVIRONMENT_NAMES: Final = (
+    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"),
+    ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN"),
+)
+
+
+class AirflowConnection(Protocol):
+    """What of Airflow's Connection is used."""
+
+    conn_id: str
+    conn_type: str | None
+    host: str | None
+    port: int | None
+    login: str | None
+    password: str | None
+    schema: str | None
+
+    @property
+    def extra_dejson(self) -> dict[str, Any]:
+        """The extra, parsed."""
+
+
+def to_client_settings(
+    connection: AirflowConnection, region: str | None, environment: Mapping[str, str]
+) -> ClientSettings:
+    """
+    Return what a client needs. ``region``, if given, goes before the connection's.
+
+    Reads connections of our own type and, as they are, those of the alibaba provider's type ``oss``. Raises
+    OSSInvalidConnection that names the field, what is wrong with it and the remedy, and never shows a secret.
+    """
+    extra = connection.extra_dejson
+    if connection.conn_type == ALIBABA_PROVIDER_CONN_TYPE and "auth_type" in extra:
+        return _from_alibaba_provider(connection, extra, region)
+    extra = _checked_extra(connection, extra)
+    endpoint, region = _endpoint_and_region(
+        connection, _endpoint_of(connection), region or extra.get("region"), extra.get("signature_version", "v4")
+    )
+    return ClientSettings(
+        endpoint=endpoint,
+        credentials=_credentials(connection, extra, environment),
+        region=region,
+        signature_version=extra.get("signature_version", "v4"),
+        addressing_style=extra.get("addressing_style", "auto"),
+        connect_timeout_seconds=extra.get("connect_timeout", 10.0),
+        read_timeout_seconds=extra.get("read_timeout", 60.0),
+        verify=extra.get("verify", True),
+        proxies=extra.get("proxies", {}),
+        default_bucket=connection.schema or None,
+    )
+
+
+def _from_alibaba_provider(
+    connection: AirflowConnection, extra: Mapping[str, Any], region: str | None
+) -> ClientSettings:
+    if extra["auth_type"] != "AK":
+        raise _invalid(connection, f"extra field auth_type={extra['auth_type']!r} is not known: it must be 'AK'")
+    for name in ("access_key_id", "access_key_secret"):
+        if not extra.get(name):
+            raise _invalid(connection, f"extra field {name} is missing: auth_type 'AK' needs it")
+    endpoint, region = _endpoint_and_region(
+        connection, extra.get("endpoint") or None, region or extra.get("region") or None, "v4"
+    )
+    return ClientSettings(
+        endpoint=endpoint,
+        credentials=Credentials(extra["access_key_id"], extra["access_key_secret"]),
+        region=region,
+        default_bucket=connection.schema or None,
+    )
+
+
+def _checked_extra(connection: AirflowConnection, extra: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the extra with texts made numbers and booleans (a URI holds only texts) and empty form fields left out."""
+    present = {name: _typed(name, value) for name, value in extra.items() if value not in (None, "", {})}
+    for error in _validator().iter_errors(present):
+        raise _invalid(connection, _explained(error))
+    return present
+
+
+def _typed(name: str, value: Any) -> Any:
+    """Return what a text stands for in this field, or the text itself for the schema to refuse."""
+    if name == "region" and isinstance(value, str):
+        return value.removeprefix("oss-")
+    if name not in _NOT_TEXT or not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value.lower() if name == "verify" else value)
+    except ValueError:
+        return value
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator
+
+    text = resources.files(__package__).joinpath("connection.schema.json").read_text("utf-8")
+    return Draft202012Validator(json.loads(text))
+
+
+def _explained(error: ValidationError) -> str:
+    """Return what is wrong, in words that hold no value of a field that may be secret."""
+    schema: Any = _validator().schema
+    if not error.absolute_path:
+        instance: Any = error.instance
+        unknown = ", ".join(sorted(set(instance) - set(schema["properties"])))
+        return f"extra has unknown fields: {unknown}; known are {', '.join(schema['properties'])}"
+    name = str(error.absolute_path[0])
+    rule = {key: value for key, value in schema["properties"][name].items() if key != "title"}
+    shown = "" if name in _SECRET_FIELDS else f"={error.instance!r}"
+    return f"extra field {name}{shown} is not allowed: it must follow {json.dumps(rule)}"
+
+
+def _endpoint_of(connection: AirflowConnection) -> str | None:
+    if not connection.host:
+        return None
+    return f"{connection.host}:{connection.port}" if connection.port else connection.host
+
+
+def _endpoint_and_region(
+    connection: AirflowConnection, endpoint: str | None, region: str | None, signature_version: str
+) -> tuple[str, str | None]:
+    """Return both; either may follow from the other."""
+    if not endpoint:
+        if not region:
+            raise _invalid(connection, "host (endpoint) and region are missing: give one, oss-cn-hangzhou.aliyuncs.com")
+        return f"https://oss-{region}.aliyuncs.com", region
+    if "://" not in endpoint:
+        endpoint = f"https://{endpoint}"
+    endpoint = endpoint.rstrip("/")
+    if not _ENDPOINT.fullmatch(endpoint):
+        raise _invalid(
+            connection,
+            f"host {endpoint!r} is no endpoint: give a host name, with http:// or a port if need be, without a bucket "
+            "or path: oss-cn-hangzhou.aliyuncs.com",
+        )
+    region = region or _region_of(endpoint)
+    if region is None and signature_version == "v4":
+        raise _invalid(
+            connection,
+            f"extra field region is missing: V4 signatures need it and it does not follow from {endpoint!r}; set it, "
+            "such as cn-hangzhou, or set signature_version to v1",
+        )
+    return endpoint, region
+
+
+def _region_of(endpoint: str) -> str | None:
+    host = urlsplit(endpoint).hostname or ""
+    for pattern in _STANDARD_ENDPOINTS:
+        if (match := pattern.fullmatch(host)) and not match["region"].startswith("accelerate"):
+            return match["region"]
+    return None
+
+
+def _credentials(
+    connection: AirflowConnection, extra: Mapping[str, Any], environment: Mapping[str, str]
+) -> Credentials:
+    if extra.get("credential_source") == "environment":
+        return _credentials_from(connection, environment)
+    if not connection.login:
+        raise _invalid(connection, "login (AccessKey ID) is missing")
+    if not connection.password:
+        raise _invalid(connection, "password (AccessKey secret) is missing")
+    return Credentials(connection.login, connection.password, extra.get("security_token"))
+
+
+def _credentials_from(connection: AirflowConnection, environment: Mapping[str, str]) -> Credentials:
+    for id_name, secret_name, token_name in _ENVIRONMENT_NAMES:
+        key_id, secret = environment.get(id_name), environment.get(secret_name)
+        if key_id and secret:
+            return Credentials(key_id, secret, environment.get(token_name) or None)
+    pairs = " or ".join(f"{id_name} and {secret_name}" for id_name, secret_name, _ in _ENVIRONMENT_NAMES)
+    raise _invalid(connection, f"credential_source is 'environment', but this process has not {pairs} set")
+
+
+def _invalid(connection: AirflowConnection, problem: str) -> OSSInvalidConnection:
+    return OSSInvalidConnection(f"connection {connection.conn_id!r}: {problem}")

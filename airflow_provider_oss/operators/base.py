@@ -1,0 +1,125 @@
+"""What the upload operators share: where to, what is stored with the object, and how a failure is told to Airflow."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
+
+from airflow_provider_oss.exceptions import OSSPermanentError
+from airflow_provider_oss.hooks import DEFAULT_CONN_ID
+from airflow_provider_oss.model import UploadResult
+from airflow_provider_oss.options import ObjectOptionArguments
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.hooks.oss import OSSHook
+
+
+class OSSUploadBaseOperator(BaseOperator):
+    """
+    Stores one object and returns what became of it as a plain dict.
+
+    The dict's fields are those of ``airflow_provider_oss.model.UploadResult``. An error that no retry can mend fails
+    the task at once; any other is raised as it is, and Airflow retries.
+
+    :param key: object name, or a whole ``oss://bucket/key``. Templated, like every text below.
+    :param bucket_name: bucket; None for the connection's schema.
+    :param oss_conn_id: id of the Airflow connection.
+    :param region: goes before the connection's region.
+    :param mime: Content-Type; None guesses it from the key's ending.
+    :param meta: user metadata, stored as x-oss-meta-*.
+    :param headers: other headers stored with the object: Cache-Control, Content-Disposition, Content-Encoding, ...
+    :param acl: default, private, public-read or public-read-write.
+    :param storage_class: Standard, IA, Archive, ColdArchive or DeepColdArchive.
+    :param tags: up to 10 object tags.
+    :param forbid_overwrite: fail when another object has the key. An equal object is success: it is what a lost answer
+        or an earlier attempt leaves behind.
+    :param traffic_limit: bit/s for each connection, 819200 to 838860800.
+    :param callback: url, body and optionally host, contentType, customValue: OSS calls the application when the object
+        is stored, and its answer is ``callback_response`` of the result.
+    """
+
+    template_fields: Sequence[str] = (
+        "key", "bucket_name", "oss_conn_id", "region", "mime", "meta", "headers", "acl", "storage_class", "tags",
+        "callback",
+    )  # fmt: skip
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "meta": "json", "headers": "json", "tags": "json", "callback": "json",
+    }  # fmt: skip
+    ui_color = "#ffe3cc"
+
+    def __init__(  # noqa: PLR0913 - one argument for each thing OSS stores with an object
+        self,
+        *,
+        key: str,
+        bucket_name: str | None = None,
+        oss_conn_id: str = DEFAULT_CONN_ID,
+        region: str | None = None,
+        mime: str | None = None,
+        meta: Mapping[str, Any] | None = None,
+        headers: Mapping[str, Any] | None = None,
+        acl: str | None = None,
+        storage_class: str | None = None,
+        tags: Mapping[str, Any] | None = None,
+        forbid_overwrite: bool = False,
+        traffic_limit: int | None = None,
+        callback: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.key = key
+        self.bucket_name = bucket_name
+        self.oss_conn_id = oss_conn_id
+        self.region = region
+        self.mime = mime
+        self.meta = meta
+        self.headers = headers
+        self.acl = acl
+        self.storage_class = storage_class
+        self.tags = tags
+        self.forbid_overwrite = forbid_overwrite
+        self.traffic_limit = traffic_limit
+        self.callback = callback
+
+    @cached_property
+    def hook(self) -> OSSHook:
+        """The hook, made when the templates are rendered."""
+        from airflow_provider_oss.hooks.oss import OSSHook  # noqa: PLC0415 - the engine is not for DAG parsing
+
+        return OSSHook(self.oss_conn_id, region=self.region)
+
+    @abstractmethod
+    def upload(self, context: Context) -> UploadResult:
+        """Do the work."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Store the object and return the result as plain data."""
+        with failing_at_once():
+            return self.upload(context).as_dict()
+
+    def object_options(self) -> ObjectOptionArguments:
+        """Return the arguments that describe the object, for the hook."""
+        return {
+            "mime": self.mime,
+            "meta": self.meta,
+            "headers": self.headers,
+            "acl": self.acl,
+            "storage_class": self.storage_class,
+            "tags": self.tags,
+            "forbid_overwrite": self.forbid_overwrite,
+            "traffic_limit": self.traffic_limit,
+            "callback": self.callback,
+        }
+
+
+@contextmanager
+def failing_at_once() -> Iterator[None]:
+    """Tell Airflow not to retry what no retry can mend."""
+    try:
+        yield
+    except OSSPermanentError as error:
+        raise AirflowFailException(f"{type(error).__name__}: {error}") from error

@@ -1,0 +1,151 @@
+"""The upload operators."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, determine_kwargs
+
+from airflow_provider_oss.checkpoint.choice import choose_store
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.model import UploadResult
+from airflow_provider_oss.operators.base import OSSUploadBaseOperator
+from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
+from airflow_provider_oss.transfer.cancellation import Cancellation
+
+_READ_BYTES: Final = MIB
+
+
+class OSSPutObjectOperator(OSSUploadBaseOperator):
+    """
+    Stores text, bytes or a file as one object in one request: at most 5 GB, all or nothing.
+
+    A retried attempt sends everything again: for large files use OSSResumableUploadOperator. For the other arguments
+    see OSSUploadBaseOperator.
+
+    :param data: text (stored as UTF-8) or bytes. Templated.
+    :param file_path: path of a file on the worker, read in constant memory. Templated. Give this or ``data``.
+    """
+
+    template_fields: Sequence[str] = (*OSSUploadBaseOperator.template_fields, "data", "file_path")
+
+    def __init__(
+        self, *, data: str | bytes | None = None, file_path: str | os.PathLike[str] | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.data = data
+        self.file_path = file_path
+
+    def upload(self, context: Context) -> UploadResult:  # noqa: ARG002 - nothing of it is needed
+        """Put the data or the file."""
+        if (self.data is None) == (self.file_path is None):
+            raise OSSInvalidArgument("give either data or file_path, not both and not neither")
+        if self.file_path is not None:
+            return self.hook.put_file(self.key, self.file_path, self.bucket_name, **self.object_options())
+        return self.hook.put_object(self.key, self.data or b"", self.bucket_name, **self.object_options())
+
+
+class OSSPutStreamOperator(OSSUploadBaseOperator):
+    """
+    Stores a stream as one object in one request: at most 5 GB, in constant memory, all or nothing.
+
+    An error of the stream fails the task and stores nothing. A retried attempt reads and sends everything again. For
+    the other arguments see OSSUploadBaseOperator.
+
+    :param stream: a callable that returns an object with ``read()`` or an iterable of bytes (it is given those values
+        of the task context that its parameters name), or an ObjectStoragePath, or the URL of one. Templated.
+    :param content_length: bytes in the stream; None sends it in chunked transfer encoding.
+    """
+
+    template_fields: Sequence[str] = (*OSSUploadBaseOperator.template_fields, "stream")
+
+    def __init__(
+        self, *, stream: Callable[..., Any] | ObjectStoragePath | str, content_length: int | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.stream = stream
+        self.content_length = content_length
+
+    def upload(self, context: Context) -> UploadResult:
+        """Put the stream."""
+        return self.hook.put_stream(
+            self.key, lambda: self._open(context), self.content_length, self.bucket_name, **self.object_options()
+        )
+
+    def _open(self, context: Context) -> Any:
+        if callable(self.stream):
+            return self.stream(**determine_kwargs(self.stream, (), context))
+        return _chunks_of_path(ObjectStoragePath(self.stream))
+
+
+def _chunks_of_path(path: ObjectStoragePath) -> Iterator[bytes]:
+    with path.open("rb") as file:  # type: ignore[no-untyped-call]  # of universal_pathlib
+        while chunk := file.read(_READ_BYTES):
+            yield chunk
+
+
+class OSSResumableUploadOperator(OSSUploadBaseOperator):
+    """
+    Stores a file of any size; a retried task instance continues where the last attempt stopped, whatever ended it.
+
+    Every part that an earlier attempt stored is compared with the file as it is now (size and CRC-64), and sent again
+    if it differs; the finished object is compared as a whole. It may run on another worker if the file is there. Memory
+    is ``parallel`` times the part size. For the other arguments see OSSUploadBaseOperator.
+
+    When the task fails for good the parts stay, so that clearing it continues; they are billed until the task is
+    cleared, the upload is aborted, or a lifecycle rule of the bucket removes them.
+
+    :param file_path: path of the file on the worker. Templated.
+    :param part_size: bytes, 100 KB to 5 GB; None chooses at least 8 MiB so that there are at most 10,000 parts.
+    :param parallel: parts in flight, 1 to 100.
+    :param checkpoint: where the upload id is kept between attempts: ``"auto"`` (the task state store from Airflow 3.3
+        on, else a Variable), ``"task_state"``, ``"variable"``, ``"xcom"``, or an object with ``load``, ``save`` and
+        ``delete``. Templated.
+    :param checkpoint_anchor: with ``"xcom"``, the task whose XCom holds it; None chooses one. Templated.
+    :param progress: called as ``progress(fraction, checkpoint, response)`` after every part.
+    """
+
+    template_fields: Sequence[str] = (
+        *OSSUploadBaseOperator.template_fields, "file_path", "checkpoint", "checkpoint_anchor",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        file_path: str | os.PathLike[str],
+        part_size: int | None = None,
+        parallel: int = 5,
+        checkpoint: str | CheckpointStore = "auto",
+        checkpoint_anchor: str | None = None,
+        progress: ProgressCallback | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.file_path = file_path
+        self.part_size = part_size
+        self.parallel = parallel
+        self.checkpoint = checkpoint
+        self.checkpoint_anchor = checkpoint_anchor
+        self.progress = progress
+        self._cancellation = Cancellation()
+
+    def upload(self, context: Context) -> UploadResult:
+        """Begin or continue the upload."""
+        return self.hook.upload_file(
+            self.key,
+            self.file_path,
+            self.bucket_name,
+            part_size=self.part_size,
+            parallel=self.parallel,
+            progress=self.progress,
+            checkpoint=choose_store(self.checkpoint, context, self.checkpoint_anchor),
+            cancellation=self._cancellation,
+            **self.object_options(),
+        )
+
+    def on_kill(self) -> None:
+        """Ask the upload to stop. Only a flag is set: this runs in a signal handler, and nothing needs saving."""
+        self._cancellation.request()

@@ -1,0 +1,77 @@
+"""What Airflow's provider discovery reads: entry point ``apache_airflow_provider``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_oss import __version__
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's name, its connection type with the form's fields, and where its parts are."""
+    return {
+        "package-name": "airflow-provider-oss",
+        "name": "Alibaba Cloud OSS (resumable uploads)",
+        "description": "Uploads to Alibaba Cloud OSS that a retried task instance continues and verifies.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": "Alibaba Cloud OSS",
+                "external-doc-url": "https://www.alibabacloud.com/help/en/oss/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.hooks.oss"]}],
+        "operators": [
+            {"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.operators.oss"]}
+        ],
+        "connection-types": [
+            {
+                "connection-type": "aliyun_oss",
+                "hook-class-name": "airflow_provider_oss.hooks.oss.OSSHook",
+                "hook-name": "Alibaba Cloud OSS (resumable)",
+                "ui-field-behaviour": _FIELD_BEHAVIOUR,
+                "conn-fields": _FIELDS,
+            }
+        ],
+    }
+
+
+_FIELD_BEHAVIOUR = {
+    "hidden-fields": ["port"],
+    "relabeling": {
+        "host": "Endpoint",
+        "schema": "Default bucket",
+        "login": "AccessKey ID",
+        "password": "AccessKey secret",
+    },
+    "placeholders": {
+        "host": "oss-cn-hangzhou.aliyuncs.com",
+        "schema": "exports",
+        "login": "LTAI...",
+    },
+}
+
+
+def _field(label: str, description: str, kind: str = "string", **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
+
+
+_FIELDS = {
+    "region": _field("Region", "Such as cn-hangzhou. Follows from a standard endpoint; V4 signatures need it."),
+    "credential_source": _field(
+        "Credential source",
+        "static: the AccessKey above. environment: ALIBABA_CLOUD_ACCESS_KEY_ID, _SECRET and _SECURITY_TOKEN.",
+        enum=["static", "environment"],
+    ),
+    "security_token": _field("Security token", "Of a temporary (STS) AccessKey.", format="password"),
+    "signature_version": _field("Signature version", "v4 unless an old proxy needs v1.", enum=["v4", "v1"]),
+    "addressing_style": _field(
+        "Addressing style",
+        "auto: bucket in the host name, in the path for an IP address. cname: the endpoint is the bucket's own domain.",
+        enum=["auto", "path", "virtual", "cname"],
+    ),
+    "connect_timeout": _field("Connect time-out (s)", "10 when empty.", "number"),
+    "read_timeout": _field("Read time-out (s)", "Longest time in which nothing moves. 60 when empty.", "number"),
+    "verify": _field("TLS verification", "true, false, or the path of a certificate authority file."),
+}

@@ -1,0 +1,66 @@
+"""Is the object there already, and equal to the source? Asked when an answer was lost, or another was first."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Protocol
+
+from airflow_provider_oss.crc64 import EMPTY, crc64
+from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey
+from airflow_provider_oss.model import ObjectInfo, ObjectRef
+from airflow_provider_oss.ports import SourceReader
+from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, PartPlan
+
+log = logging.getLogger(__name__)
+
+
+class HeadClient(Protocol):
+    """What of a client is needed to look at an object."""
+
+    def head_object(self, ref: ObjectRef) -> ObjectInfo:
+        """HeadObject."""
+
+
+@dataclass(frozen=True, slots=True)
+class EqualObject:
+    """An object that is equal to the source."""
+
+    etag: str
+    crc64: int
+    version_id: str | None
+
+
+def find_equal_object(
+    client: HeadClient, ref: ObjectRef, reader: SourceReader, known_crc64: int | None = None
+) -> EqualObject | None:
+    """
+    Return the object if its size and CRC-64 are the source's; None when it is missing, different or unprovable.
+
+    The source is read only when the sizes are equal and its CRC-64 is not known. An object that may not be looked at
+    counts as unprovable, which is logged.
+    """
+    try:
+        found = client.head_object(ref)
+    except OSSNoSuchKey:
+        return None
+    except OSSAccessDenied as error:
+        log.warning("%s: the object cannot be looked at, so it counts as not uploaded: %s", ref, error)
+        return None
+    if found.crc64 is None or found.size_bytes != reader.fingerprint.size_bytes:
+        return None
+    if found.crc64 != (source_crc64(reader) if known_crc64 is None else known_crc64):
+        return None
+    log.info("%s: the object is there already and equal to the source", ref)
+    return EqualObject(found.etag, found.crc64, found.version_id)
+
+
+def source_crc64(reader: SourceReader) -> int:
+    """Return the CRC-64 of the whole source. Raises OSSSourceChanged when it changes meanwhile."""
+    plan = PartPlan(reader.fingerprint.size_bytes, DEFAULT_PART_SIZE_BYTES)
+    buffer = memoryview(bytearray(min(plan.size_bytes, plan.part_size_bytes)))
+    crc = EMPTY
+    for part in plan:
+        crc = crc64(reader.read_into(part, buffer), crc)
+    reader.check_unchanged()
+    return crc

@@ -1,0 +1,148 @@
+"""Data in one PutObject request: a file of any size that OSS takes in one, or a stream. Constant memory."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final, Protocol, TypeAlias
+
+from airflow_provider_oss import limits
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSObjectAlreadyExists
+from airflow_provider_oss.model import ObjectOptions, ObjectRef, StoredObject, UploadResult
+from airflow_provider_oss.ports import Clock, SourceReader
+from airflow_provider_oss.transfer.clock import SystemClock
+from airflow_provider_oss.transfer.plan import PartPlan
+from airflow_provider_oss.transfer.recognition import HeadClient, find_equal_object
+from airflow_provider_oss.transfer.retry import RetryPolicy, make_retrying
+from airflow_provider_oss.transfer.source import FileSource
+
+log = logging.getLogger(__name__)
+
+Stream: TypeAlias = Iterable[bytes] | Any
+"""Bytes that are read forward: an object with ``read(size)``, or an iterable of bytes."""
+
+_READ_BYTES: Final = limits.MIB
+
+
+class StreamClient(HeadClient, Protocol):
+    """What of a client is needed here."""
+
+    def put_stream(
+        self, ref: ObjectRef, chunks: Iterator[bytes], content_length: int | None, options: ObjectOptions
+    ) -> StoredObject:
+        """Store what ``chunks`` yields; chunked transfer encoding without ``content_length``."""
+
+
+@dataclass(frozen=True, slots=True)
+class SinglePut:
+    """One PutObject request, repeated after faults that may pass when its data can be read again."""
+
+    ref: ObjectRef
+    client: StreamClient
+    options: ObjectOptions = field(default_factory=ObjectOptions)
+    retry: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Clock = field(default_factory=SystemClock)
+
+    def put_file(self, path: str) -> UploadResult:
+        """
+        Store a file; the object is compared with what was read, and the file did not change meanwhile.
+
+        Raises OSSInvalidSource for a file that is missing, unreadable or larger than one request may carry (5 GB).
+        """
+        started = self.clock.monotonic()
+        reader = FileSource(path).open()
+        try:
+            size_bytes = reader.fingerprint.size_bytes
+            if size_bytes > limits.MAX_PUT_SIZE_BYTES:
+                raise OSSInvalidSource(
+                    f"file_path={path!r} has {size_bytes} bytes: one request carries at most "
+                    f"{limits.MAX_PUT_SIZE_BYTES} (5 GB); use OSSResumableUploadOperator or upload_file"
+                )
+            stored = self._put_readable(reader)
+        finally:
+            reader.close()
+        return self._result(stored, size_bytes, started, sent_bytes=stored.size_bytes or 0)
+
+    def put_stream(self, stream: Stream | Callable[[], Stream], content_length: int | None = None) -> UploadResult:
+        """
+        Store a stream, or what a callable returns when it is called; only a callable is tried again after a fault.
+
+        What the stream raises is passed on, and nothing is stored.
+        """
+        started = self.clock.monotonic()
+        if callable(stream):
+            stored = make_retrying(self.retry, threading.Event())(
+                lambda: self._send(chunks_of(stream()), content_length)
+            )
+        else:
+            stored = self._send(chunks_of(stream), content_length)
+        size_bytes = stored.size_bytes or 0
+        return self._result(stored, size_bytes, started, sent_bytes=size_bytes)
+
+    def _put_readable(self, reader: SourceReader) -> StoredObject:
+        """Repeat with a new iterator each time. After a lost answer ``forbid_overwrite`` meets our own object."""
+        size_bytes = reader.fingerprint.size_bytes
+        retrying = make_retrying(self.retry, threading.Event())
+        try:
+            return retrying(lambda: self._send(_checked_chunks(reader), size_bytes))
+        except OSSObjectAlreadyExists:
+            found = find_equal_object(self.client, self.ref, reader)
+            if found is None:
+                raise
+            return StoredObject(found.etag, found.crc64, version_id=found.version_id)
+
+    def _send(self, chunks: Iterator[bytes], content_length: int | None) -> StoredObject:
+        return self.client.put_stream(self.ref, chunks, content_length, self.options)
+
+    def _result(self, stored: StoredObject, size_bytes: int, started: float, *, sent_bytes: int) -> UploadResult:
+        elapsed_seconds = round(self.clock.monotonic() - started, 3)
+        log.info("%s: stored %d bytes in %.1f s", self.ref, size_bytes, elapsed_seconds)
+        return UploadResult(
+            bucket=self.ref.bucket,
+            key=self.ref.key,
+            uri=self.ref.uri,
+            size=size_bytes,
+            etag=stored.etag,
+            crc64=str(stored.crc64),
+            version_id=stored.version_id,
+            request_id=stored.request_id,
+            attempts=1,
+            resumed=False,
+            bytes_sent=sent_bytes,
+            bytes_verified=size_bytes - sent_bytes,
+            elapsed_seconds=elapsed_seconds,
+            callback_response=stored.callback_response,
+        )
+
+
+def chunks_of(stream: Stream) -> Iterator[bytes]:
+    """Yield the bytes of a stream. Raises OSSInvalidArgument when it is none, or yields anything else."""
+    if isinstance(stream, str | bytes | bytearray | memoryview):
+        raise OSSInvalidArgument(
+            f"stream is a {type(stream).__name__}: give an object with read(), an iterable of bytes, or a callable "
+            "that returns one; data that is in memory already is put with put_object"
+        )
+    if hasattr(stream, "read"):
+        return _checked(iter(lambda: stream.read(_READ_BYTES), b""))
+    if isinstance(stream, Iterable):
+        return _checked(iter(stream))
+    raise OSSInvalidArgument(f"stream is a {type(stream).__name__}, which has no read() and is no iterable of bytes")
+
+
+def _checked(chunks: Iterator[Any]) -> Iterator[bytes]:
+    for chunk in chunks:
+        if not isinstance(chunk, bytes | bytearray | memoryview):
+            raise OSSInvalidArgument(
+                f"the stream yielded a {type(chunk).__name__}: it must yield bytes; encode text first, open files 'rb'"
+            )
+        yield bytes(chunk)
+
+
+def _checked_chunks(reader: SourceReader) -> Iterator[bytes]:
+    plan = PartPlan(reader.fingerprint.size_bytes, _READ_BYTES)
+    buffer = memoryview(bytearray(_READ_BYTES))
+    for part in plan:
+        yield bytes(reader.read_into(part, buffer))
+    reader.check_unchanged()
