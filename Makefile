@@ -14,8 +14,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (once; a minute or two)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt uv
-	@VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable . --group dev
+	@$(BIN)/python -m pip install --no-cache-dir --quiet --disable-pip-version-check --constraint constraints.txt uv
+	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable . --group dev
 	@touch $(INSTALLED)
 
 demo: $(INSTALLED)  ## Kill an upload in a real Airflow and watch it resume; FILE=/path takes your own file
@@ -33,7 +33,7 @@ bench: $(INSTALLED)  ## Measure this package against the SDKs on this machine
 	@$(BIN)/python -m benchmarks
 
 constraints: $(INSTALLED)  ## Pin the newest versions of everything that is installed here
-	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --group dev pyproject.toml \
+	@UV_CACHE_DIR=.cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --group dev pyproject.toml \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file constraints.txt
 
 clean:  ## Remove what the targets made
