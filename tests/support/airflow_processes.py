@@ -118,10 +118,21 @@ class AirflowProcesses:
 
 
 def wait_until_gone(pid: int, timeout_seconds: float = 30.0) -> None:
-    """Wait until the process has ended and its parent has taken note. Raises ``TimeoutError``."""
+    """Wait until the process runs no more. Raises ``TimeoutError``."""
     wait_until(
-        lambda: None if psutil.pid_exists(pid) else True, timeout_seconds, f"the end of process {pid}", lambda: "alive"
+        lambda: None if _is_running(pid) else True,
+        timeout_seconds,
+        f"the end of process {pid}",
+        lambda: "still running",
     )
+
+
+def _is_running(pid: int) -> bool:
+    """Say whether the process can still do something: an orphan's remains stay where nobody collects them."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 def _belongs(process: psutil.Process, sessions: set[int], home: str) -> bool:
