@@ -9,6 +9,7 @@ import oss2
 import pytest
 
 from airflow_provider_oss.emulator import Limits, OSSEmulator
+from tests.emulator.node import Node, install_ali_oss
 from tests.emulator.support import KEY_ID, REGION, SECRET, Client
 
 TINY_PARTS = Limits(min_part_size_bytes=10)
@@ -38,3 +39,15 @@ def bucket(server: OSSEmulator, request: pytest.FixtureRequest) -> oss2.Bucket:
 def bucket_v1(server: OSSEmulator) -> oss2.Bucket:
     """The bucket `exports` through oss2 with signature version 1."""
     return oss2.Bucket(oss2.Auth(KEY_ID, SECRET), server.endpoint, "exports")
+
+
+@pytest.fixture(scope="session")
+def ali_oss_modules() -> Path:
+    """The official Node client, installed."""
+    return install_ali_oss()
+
+
+@pytest.fixture
+def node(server: OSSEmulator, ali_oss_modules: Path) -> Node:
+    """Runs scenarios of the official Node client against the server."""
+    return Node(ali_oss_modules, server)
