@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
@@ -60,7 +61,8 @@ class OSS2ObjectClient(OSS2UploadClient):
         """
         PutObject of what ``chunks`` yields: with Content-Length if it is given, else in chunked transfer encoding.
 
-        Constant memory. What ``chunks`` raises is passed on and nothing is stored.
+        Constant memory. What ``chunks`` raises is passed on, and nothing is stored. The result has the size and CRC-64
+        of what was sent.
         """
         details = ErrorDetails(ref.bucket, ref.key)
         headers = content_headers(ref, options) | publishing_headers(options) | sending_headers(options)
@@ -74,7 +76,7 @@ class OSS2ObjectClient(OSS2UploadClient):
         except SourceFailedError as error:
             raise error.cause from None
         compare_crc64(stored.crc64, body.crc64, details)
-        return stored
+        return replace(stored, crc64=body.crc64)
 
     def get_object(self, ref: ObjectRef, byte_range: tuple[int | None, int | None] | None) -> ObjectBody:
         """GetObject. ``byte_range`` is (first, last), both included; outside the object is an error, not the whole."""
@@ -83,10 +85,12 @@ class OSS2ObjectClient(OSS2UploadClient):
             result = self._buckets.get(ref.bucket).get_object(ref.key, byte_range=byte_range, headers=headers)
             return ObjectBody(object_info(ref, result.headers), result.resp)
 
-    def copy_object(self, source: ObjectRef, target: ObjectRef, options: ObjectOptions, *, replace: bool) -> ObjectInfo:
-        """CopyObject inside OSS; ``replace`` stores ``options`` in place of the source's metadata and tags."""
+    def copy_object(
+        self, source: ObjectRef, target: ObjectRef, options: ObjectOptions, *, replace_metadata: bool
+    ) -> ObjectInfo:
+        """CopyObject inside OSS; ``replace_metadata`` stores ``options`` in place of the source's metadata and tags."""
         headers = publishing_headers(options)
-        if replace:
+        if replace_metadata:
             headers = content_headers(target, options) | headers
             headers |= {"x-oss-metadata-directive": "REPLACE", "x-oss-tagging-directive": "Replace"}
         with renamed(ErrorDetails(target.bucket, target.key)):

@@ -238,9 +238,9 @@ class OSSHook(OSSBaseHook):
         With mime, meta, headers, storage_class or tags the copy gets these in place of the source's.
         """
         parsed = parse_options(**options)
-        replace = any((parsed.mime, parsed.meta, parsed.headers, parsed.storage_class, parsed.tags))
+        changed = any((parsed.mime, parsed.meta, parsed.headers, parsed.storage_class, parsed.tags))
         source, target = self.resolve(source_key, source_bucket_name), self.resolve(key, bucket_name)
-        return self._retrying(self._client.copy_object, source, target, parsed, replace=replace)
+        return self._retrying(self._client.copy_object, source, target, parsed, replace_metadata=changed)
 
     def delete_object(self, key: str, bucket_name: str | None = None) -> None:
         """Delete an object. That it is not there is no error."""

@@ -24,6 +24,7 @@ from airflow_provider_oss.exceptions import (
     OSSNoSuchUpload,
     OSSObjectAlreadyExists,
     OSSProviderError,
+    OSSUploadCancelled,
 )
 from airflow_provider_oss.model import (
     Checkpoint,
@@ -40,14 +41,15 @@ from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, Pro
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
-from airflow_provider_oss.transfer.plan import PartPlan, in_working_order, make_plan
+from airflow_provider_oss.transfer.parts import PartOutcome, PartTransfer
+from airflow_provider_oss.transfer.plan import PartPlan, make_plan
 from airflow_provider_oss.transfer.progress import ProgressReporter
 from airflow_provider_oss.transfer.ranges import PartRanges, parse_ranges
 from airflow_provider_oss.transfer.recognition import find_equal_object
+from airflow_provider_oss.transfer.result import make_result
 from airflow_provider_oss.transfer.resume import Continue, Decision, Fresh, Wanted, decide
 from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, make_retrying
-from airflow_provider_oss.transfer.workers import PartWorkers
-from airflow_provider_oss.verify import combined_crc64, proven_etag
+from airflow_provider_oss.verify import combined_crc64
 
 log = logging.getLogger(__name__)
 
@@ -109,12 +111,6 @@ class Upload:
                 reader.close()
 
 
-@dataclass(frozen=True, slots=True)
-class _PartOutcome:
-    part: CompletedPart
-    was_sent: bool
-
-
 class _Attempt:
     """One attempt. ``_checkpoint`` names the multipart upload that is under way, if there is one."""
 
@@ -123,12 +119,14 @@ class _Attempt:
         self._ref = upload.ref
         self._reader = reader
         self._size_bytes = reader.fingerprint.size_bytes
-        self._stopping = threading.Event()
-        self._client = RetryingClient(upload.client, make_retrying(upload.settings.retry, self._stopping))
+        stopping = threading.Event()
+        self._client = RetryingClient(upload.client, make_retrying(upload.settings.retry, stopping))
         self._keeper = CheckpointKeeper(upload.store, upload.settings.save_interval_seconds, upload.clock)
         self._reporter = ProgressReporter(upload.ref, self._size_bytes, upload.progress, upload.clock)
         self._started = upload.clock.monotonic()
-        self._workers: PartWorkers[_PartOutcome] | None = None
+        self._parts = PartTransfer(
+            reader, self._client, upload.options, parallel=upload.settings.parallel, stopping=stopping
+        )
         self._checkpoint: Checkpoint | None = None
         self._completed: dict[int, CompletedPart] = {}
         self._done = PartRanges()
@@ -136,7 +134,7 @@ class _Attempt:
 
     def has_ended(self) -> bool:
         """Stop the workers; return whether none is at work any more."""
-        return self._workers is None or self._workers.stop(_GRACE_SECONDS)
+        return self._parts.stop(_GRACE_SECONDS)
 
     def run(self) -> UploadResult:
         self._upload.cancellation.check()
@@ -216,9 +214,11 @@ class _Attempt:
     # Continuing
 
     def _continue(self, decision: Continue) -> UploadResult:
-        checkpoint = replace(decision.checkpoint, attempt=decision.checkpoint.attempt + 1)
-        self._attempts = checkpoint.attempt
+        self._attempts = decision.checkpoint.attempt + 1
+        now = self._upload.clock.utc_now()
+        checkpoint = replace(decision.checkpoint, attempt=self._attempts, updated_at=now)
         stored = self._stored_parts(checkpoint, decision.plan)
+        self._keeper.save(checkpoint)
         log.info(
             "%s: continuing upload %s, attempt %d: %d of %d parts are to be verified",
             *(self._ref, checkpoint.upload_id, checkpoint.attempt, len(stored), decision.plan.count),
@@ -253,38 +253,15 @@ class _Attempt:
         """Verify or send every part; afterwards ``_completed`` holds them all and the source is still the same."""
         self._completed = {}
         self._done = PartRanges()
-
-        def handle(part: Part, buffer: memoryview) -> _PartOutcome:
-            return self._verify_or_send(checkpoint.upload_id, part, buffer, stored.get(part.number))
-
-        self._stopping.clear()
-        self._workers = PartWorkers(
-            in_working_order(plan, stored.keys()),
-            handle,
-            threads=min(self._upload.settings.parallel, plan.count),
-            buffer_bytes=plan.part_size_bytes,
-            stopping=self._stopping,
-        )
-        for outcome in self._workers.outcomes():
+        for outcome in self._parts.run(checkpoint, plan, stored):
+            # Before anything is saved: a stale attempt that was told to stop must not save over its successor
+            self._upload.cancellation.check()
             if outcome is not None:
                 self._record(outcome, checkpoint)
-            self._upload.cancellation.check()
             self._reporter.line_if_due()
         self._reader.check_unchanged()
 
-    def _verify_or_send(
-        self, upload_id: str, part: Part, buffer: memoryview, stored: StoredPart | None
-    ) -> _PartOutcome:
-        """Read, then compare or send. Runs in a worker thread."""
-        data = self._reader.read_into(part, buffer)
-        crc = crc64(data)
-        etag = proven_etag(stored, data, crc) if stored is not None else None
-        if etag is not None:
-            return _PartOutcome(CompletedPart(part.number, part.size_bytes, etag, crc), was_sent=False)
-        sent = self._client.upload_part(self._ref, upload_id, part.number, data, crc, self._upload.options)
-        return _PartOutcome(sent, was_sent=True)
-
-    def _record(self, outcome: _PartOutcome, checkpoint: Checkpoint) -> None:
+    def _record(self, outcome: PartOutcome, checkpoint: Checkpoint) -> None:
         part = outcome.part
         self._completed[part.number] = part
         self._done.add(part.number)
@@ -318,7 +295,7 @@ class _Attempt:
 
     # Ending
 
-    def _result(self, stored: StoredObject, crc: int) -> UploadResult:
+    def _result(self, stored: StoredObject, crc: int | None) -> UploadResult:
         """Compare the stored object with the source as a whole. Raises OSSChecksumMismatch when they differ."""
         # An answer without a CRC-64 leaves the parts' own proofs: Complete refuses parts with other ETags.
         if stored.crc64 is not None and stored.crc64 != crc:
@@ -326,22 +303,9 @@ class _Attempt:
                 f"the object {self._ref} that OSS stored has the CRC-64 {stored.crc64}, the source has {crc}"
             )
         self._reporter.line()
-        done = self._reporter.progress
-        return UploadResult(
-            bucket=self._ref.bucket,
-            key=self._ref.key,
-            uri=self._ref.uri,
-            size=self._size_bytes,
-            etag=stored.etag,
-            crc64=str(crc),
-            version_id=stored.version_id,
-            request_id=stored.request_id,
-            attempts=self._attempts,
-            resumed=done.verified_bytes > 0,
-            bytes_sent=done.sent_bytes,
-            bytes_verified=done.verified_bytes,
-            elapsed_seconds=round(self._upload.clock.monotonic() - self._started, 3),
-            callback_response=stored.callback_response,
+        elapsed_seconds = self._upload.clock.monotonic() - self._started
+        return make_result(
+            self._ref, stored, crc, self._reporter.progress, attempts=self._attempts, elapsed_seconds=elapsed_seconds
         )
 
     def _recognise_finished(self) -> UploadResult | None:
@@ -356,7 +320,7 @@ class _Attempt:
         self._reporter.part_verified(self._size_bytes, None)
         if self._upload.options.callback is not None:
             log.warning("%s: whether the callback was answered is not known", self._ref)
-        return self._result(StoredObject(found.etag, found.crc64, version_id=found.version_id), found.crc64)
+        return self._result(found, found.crc64)
 
     def _upload_has_ended(self) -> None:
         self._checkpoint = None
@@ -375,7 +339,9 @@ class _Attempt:
         if not self._keeper.keeps:
             self.has_ended()
             self._discard_upload()
-        elif isinstance(error, Exception):  # after a time-out or a signal the store may be in the middle of a call
+        elif isinstance(error, Exception) and not isinstance(error, OSSUploadCancelled):
+            # Not when told to stop (a successor may be at work), nor on a time-out or signal, which are no Exceptions:
+            # they may have interrupted the store in the middle of a call
             self._keeper.save(self._up_to_date(self._checkpoint))
 
     def _abort(self, checkpoint: Checkpoint) -> None:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from typing import Protocol
 
 from airflow_provider_oss.crc64 import EMPTY, crc64
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey
-from airflow_provider_oss.model import ObjectInfo, ObjectRef
+from airflow_provider_oss.model import ObjectInfo, ObjectRef, StoredObject
 from airflow_provider_oss.ports import SourceReader
 from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, PartPlan
 
@@ -22,20 +21,11 @@ class HeadClient(Protocol):
         """HeadObject."""
 
 
-@dataclass(frozen=True, slots=True)
-class EqualObject:
-    """An object that is equal to the source."""
-
-    etag: str
-    crc64: int
-    version_id: str | None
-
-
 def find_equal_object(
     client: HeadClient, ref: ObjectRef, reader: SourceReader, known_crc64: int | None = None
-) -> EqualObject | None:
+) -> StoredObject | None:
     """
-    Return the object if its size and CRC-64 are the source's; None when it is missing, different or unprovable.
+    Return the object, CRC-64 included, if it is equal to the source; None when it is missing, different or unprovable.
 
     The source is read only when the sizes are equal and its CRC-64 is not known. An object that may not be looked at
     counts as unprovable, which is logged.
@@ -52,7 +42,7 @@ def find_equal_object(
     if found.crc64 != (source_crc64(reader) if known_crc64 is None else known_crc64):
         return None
     log.info("%s: the object is there already and equal to the source", ref)
-    return EqualObject(found.etag, found.crc64, found.version_id)
+    return StoredObject(found.etag, found.crc64, version_id=found.version_id)
 
 
 def source_crc64(reader: SourceReader) -> int:

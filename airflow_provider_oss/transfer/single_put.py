@@ -10,11 +10,12 @@ from typing import Any, Final, Protocol, TypeAlias
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSObjectAlreadyExists
-from airflow_provider_oss.model import ObjectOptions, ObjectRef, StoredObject, UploadResult
+from airflow_provider_oss.model import ObjectOptions, ObjectRef, Progress, StoredObject, UploadResult
 from airflow_provider_oss.ports import Clock, SourceReader
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.plan import PartPlan
 from airflow_provider_oss.transfer.recognition import HeadClient, find_equal_object
+from airflow_provider_oss.transfer.result import make_result
 from airflow_provider_oss.transfer.retry import RetryPolicy, make_retrying
 from airflow_provider_oss.transfer.source import FileSource
 
@@ -63,7 +64,8 @@ class SinglePut:
             stored = self._put_readable(reader)
         finally:
             reader.close()
-        return self._result(stored, size_bytes, started, sent_bytes=stored.size_bytes or 0)
+        sent_bytes = 0 if stored.size_bytes is None else size_bytes
+        return self._result(stored, Progress(size_bytes, sent_bytes, size_bytes - sent_bytes), started)
 
     def put_stream(self, stream: Stream | Callable[[], Stream], content_length: int | None = None) -> UploadResult:
         """
@@ -79,7 +81,7 @@ class SinglePut:
         else:
             stored = self._send(chunks_of(stream), content_length)
         size_bytes = stored.size_bytes or 0
-        return self._result(stored, size_bytes, started, sent_bytes=size_bytes)
+        return self._result(stored, Progress(size_bytes, sent_bytes=size_bytes), started)
 
     def _put_readable(self, reader: SourceReader) -> StoredObject:
         """Repeat with a new iterator each time. After a lost answer ``forbid_overwrite`` meets our own object."""
@@ -91,30 +93,15 @@ class SinglePut:
             found = find_equal_object(self.client, self.ref, reader)
             if found is None:
                 raise
-            return StoredObject(found.etag, found.crc64, version_id=found.version_id)
+            return found
 
     def _send(self, chunks: Iterator[bytes], content_length: int | None) -> StoredObject:
         return self.client.put_stream(self.ref, chunks, content_length, self.options)
 
-    def _result(self, stored: StoredObject, size_bytes: int, started: float, *, sent_bytes: int) -> UploadResult:
-        elapsed_seconds = round(self.clock.monotonic() - started, 3)
-        log.info("%s: stored %d bytes in %.1f s", self.ref, size_bytes, elapsed_seconds)
-        return UploadResult(
-            bucket=self.ref.bucket,
-            key=self.ref.key,
-            uri=self.ref.uri,
-            size=size_bytes,
-            etag=stored.etag,
-            crc64=str(stored.crc64),
-            version_id=stored.version_id,
-            request_id=stored.request_id,
-            attempts=1,
-            resumed=False,
-            bytes_sent=sent_bytes,
-            bytes_verified=size_bytes - sent_bytes,
-            elapsed_seconds=elapsed_seconds,
-            callback_response=stored.callback_response,
-        )
+    def _result(self, stored: StoredObject, progress: Progress, started: float) -> UploadResult:
+        elapsed_seconds = self.clock.monotonic() - started
+        log.info("%s: stored %d bytes in %.1f s", self.ref, progress.total_bytes, elapsed_seconds)
+        return make_result(self.ref, stored, stored.crc64, progress, attempts=1, elapsed_seconds=elapsed_seconds)
 
 
 def chunks_of(stream: Stream) -> Iterator[bytes]:

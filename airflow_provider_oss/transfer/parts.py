@@ -1,0 +1,76 @@
+"""The parts of one multipart upload: each is read, compared with what OSS holds, and sent if it differs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.model import Checkpoint, CompletedPart, ObjectOptions, Part, StoredPart
+from airflow_provider_oss.ports import ObjectClient, SourceReader
+from airflow_provider_oss.transfer.plan import PartPlan, in_working_order
+from airflow_provider_oss.transfer.workers import PartWorkers
+from airflow_provider_oss.verify import proven_etag
+
+
+@dataclass(frozen=True, slots=True)
+class PartOutcome:
+    """What became of a part: sent now, or found stored and equal to the source."""
+
+    part: CompletedPart
+    was_sent: bool
+
+
+class PartTransfer:
+    """Works through all parts of a plan, ``parallel`` at a time, each in a buffer of one part's size."""
+
+    def __init__(
+        self,
+        reader: SourceReader,
+        client: ObjectClient,
+        options: ObjectOptions,
+        *,
+        parallel: int,
+        stopping: threading.Event,
+    ) -> None:
+        self._reader = reader
+        self._client = client
+        self._options = options
+        self._parallel = parallel
+        self._stopping = stopping
+        self._workers: PartWorkers[PartOutcome] | None = None
+
+    def run(
+        self, checkpoint: Checkpoint, plan: PartPlan, stored: Mapping[int, StoredPart]
+    ) -> Iterator[PartOutcome | None]:
+        """Yield the outcome of every part, in order of completion; None now and then while waiting."""
+
+        def handle(part: Part, buffer: memoryview) -> PartOutcome:
+            return self._verify_or_send(checkpoint, part, buffer, stored.get(part.number))
+
+        self._stopping.clear()
+        self._workers = PartWorkers(
+            in_working_order(plan, stored.keys()),
+            handle,
+            threads=min(self._parallel, plan.count),
+            buffer_bytes=plan.part_size_bytes,
+            stopping=self._stopping,
+        )
+        return self._workers.outcomes()
+
+    def stop(self, within_seconds: float) -> bool:
+        """Begin no further part, wait so long for those in flight, and return whether none is in flight any more."""
+        return self._workers is None or self._workers.stop(within_seconds)
+
+    def _verify_or_send(
+        self, checkpoint: Checkpoint, part: Part, buffer: memoryview, stored: StoredPart | None
+    ) -> PartOutcome:
+        """Run in a worker thread."""
+        data = self._reader.read_into(part, buffer)
+        crc = crc64(data)
+        etag = proven_etag(stored, data, crc) if stored is not None else None
+        if etag is not None:
+            return PartOutcome(CompletedPart(part.number, part.size_bytes, etag, crc), was_sent=False)
+        sent = self._client.upload_part(checkpoint.ref, checkpoint.upload_id, part.number, data, crc, self._options)
+        return PartOutcome(sent, was_sent=True)
