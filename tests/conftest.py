@@ -1,0 +1,76 @@
+"""What all tests share: the local OSS server, a client of it, and an Airflow connection to it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_oss.clients.buckets import Buckets
+from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.emulator import Limits, OSSEmulator
+
+KEY_ID = "local-access-key-id"
+KEY_SECRET = "local-access-key-secret"
+BUCKET = "exports"
+REGION = "cn-hangzhou"
+
+TINY_PARTS = Limits(min_part_size_bytes=1)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[OSSEmulator]:
+    """The local OSS server with one bucket; it takes parts of any size."""
+    with OSSEmulator(root=tmp_path / "oss", buckets=(BUCKET, "other"), limits=TINY_PARTS) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def settings(server: OSSEmulator) -> ClientSettings:
+    """What a client of the local OSS server needs to know."""
+    return client_settings(server)
+
+
+@pytest.fixture
+def client(settings: ClientSettings) -> OSS2ObjectClient:
+    """A client of the local OSS server."""
+    return OSS2ObjectClient(Buckets(settings))
+
+
+@pytest.fixture
+def connect(server: OSSEmulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Define an Airflow connection to the local OSS server; keywords go before its fields. Return its id."""
+
+    def define(conn_id: str = "oss_default", **fields: object) -> str:
+        monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", connection_json(server, **fields))
+        return conn_id
+
+    return define
+
+
+def client_settings(server: OSSEmulator) -> ClientSettings:
+    """Return settings for the local OSS server with short time-outs."""
+    return ClientSettings(
+        endpoint=server.endpoint,
+        credentials=Credentials(KEY_ID, KEY_SECRET),
+        region=REGION,
+        connect_timeout_seconds=2.0,
+        read_timeout_seconds=2.0,
+        default_bucket=BUCKET,
+    )
+
+
+def connection_json(server: OSSEmulator, **fields: object) -> str:
+    """Return an Airflow connection to the local OSS server as JSON."""
+    usual: dict[str, object] = {
+        "conn_type": "aliyun_oss",
+        "login": KEY_ID,
+        "password": KEY_SECRET,
+        "host": server.endpoint,
+        "schema": BUCKET,
+        "extra": {"region": REGION},
+    }
+    return json.dumps(usual | fields)
