@@ -39,18 +39,13 @@ class Body:
         self.bytes_received = 0
         """Bytes read so far."""
 
-    def limit_rate(self, bytes_per_second: float | None) -> Pacer:
-        """Return a pacer for this rate or the one of a fault, whichever is slower."""
-        rates = [rate for rate in (bytes_per_second, self._effects.rate_bytes_per_second) if rate is not None]
-        return Pacer(min(rates, default=None))
-
     async def chunks(self, max_bytes: int | None, rate_bytes_per_second: float | None = None) -> AsyncIterator[bytes]:
         """Return the rest of the body as it arrives.
 
         Raises OSSError: 400 EntityTooLarge past `max_bytes`, 400 RequestTimeout when the client stops sending; and
         ConnectionGoneError when it leaves, or when a fault resets the connection here.
         """
-        pacer = self.limit_rate(rate_bytes_per_second)
+        pacer = Pacer(self._connection, rate_bytes_per_second, self._effects.rate_bytes_per_second)
         reset_at = self._effects.reset_after_bytes
         corrupt = self._effects.corrupt_request_bytes
         while not self._complete:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import struct
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Awaitable, Callable, MutableMapping
 
     Message = MutableMapping[str, Any]
@@ -30,6 +30,7 @@ class Connection:
         self._transport = transport
         self._receive = receive
         self._send = send
+        self._was_reset = asyncio.Event()
 
     async def receive(self) -> tuple[bytes, bool]:
         """Return the next bytes of the body and whether more follow. Raises ConnectionGoneError if nobody is there."""
@@ -42,6 +43,15 @@ class Connection:
         """Return when the client has left. The body must have been received whole."""
         while (await self._receive())["type"] != "http.disconnect":
             pass
+
+    async def pause(self, seconds: float) -> None:
+        """Wait. Raises ConnectionGoneError when the connection is reset from this side meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._was_reset.wait()
+        except TimeoutError:
+            return
+        raise ConnectionGoneError
 
     async def send_head(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
         """Send the status and the headers."""
@@ -59,6 +69,7 @@ class Connection:
 
     def reset(self) -> None:
         """End the connection with a TCP RST, dropping what was not delivered yet."""
+        self._was_reset.set()
         connection: socket.socket | None = self._transport.get_extra_info("socket")
         if connection is not None and connection.fileno() >= 0:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)

@@ -174,7 +174,8 @@ class _Exchange:
 
     async def _misbehave(self, body: Body) -> None:
         """Do what the faults say should happen instead of the work. Raises OSSError or ConnectionGoneError."""
-        await asyncio.sleep(self._effects.latency_seconds)
+        if self._effects.latency_seconds:
+            await self._connection.pause(self._effects.latency_seconds)
         if self._effects.resets("before"):
             raise ConnectionGoneError
         if self._effects.stall:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_MAX_RECORDS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +44,14 @@ class Ledger:
     def __init__(self) -> None:
         """Begin empty."""
         self._changed = threading.Condition()
-        self._records: list[RecordedRequest] = []
+        self._records: deque[RecordedRequest] = deque(maxlen=_MAX_RECORDS)
+        self._added = 0
 
     def add(self, record: RecordedRequest) -> None:
-        """Write a request down."""
+        """Write a request down; a server that runs for long forgets the oldest ones."""
         with self._changed:
             self._records.append(record)
+            self._added += 1
             self._changed.notify_all()
 
     def all(self) -> tuple[RecordedRequest, ...]:
@@ -64,12 +70,12 @@ class Ledger:
         checked = 0
         with self._changed:
             while True:
-                checked = min(checked, len(self._records))
-                for record in self._records[checked:]:
+                oldest = self._added - len(self._records)
+                for record in islice(self._records, max(0, checked - oldest), None):
                     if predicate(record):
                         return record
-                checked = len(self._records)
+                checked = self._added
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or not self._changed.wait(remaining):
-                    message = f"no such request within {timeout_seconds} s; {checked} others were seen"
+                    message = f"no such request within {timeout_seconds} s; there are {len(self._records)} others"
                     raise TimeoutError(message)

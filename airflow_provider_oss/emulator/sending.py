@@ -82,8 +82,7 @@ class Sender:
         await self.connection.send_head(response.status, encoded)
 
     async def _blocks(self, response: Response) -> AsyncIterator[bytes]:
-        rates = [rate for rate in (response.rate_bytes_per_second, self.effects.rate_bytes_per_second) if rate]
-        pacer = Pacer(min(rates, default=None))
+        pacer = Pacer(self.connection, response.rate_bytes_per_second, self.effects.rate_bytes_per_second)
         start = 0
         async for block in self._content(response.content):
             await pacer.passed(len(block))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Self
 
 import uvicorn  # noqa: TID253 - no DAG imports this module
@@ -14,6 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: TID
 from airflow_provider_oss.emulator.addressing import is_bucket_name
 from airflow_provider_oss.emulator.authentication import Keyring, StsSession
 from airflow_provider_oss.emulator.connection import TRANSPORT_EXTENSION
+from airflow_provider_oss.emulator.errors import OSSError
 from airflow_provider_oss.emulator.faults import Faults
 from airflow_provider_oss.emulator.gateway import Gateway
 from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
@@ -21,6 +24,9 @@ from airflow_provider_oss.emulator.limits import Limits
 from airflow_provider_oss.emulator.operations.call import Environment
 from airflow_provider_oss.emulator.state.records import BucketRecord
 from airflow_provider_oss.emulator.state.store import Store
+from airflow_provider_oss.emulator.wire.dates import http_date
+from airflow_provider_oss.emulator.wire.http import XML_CONTENT_TYPE
+from airflow_provider_oss.emulator.wire.xml import error_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,6 +37,8 @@ _GRACE_SECONDS = 1.0
 """How long a request that is being served when the server stops may take to end."""
 _CANCEL_SECONDS = 5
 _BACKLOG = 1024
+_WORKER_THREADS = 32
+"""For bodies and callbacks; more than cores, for a callback waits for an application that may wait for this server."""
 
 
 class OSSEmulator:
@@ -222,6 +230,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_default_executor(ThreadPoolExecutor(_WORKER_THREADS, "oss-emulator-worker"))
         await super().startup(sockets)
         self.ready.set()
 
@@ -241,3 +250,15 @@ class _Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope["extensions"] = {TRANSPORT_EXTENSION: self.transport}  # type: ignore[dict-item]
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP as OSS would: with a date, without which one client does not read an error."""
+        request_id = secrets.token_hex(12).upper()
+        xml = error_document(OSSError("BadRequest", msg, status=400), request_id=request_id, host="")
+        head = (
+            "HTTP/1.1 400 Bad Request\r\n"
+            f"Server: AliyunOSS\r\nDate: {http_date(time.time())}\r\nx-oss-request-id: {request_id}\r\n"
+            f"Content-Type: {XML_CONTENT_TYPE}\r\nContent-Length: {len(xml)}\r\nConnection: close\r\n\r\n"
+        )
+        self.transport.write(head.encode() + xml)
+        self.transport.close()

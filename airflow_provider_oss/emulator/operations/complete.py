@@ -99,7 +99,7 @@ def _choose_parts(call: Call, upload: Upload, body: bytes) -> list[PartRecord]:
         message = "The x-oss-complete-all header must be yes and the body empty."
         raise invalid_argument("x-oss-complete-all", complete_all, message, ec="0042-00000216")
     else:
-        parts = [upload.parts[number] for number in sorted(upload.parts)]
+        parts = [upload.parts[number] for number in upload.numbers]
         if not parts:
             raise OSSError("InvalidPart", extra={"UploadId": upload.record.upload_id})
     for part in parts[:-1]:

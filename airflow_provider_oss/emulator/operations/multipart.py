@@ -88,7 +88,7 @@ async def list_parts(call: Call) -> Response:
     upload = require_upload(call)
     limit = call.number("max-parts", call.limits.max_listed, 1, call.limits.max_listed)
     marker = call.number("part-number-marker", 0, 0, 2**31 - 1)
-    numbers = sorted(upload.parts)
+    numbers = upload.numbers
     start = bisect_right(numbers, marker)
     shown = numbers[start : start + limit]
     root = document(

@@ -37,11 +37,12 @@ _TEMPORARY = ".new"
 
 @dataclass(slots=True)
 class Upload:
-    """An upload in progress and its parts by number."""
+    """An upload in progress, its parts by number, and their numbers in ascending order."""
 
     record: UploadRecord
     folder: Path
     parts: dict[int, PartRecord] = field(default_factory=dict)
+    numbers: list[int] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -180,7 +181,9 @@ class Store:
         _write_json(upload.folder / f"{part.number:05d}.json", record_to_json(part))
         previous = upload.parts.get(part.number)
         upload.parts[part.number] = part
-        if previous is not None:
+        if previous is None:
+            insort(upload.numbers, part.number)
+        else:
             self.blobs.discard([previous.segment])
 
     def withdraw_upload(self, upload: Upload) -> None:
@@ -242,6 +245,7 @@ class Store:
             elif path.name != "upload.json":
                 part = part_from_json(_read_json(path))
                 upload.parts[part.number] = part
+        upload.numbers.extend(sorted(upload.parts))
         self._index_upload(bucket, upload)
 
     def _referenced_blobs(self) -> set[str]:

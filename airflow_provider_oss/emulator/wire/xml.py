@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Element", "add", "document", "error_document", "parse", "render", "text_of"]
 
+_TROUBLESHOOT_URL = "https://api.aliyun.com/troubleshoot"
 _PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -41,7 +42,7 @@ def error_document(error: OSSError, *, request_id: str, host: str) -> bytes:
     root = document("Error", Code=error.code, Message=error.message, RequestId=request_id, HostId=host)
     add(root, **error.extra)
     if error.ec:
-        add(root, EC=error.ec, RecommendDoc=f"urn:aliyun:oss:ec:{error.ec}")
+        add(root, EC=error.ec, RecommendDoc=f"{_TROUBLESHOOT_URL}?q={error.ec}")
     return render(root)
 
 
