@@ -21,6 +21,11 @@ MAX_PUT_SIZE_BYTES: Final = 5 * GIB
 MAX_OBJECT_SIZE_BYTES: Final = MAX_PARTS * MAX_PART_SIZE_BYTES
 """48.8 TB, as OSS rounds it."""
 
+DEFAULT_PARALLEL: Final = 5
+"""Parts in flight unless a user says otherwise: the default of the ali-oss SDK."""
+
+MAX_PARALLEL: Final = 100
+
 MAX_KEY_BYTES: Final = 1023
 MAX_KEYS_PER_DELETE: Final = 1000
 MAX_PRESIGN_V4_SECONDS: Final = 7 * 24 * 3600

@@ -101,7 +101,7 @@ class OSSHook(OSSBaseHook):
         bucket_name: str | None = None,
         *,
         part_size: int | None = None,
-        parallel: int = 5,
+        parallel: int = limits.DEFAULT_PARALLEL,
         progress: ProgressCallback | None = None,
         checkpoint: CheckpointStore | None = None,
         cancellation: Cancellation | None = None,

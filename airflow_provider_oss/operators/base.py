@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
 
-from airflow_provider_oss.exceptions import OSSPermanentError
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSPermanentError
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
 from airflow_provider_oss.model import UploadResult
 from airflow_provider_oss.options import ObjectOptionArguments
@@ -38,14 +38,14 @@ class OSSUploadBaseOperator(BaseOperator):
     :param tags: up to 10 object tags.
     :param forbid_overwrite: fail when another object has the key. An equal object is success: it is what a lost answer
         or an earlier attempt leaves behind.
-    :param traffic_limit: bit/s for each connection, 819200 to 838860800.
+    :param traffic_limit: bit/s for each connection, 819200 to 838860800; a number or, from a template, its text.
     :param callback: url, body and optionally host, contentType, customValue: OSS calls the application when the object
         is stored, and its answer is ``callback_response`` of the result.
     """
 
     template_fields: Sequence[str] = (
         "key", "bucket_name", "oss_conn_id", "region", "mime", "meta", "headers", "acl", "storage_class", "tags",
-        "callback",
+        "traffic_limit", "callback",
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "meta": "json", "headers": "json", "tags": "json", "callback": "json",
@@ -66,7 +66,7 @@ class OSSUploadBaseOperator(BaseOperator):
         storage_class: str | None = None,
         tags: Mapping[str, Any] | None = None,
         forbid_overwrite: bool = False,
-        traffic_limit: int | None = None,
+        traffic_limit: int | str | None = None,
         callback: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -111,9 +111,19 @@ class OSSUploadBaseOperator(BaseOperator):
             "storage_class": self.storage_class,
             "tags": self.tags,
             "forbid_overwrite": self.forbid_overwrite,
-            "traffic_limit": self.traffic_limit,
+            "traffic_limit": whole_number("traffic_limit", self.traffic_limit),
             "callback": self.callback,
         }
+
+
+def whole_number(name: str, value: int | str | None) -> int | None:
+    """Return a number that may have come out of a template as text. Raises OSSInvalidArgument when it is none."""
+    if value is None or isinstance(value, int):
+        return value
+    try:
+        return int(value)
+    except ValueError as error:
+        raise OSSInvalidArgument(f"{name}={value!r} is no whole number") from error
 
 
 @contextmanager

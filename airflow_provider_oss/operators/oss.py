@@ -10,9 +10,9 @@ from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, dete
 
 from airflow_provider_oss.checkpoint.choice import choose_store
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.limits import DEFAULT_PARALLEL, MIB
 from airflow_provider_oss.model import UploadResult
-from airflow_provider_oss.operators.base import OSSUploadBaseOperator
+from airflow_provider_oss.operators.base import OSSUploadBaseOperator, whole_number
 from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
 from airflow_provider_oss.transfer.cancellation import Cancellation
 
@@ -57,13 +57,17 @@ class OSSPutStreamOperator(OSSUploadBaseOperator):
 
     :param stream: a callable that returns an object with ``read()`` or an iterable of bytes (it is given those values
         of the task context that its parameters name), or an ObjectStoragePath, or the URL of one. Templated.
-    :param content_length: bytes in the stream; None sends it in chunked transfer encoding.
+    :param content_length: bytes in the stream; None sends it in chunked transfer encoding. Templated.
     """
 
-    template_fields: Sequence[str] = (*OSSUploadBaseOperator.template_fields, "stream")
+    template_fields: Sequence[str] = (*OSSUploadBaseOperator.template_fields, "stream", "content_length")
 
     def __init__(
-        self, *, stream: Callable[..., Any] | ObjectStoragePath | str, content_length: int | None = None, **kwargs: Any
+        self,
+        *,
+        stream: Callable[..., Any] | ObjectStoragePath | str,
+        content_length: int | str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.stream = stream
@@ -72,7 +76,11 @@ class OSSPutStreamOperator(OSSUploadBaseOperator):
     def upload(self, context: Context) -> UploadResult:
         """Put the stream."""
         return self.hook.put_stream(
-            self.key, lambda: self._open(context), self.content_length, self.bucket_name, **self.object_options()
+            self.key,
+            lambda: self._open(context),
+            whole_number("content_length", self.content_length),
+            self.bucket_name,
+            **self.object_options(),
         )
 
     def _open(self, context: Context) -> Any:
@@ -100,7 +108,8 @@ class OSSResumableUploadOperator(OSSUploadBaseOperator):
 
     :param file_path: path of the file on the worker. Templated.
     :param part_size: bytes, 100 KB to 5 GB; None chooses at least 8 MiB so that there are at most 10,000 parts.
-    :param parallel: parts in flight, 1 to 100.
+        Templated, so its text will do.
+    :param parallel: parts in flight, 1 to 100. Templated.
     :param checkpoint: where the upload id is kept between attempts: ``"auto"`` (the task state store from Airflow 3.3
         on, else a Variable), ``"task_state"``, ``"variable"``, ``"xcom"``, or an object with ``load``, ``save`` and
         ``delete``. Templated.
@@ -109,15 +118,15 @@ class OSSResumableUploadOperator(OSSUploadBaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        *OSSUploadBaseOperator.template_fields, "file_path", "checkpoint", "checkpoint_anchor",
+        *OSSUploadBaseOperator.template_fields, "file_path", "part_size", "parallel", "checkpoint", "checkpoint_anchor",
     )  # fmt: skip
 
     def __init__(
         self,
         *,
         file_path: str | os.PathLike[str],
-        part_size: int | None = None,
-        parallel: int = 5,
+        part_size: int | str | None = None,
+        parallel: int | str = DEFAULT_PARALLEL,
         checkpoint: str | CheckpointStore = "auto",
         checkpoint_anchor: str | None = None,
         progress: ProgressCallback | None = None,
@@ -138,8 +147,8 @@ class OSSResumableUploadOperator(OSSUploadBaseOperator):
             self.key,
             self.file_path,
             self.bucket_name,
-            part_size=self.part_size,
-            parallel=self.parallel,
+            part_size=whole_number("part_size", self.part_size),
+            parallel=whole_number("parallel", self.parallel) or DEFAULT_PARALLEL,
             progress=self.progress,
             checkpoint=choose_store(self.checkpoint, context, self.checkpoint_anchor),
             cancellation=self._cancellation,

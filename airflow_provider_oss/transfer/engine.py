@@ -14,6 +14,7 @@ import threading
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+from airflow_provider_oss import limits
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
@@ -53,7 +54,6 @@ from airflow_provider_oss.verify import combined_crc64
 
 log = logging.getLogger(__name__)
 
-MAX_PARALLEL: Final = 100
 _GRACE_SECONDS: Final = 2.0  # for parts in flight when an attempt ends early: SIGKILL follows a SIGTERM in seconds
 
 
@@ -63,15 +63,15 @@ class UploadSettings:
 
     part_size_bytes: int | None = None
     """None: chosen from the source's size, at least 8 MiB, at most 10,000 parts."""
-    parallel: int = 5
+    parallel: int = limits.DEFAULT_PARALLEL
     """Parts that are read, verified or sent at the same time, each in a buffer of its own."""
     save_interval_seconds: float = 10.0
     """Least time between two saves of the checkpoint; the first follows the upload id at once."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
 
     def __post_init__(self) -> None:
-        if not 1 <= self.parallel <= MAX_PARALLEL:
-            raise OSSInvalidArgument(f"parallel={self.parallel} is out of range: use 1 to {MAX_PARALLEL}")
+        if not 1 <= self.parallel <= limits.MAX_PARALLEL:
+            raise OSSInvalidArgument(f"parallel={self.parallel} is out of range: use 1 to {limits.MAX_PARALLEL}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,35 @@
+"""
+The same upload with each checkpoint store.
+
+``task_state`` (Airflow 3.3 and later) and ``variable`` need nothing else. ``xcom`` keeps the checkpoint in the XCom of
+another task of the run, here ``export``: Airflow deletes a task's own XComs when it is retried.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_oss.operators.oss import OSSResumableUploadOperator
+
+with DAG(
+    dag_id="oss_checkpoint_stores",
+    schedule=None,
+    default_args={"retries": 5, "retry_delay": timedelta(seconds=1)},
+    params={"file_path": Param("/data/dump.bin", type="string", description="File on the worker")},
+    tags=["oss"],
+) as dag:
+
+    @task
+    def export(params: dict[str, str]) -> str:
+        """Stand for the job that writes the file."""
+        return params["file_path"]
+
+    file_path = export()
+    for store in ("task_state", "variable", "xcom"):
+        OSSResumableUploadOperator(
+            task_id=f"upload_{store}",
+            file_path=file_path,
+            key=f"dumps/{{{{ run_id }}}}/{store}.bin",
+            checkpoint=store,
+            checkpoint_anchor="export" if store == "xcom" else None,
+        )

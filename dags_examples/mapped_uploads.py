@@ -1,0 +1,30 @@
+"""Upload a list of files that is known only at run time: one mapped task instance each, each with its own checkpoint."""
+
+from datetime import timedelta
+
+from airflow.sdk import DAG, Param, task
+
+from airflow_provider_oss.operators.oss import OSSResumableUploadOperator
+
+with DAG(
+    dag_id="oss_mapped_uploads",
+    schedule=None,
+    params={"folder": Param("/data/exports", type="string", description="Folder on the worker")},
+    tags=["oss"],
+) as dag:
+
+    @task
+    def find_files(params: dict[str, str]) -> list[dict[str, str]]:
+        """Return the arguments of one upload for each file."""
+        from pathlib import Path
+
+        folder = Path(params["folder"])
+        return [
+            {"file_path": str(path), "key": f"exports/{path.relative_to(folder)}"}
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        ]
+
+    OSSResumableUploadOperator.partial(
+        task_id="upload", retries=5, retry_delay=timedelta(seconds=1), max_active_tis_per_dagrun=4
+    ).expand_kwargs(find_files())
