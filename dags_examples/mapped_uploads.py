@@ -1,6 +1,7 @@
-"""Upload a list of files that is known only at run time: one mapped task instance each, each with its own checkpoint."""
+"""Upload a list of files that is known only at run time: a mapped task instance each, with a checkpoint of its own."""
 
 from datetime import timedelta
+from pathlib import Path
 
 from airflow.sdk import DAG, Param, task
 
@@ -16,8 +17,6 @@ with DAG(
     @task
     def find_files(params: dict[str, str]) -> list[dict[str, str]]:
         """Return the arguments of one upload for each file."""
-        from pathlib import Path
-
         folder = Path(params["folder"])
         return [
             {"file_path": str(path), "key": f"exports/{path.relative_to(folder)}"}

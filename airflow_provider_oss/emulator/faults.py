@@ -152,28 +152,43 @@ class Faults:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._seen: list[tuple[Fault, int]] = []
+        self._hits = 0
 
     def add(self, *faults: Fault) -> None:
         """Put faults in force, counting their matches from now on."""
-        with self._lock:
+        with self._changed:
             self._seen.extend((fault, 0) for fault in faults)
 
     def clear(self) -> None:
-        """Behave from now on; requests that were hit stay hit."""
-        with self._lock:
+        """Behave from now on, and count hits from 0; requests that were hit stay hit."""
+        with self._changed:
             self._seen.clear()
+            self._hits = 0
+
+    def wait_for_hits(self, count: int = 1, timeout_seconds: float = 10.0) -> None:
+        """Wait until so many requests have been hit since the last `clear`. Raises TimeoutError.
+
+        A request is hit when its head has arrived: with `stall` or `latency_seconds` it is still waiting then.
+        """
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._hits >= count, timeout_seconds):
+                message = f"{self._hits} of {count} requests were hit within {timeout_seconds} s"
+                raise TimeoutError(message)
 
     def take(self, operation: str, key: str, part_number: int | None) -> Effects:
         """Count a request and say what goes wrong with it."""
         hit: list[Fault] = []
-        with self._lock:
+        with self._changed:
             for index, (fault, seen) in enumerate(self._seen):
                 if fault.matches(operation, key, part_number):
                     self._seen[index] = (fault, seen + 1)
                     if seen >= fault.skip and (fault.times is None or seen < fault.skip + fault.times):
                         hit.append(fault)
+            if hit:
+                self._hits += 1
+                self._changed.notify_all()
         return Effects(tuple(hit))
 
 
