@@ -143,6 +143,8 @@ class OSSResumableUploadOperator(OSSUploadBaseOperator):
 
     def upload(self, context: Context) -> UploadResult:
         """Begin or continue the upload."""
+        # A new one for each attempt: dag.test() runs them all with the same object, and a time-out calls on_kill
+        self._cancellation = Cancellation()
         return self.hook.upload_file(
             self.key,
             self.file_path,
