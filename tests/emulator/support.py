@@ -81,7 +81,9 @@ class Client:
     ) -> dict[str, str]:
         """The headers of a signed request."""
         url = self.server.endpoint + self.target(key, None)
-        request = oss2.http.Request(method, url, params=dict(query or {}), headers=dict(headers or {}), region=REGION)
+        request = oss2.http.Request(
+            method, url, params=dict(query or {}), headers=dict(headers or {}), region=REGION, product="oss"
+        )
         self.auth._sign_request(request, self.bucket, key)
         return {
             name: value
