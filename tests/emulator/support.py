@@ -85,10 +85,9 @@ class Client:
             method, url, params=dict(query or {}), headers=dict(headers or {}), region=REGION, product="oss"
         )
         self.auth._sign_request(request, self.bucket, key)
+        left_out = {"user-agent", "accept-encoding"} - {name.lower() for name in headers or {}}
         return {
-            name: value
-            for name, value in request.headers.items()
-            if name.lower() not in ("user-agent", "accept-encoding") and value is not None
+            name: value for name, value in request.headers.items() if name.lower() not in left_out and value is not None
         }
 
     def target(self, key: str, query: Mapping[str, str] | None) -> str:
