@@ -1,0 +1,147 @@
+"""Runs every client in every round, each in a process of its own, against one sink."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psutil
+
+from benchmarks.job import Account, Job, Usage, account_from_json, to_json
+from benchmarks.sample import Sample
+
+BUCKET: Final = "benchmark"
+_LONGEST_SECONDS: Final = 600.0
+
+
+class BenchmarkError(Exception):
+    """A client did not do what it was measured at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One upload, measured from inside and from outside the process."""
+
+    client: str
+    account: Account
+    process: Usage
+    """The whole process, from its start to its end."""
+    sink: Usage
+    """What the sink used meanwhile: close to the upload's wall time, and the sink was the bottleneck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be measured."""
+
+    sample: Sample
+    part_size_bytes: int
+    parallel: int
+    rounds: int
+    work_folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Sink:
+    """The server that takes the uploads, in a process of its own."""
+
+    port: int
+    process: psutil.Process
+
+    @property
+    def endpoint(self) -> str:
+        """Its address."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def usage(self) -> Usage:
+        """Return what it has used so far."""
+        used = self.process.cpu_times()
+        return Usage(time.perf_counter(), used.user, used.system)
+
+    def check(self, key: str, sample: Sample) -> None:
+        """Raise BenchmarkError when the object ``key`` is not the sample."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("HEAD", f"/{BUCKET}/{key}")
+            answer = connection.getresponse()
+        finally:
+            connection.close()
+        arrived = answer.headers.get("Content-Length"), answer.headers.get("x-oss-hash-crc64ecma")
+        if arrived != (str(sample.size_bytes), str(sample.crc64)):
+            raise BenchmarkError(f"{key} arrived as size and CRC-64 {arrived}: another object than was to be sent")
+
+
+@contextmanager
+def running_sink() -> Iterator[Sink]:
+    """Start the sink; it is gone afterwards."""
+    command = [sys.executable, "-m", "benchmarks.sink"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield Sink(int(process.stdout.readline()), psutil.Process(process.pid))
+        finally:
+            process.terminate()
+
+
+def interleaved(plan: Plan, clients: Sequence[str], sink: Sink) -> Iterator[Run]:
+    """
+    Yield the runs of A B C A B C ..., so that what else happens on the machine meets all clients alike.
+
+    Before the first round each client runs once unmeasured: its modules are compiled and its files are in the cache.
+    Raises BenchmarkError when a client fails or the object that arrived is not the sample.
+    """
+    for client in clients:
+        _run(plan, client, 0, sink)
+    for number in range(1, plan.rounds + 1):
+        for client in clients:
+            yield _run(plan, client, number, sink)
+
+
+def _run(plan: Plan, client: str, number: int, sink: Sink) -> Run:
+    key = f"{client.replace(' ', '-')}-{number}.bin"
+    account_path = plan.work_folder / f"{key}.json"
+    job = Job(
+        client=client,
+        endpoint=sink.endpoint,
+        bucket=BUCKET,
+        key=key,
+        file_path=str(plan.sample.path),
+        part_size_bytes=plan.part_size_bytes,
+        parallel=plan.parallel,
+        work_folder=str(plan.work_folder),
+    )
+    before, sink_before = _children_usage(), sink.usage()
+    _start([sys.executable, "-m", "benchmarks.measured", to_json(job), str(account_path)], plan.work_folder)
+    process, sink_used = _children_usage() - before, sink.usage() - sink_before
+    sink.check(key, plan.sample)
+    return Run(client, account_from_json(account_path.read_text("utf-8")), process, sink_used)
+
+
+def _start(command: list[str], work_folder: Path) -> None:
+    environment = os.environ | {"AIRFLOW_HOME": str(work_folder / "airflow")}
+    done = subprocess.run(
+        command,
+        env=environment,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_LONGEST_SECONDS,
+    )
+    if done.returncode:
+        raise BenchmarkError(f"a client ended with status {done.returncode}:\n{done.stdout}")
+
+
+def _children_usage() -> Usage:
+    """Return what the ended child processes have used: the sink, which has not ended, is not among them."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return Usage(time.perf_counter(), used.ru_utime, used.ru_stime)

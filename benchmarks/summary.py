@@ -1,0 +1,76 @@
+"""Runs to medians, ranges and ratios. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Final
+
+from benchmarks.rounds import Run
+
+MIB: Final = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The values of one measure in all rounds."""
+
+    median: float
+    lowest: float
+    highest: float
+
+
+MEASURES: Final[dict[str, Callable[[Run], float]]] = {
+    "wall_seconds": lambda run: run.account.upload.wall_seconds,
+    "cpu_seconds": lambda run: run.account.upload.cpu_seconds,
+    "user_seconds": lambda run: run.account.upload.user_seconds,
+    "system_seconds": lambda run: run.account.upload.system_seconds,
+    "library_import_cpu_seconds": lambda run: run.account.library.cpu_seconds,
+    "framework_import_cpu_seconds": lambda run: run.account.framework.cpu_seconds,
+    "process_wall_seconds": lambda run: run.process.wall_seconds,
+    "process_cpu_seconds": lambda run: run.process.cpu_seconds,
+    "task_wall_seconds": lambda run: run.process.wall_seconds - run.account.framework.wall_seconds,
+    "task_cpu_seconds": lambda run: run.process.cpu_seconds - run.account.framework.cpu_seconds,
+    "peak_mib": lambda run: run.account.peak_bytes / MIB,
+    "peak_over_imports_mib": lambda run: (run.account.peak_bytes - run.account.imported_bytes) / MIB,
+    "sink_cpu_seconds": lambda run: run.sink.cpu_seconds,
+}
+"""What is reported of a run. ``task_``: the whole process but for importing the framework, which loads in any case."""
+
+Summary = dict[str, Spread]
+"""Spreads by the names of MEASURES."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """How much more of a measure the better of the other clients needs."""
+
+    measure: str
+    times: float
+    better: str
+
+
+def summaries(runs: Iterable[Run]) -> dict[str, Summary]:
+    """Return each client's summary, in the order of the first runs."""
+    by_client: dict[str, list[Run]] = {}
+    for run in runs:
+        by_client.setdefault(run.client, []).append(run)
+    return {client: _summary(its_runs) for client, its_runs in by_client.items()}
+
+
+def ratios(found: dict[str, Summary], ours: str, others: Sequence[str], measures: Sequence[str]) -> list[Ratio]:
+    """Return for each measure how many times ours the best of the others needs, by medians."""
+    result = []
+    for measure in measures:
+        better = min(others, key=lambda name: found[name][measure].median)
+        result.append(Ratio(measure, found[better][measure].median / found[ours][measure].median, better))
+    return result
+
+
+def _summary(runs: Sequence[Run]) -> Summary:
+    return {name: _spread([measure(run) for run in runs]) for name, measure in MEASURES.items()}
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return Spread(median(values), min(values), max(values))
