@@ -1,0 +1,109 @@
+"""The values that cross borders inside the package."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.model import ObjectRef, Progress, UploadResult
+from tests.support.values import keys
+
+
+@pytest.mark.parametrize("bucket", ["abc", "a-b", "0a9", "a" * 63])
+def test_buckets_that_oss_allows(bucket: str) -> None:
+    """A bucket name that follows OSS's rules makes an address."""
+    assert ObjectRef(bucket, "key").uri == f"oss://{bucket}/key"
+
+
+@pytest.mark.parametrize("bucket", ["", "ab", "a" * 64, "Abc", "a_b", "a.b", "-ab", "ab-", "a b", "abc\n", "büro"])
+def test_buckets_that_oss_forbids(bucket: str) -> None:
+    """Any other bucket name is an error that repeats it and states the rule."""
+    with pytest.raises(OSSInvalidArgument, match="3 to 63 characters") as caught:
+        ObjectRef(bucket, "key")
+
+    assert repr(bucket) in str(caught.value)
+
+
+@given(key=keys)
+def test_keys_that_oss_allows(key: str) -> None:
+    """Any text of 1 to 1023 bytes of UTF-8 that begins with no slash is a key."""
+    assert str(ObjectRef("exports", key)) == f"oss://exports/{key}"
+
+
+def test_a_key_is_measured_in_bytes() -> None:
+    """1023 bytes are allowed and 1024 are not, however many characters they are."""
+    assert ObjectRef("exports", "字" * 341).key == "字" * 341
+    with pytest.raises(OSSInvalidArgument, match="1024 bytes"):
+        ObjectRef("exports", "字" * 341 + "a")
+
+
+@pytest.mark.parametrize(
+    ("key", "complaint"),
+    [
+        ("", "0 bytes"),
+        ("a" * 1024, "1024 bytes"),
+        ("/a", "begins with '/'"),
+        ("\\a", "begins with"),
+        ("a\ud800", "cannot be written as UTF-8"),
+    ],
+)
+def test_keys_that_oss_forbids(key: str, complaint: str) -> None:
+    """Any other key is an error that says what is wrong with it and stays one readable line."""
+    with pytest.raises(OSSInvalidArgument, match=complaint) as caught:
+        ObjectRef("exports", key)
+
+    assert len(str(caught.value)) < 200
+
+
+@pytest.mark.parametrize(
+    ("progress", "done_bytes", "fraction"),
+    [
+        (Progress(0), 0, 1.0),
+        (Progress(10), 0, 0.0),
+        (Progress(10, sent_bytes=2, verified_bytes=3), 5, 0.5),
+        (Progress(10, sent_bytes=4, verified_bytes=6), 10, 1.0),
+    ],
+)
+def test_progress_counts_what_is_stored(progress: Progress, done_bytes: int, fraction: float) -> None:
+    """What was sent and what was verified is done; an empty source is done from the beginning."""
+    assert (progress.done_bytes, progress.fraction) == (done_bytes, fraction)
+
+
+def test_a_result_is_plain_data() -> None:
+    """A result becomes JSON and back without loss, all of its fields included."""
+    result = UploadResult(
+        bucket="exports",
+        key="a",
+        uri="oss://exports/a",
+        size=3,
+        etag="E",
+        crc64="18446744073709551615",
+        version_id=None,
+        request_id="R",
+        attempts=2,
+        resumed=True,
+        bytes_sent=1,
+        bytes_verified=2,
+        elapsed_seconds=0.5,
+        callback_response={"Status": "OK"},
+    )
+
+    assert json.loads(json.dumps(result.as_dict())) == {
+        "bucket": "exports",
+        "key": "a",
+        "uri": "oss://exports/a",
+        "size": 3,
+        "etag": "E",
+        "crc64": "18446744073709551615",
+        "version_id": None,
+        "request_id": "R",
+        "attempts": 2,
+        "resumed": True,
+        "bytes_sent": 1,
+        "bytes_verified": 2,
+        "elapsed_seconds": 0.5,
+        "callback_response": {"Status": "OK"},
+    }

@@ -1,0 +1,152 @@
+"""What a user says of an object becomes checked options, or an error that names the argument."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.model import Callback, ObjectOptions
+from airflow_provider_oss.options import ACLS, STORAGE_CLASSES, digest, parse_options
+
+
+def test_nothing_said_is_nothing_stored() -> None:
+    """Without arguments the options are the defaults."""
+    assert parse_options() == ObjectOptions()
+
+
+def test_everything_said_arrives() -> None:
+    """Every argument finds its field; names are in lower case, values are text, the meta prefix is optional."""
+    options = parse_options(
+        mime="text/csv; charset=utf-8",
+        meta={"Rows": 12, "x-oss-meta-Final": True},
+        headers={"Cache-Control": "no-cache", "Expires": "Thu, 01 Jan 2032 00:00:00 GMT"},
+        acl="public-read",
+        storage_class="IA",
+        tags={"team": "数据", "empty": "", "year": 2030},
+        forbid_overwrite=True,
+        traffic_limit=819_200,
+        callback={
+            "url": "http://app.invalid/told",
+            "body": "key=${object}&run=${x:run}",
+            "host": "app.invalid",
+            "contentType": "application/json",
+            "customValue": {"run": 7},
+        },
+    )
+
+    assert options == ObjectOptions(
+        mime="text/csv; charset=utf-8",
+        meta={"rows": "12", "final": "True"},
+        headers={"cache-control": "no-cache", "expires": "Thu, 01 Jan 2032 00:00:00 GMT"},
+        acl="public-read",
+        storage_class="IA",
+        tags={"team": "数据", "empty": "", "year": "2030"},
+        forbid_overwrite=True,
+        traffic_limit_bits=819_200,
+        callback=Callback(
+            url="http://app.invalid/told",
+            body="key=${object}&run=${x:run}",
+            host="app.invalid",
+            content_type="application/json",
+            custom_value={"run": "7"},
+        ),
+    )
+
+
+def test_a_callback_needs_only_url_and_body() -> None:
+    """What a callback leaves out gets OSS's defaults."""
+    options = parse_options(callback={"url": "http://app.invalid", "body": "a=b"})
+
+    assert options.callback == Callback("http://app.invalid", "a=b")
+
+
+@pytest.mark.parametrize("acl", ACLS)
+def test_acls(acl: str) -> None:
+    """Each of OSS's ACLs is taken."""
+    assert parse_options(acl=acl).acl == acl
+
+
+@pytest.mark.parametrize("storage_class", STORAGE_CLASSES)
+def test_storage_classes(storage_class: str) -> None:
+    """Each of OSS's storage classes is taken."""
+    assert parse_options(storage_class=storage_class).storage_class == storage_class
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        ({"mime": "text/csv\r\nx: y"}, "mime=.*control character"),
+        ({"mime": " text/csv"}, "mime=.*white space"),
+        ({"meta": {"a b": "c"}}, "meta key 'a b'.*letters, digits"),
+        ({"meta": {"": "c"}}, "meta key ''"),
+        ({"meta": {"x-oss-meta-": "c"}}, "meta key 'x-oss-meta-'"),
+        ({"meta": {"a": "b\n"}}, r"meta\['a'\]=.*control character"),
+        ({"meta": {"a": "b\x7f"}}, r"meta\['a'\]=.*control character"),
+        ({"headers": {"Cache Control": "x"}}, "headers key 'Cache Control'"),
+        ({"headers": {"": "x"}}, "headers key ''"),
+        ({"headers": {"Cache-Control": "x "}}, r"headers\['Cache-Control'\]=.*white space"),
+        ({"headers": {"Content-Type": "x"}}, "cannot be given: use mime"),
+        ({"headers": {"CONTENT-LENGTH": 3}}, "cannot be given: it is known"),
+        ({"headers": {"X-Oss-Object-Acl": "private"}}, "use acl"),
+        ({"headers": {"X-Oss-Meta-A": "b"}}, "use meta"),
+        ({"acl": "everyone"}, "acl='everyone'.*private"),
+        ({"acl": ""}, "acl=''"),
+        ({"storage_class": "standard"}, "storage_class='standard'.*Standard"),
+        ({"tags": dict.fromkeys(map(str, range(11)), "x")}, "tags has 11 entries.*10"),
+        ({"tags": {"": "x"}}, r"tags\[''\]"),
+        ({"tags": {"a" * 129: "x"}}, "128 characters"),
+        ({"tags": {"a": "x" * 257}}, "256"),
+        ({"traffic_limit": 819_199}, "traffic_limit=819199.*819200"),
+        ({"traffic_limit": 838_860_801}, "traffic_limit=838860801"),
+        ({"callback": {"url": "u", "body": "b", "bodyType": "x"}}, r"unknown fields \['bodyType'\].*contentType"),
+        ({"callback": {"url": "u"}}, "callback has no 'body'"),
+        ({"callback": {"url": "", "body": "b"}}, "callback has no 'url'"),
+    ],
+)
+def test_what_oss_would_refuse_is_refused_here(arguments: dict[str, Any], complaint: str) -> None:
+    """An argument that cannot work is an error that names it and says what can."""
+    with pytest.raises(OSSInvalidArgument, match=complaint):
+        parse_options(**arguments)
+
+
+BASE = parse_options(mime="text/csv", meta={"a": "1", "b": "2"}, headers={"expires": "0"}, tags={"t": "1", "u": "2"})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(BASE, mime="text/plain"),
+        replace(BASE, mime=None),
+        replace(BASE, meta={"a": "1", "b": "3"}),
+        replace(BASE, meta={}),
+        replace(BASE, headers={"expires": "1"}),
+        replace(BASE, storage_class="IA"),
+        replace(BASE, tags={"t": "1"}),
+    ],
+)
+def test_what_oss_fixes_at_the_beginning_changes_the_digest(other: ObjectOptions) -> None:
+    """Options that an upload cannot be given later have another digest."""
+    assert digest(other) != digest(BASE)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(BASE, acl="private"),
+        replace(BASE, forbid_overwrite=True),
+        replace(BASE, traffic_limit_bits=819_200),
+        replace(BASE, callback=Callback("http://app.invalid", "a=b")),
+        replace(BASE, meta={"b": "2", "a": "1"}, tags={"u": "2", "t": "1"}),
+    ],
+)
+def test_what_is_said_with_later_requests_does_not(other: ObjectOptions) -> None:
+    """Options of UploadPart and CompleteMultipartUpload, and the order of names, leave the digest as it is."""
+    assert digest(other) == digest(BASE)
+
+
+def test_the_digest_is_stable() -> None:
+    """The digest is the same in every process and release: checkpoints hold it, and another one gives an upload up."""
+    assert digest(ObjectOptions()) == "9e1f8e0afbe529fa"

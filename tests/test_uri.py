@@ -1,0 +1,84 @@
+"""``oss://bucket/key`` to ObjectRef and back."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.model import ObjectRef
+from airflow_provider_oss.uri import parse_oss_uri, resolve
+from tests.support.values import keys
+
+
+@given(key=keys)
+def test_any_legal_key_survives_a_uri(key: str) -> None:
+    """A key comes back from its URI exactly as it was, whatever characters it has."""
+    ref = ObjectRef("exports", key)
+
+    assert parse_oss_uri(ref.uri) == ref
+
+
+@pytest.mark.parametrize("key", ["a#b?c", "a%2Fb", "a b+c&d=e", "a//b", "a/../b", "?x", "数据/表.csv", "dir/"])
+def test_nothing_in_a_key_is_special(key: str) -> None:
+    """Everything behind the bucket's slash is the key: no fragment, no query, no escape, no dot segment."""
+    assert parse_oss_uri(f"oss://exports/{key}") == ObjectRef("exports", key)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["", "exports/key", "s3://exports/key", "OSS://exports/key", "oss:/exports/key", "oss://exports", "oss://exports/"],
+)
+def test_what_names_no_object_is_refused(uri: str) -> None:
+    """An address without scheme, bucket or key is an error that repeats it and shows the form it should have."""
+    with pytest.raises(OSSInvalidArgument, match="oss://bucket/key") as caught:
+        parse_oss_uri(uri)
+
+    assert repr(uri) in str(caught.value)
+
+
+@pytest.mark.parametrize("uri", ["oss:///key", "oss://Exports/key", "oss://exports//key", "oss://exports/\\key"])
+def test_names_that_oss_forbids_are_refused(uri: str) -> None:
+    """An address whose bucket or key OSS would refuse is an error."""
+    with pytest.raises(OSSInvalidArgument, match="OSS"):
+        parse_oss_uri(uri)
+
+
+@given(text=st.text())
+def test_text_is_parsed_or_refused(text: str) -> None:
+    """Whatever a user writes is either an object's address or OSSInvalidArgument."""
+    try:
+        ref = parse_oss_uri(f"oss://{text}")
+    except OSSInvalidArgument:
+        return
+    assert ref.uri == f"oss://{text}"
+
+
+@pytest.mark.parametrize(
+    ("key", "bucket_name", "default_bucket", "expected"),
+    [
+        ("a/b", None, "default", "oss://default/a/b"),
+        ("a/b", "named", "default", "oss://named/a/b"),
+        ("a/b", "named", None, "oss://named/a/b"),
+        ("oss://own/a/b", None, "default", "oss://own/a/b"),
+        ("oss://own/a/b", None, None, "oss://own/a/b"),
+        ("oss://own/a/b", "own", "default", "oss://own/a/b"),
+        ("oss://own/a/b", "", "default", "oss://own/a/b"),
+    ],
+)
+def test_the_nearest_bucket_wins(key: str, bucket_name: str | None, default_bucket: str | None, expected: str) -> None:
+    """The bucket is the one in the key, else the one named beside it, else the connection's."""
+    assert resolve(key, bucket_name, default_bucket).uri == expected
+
+
+def test_two_buckets_are_a_contradiction() -> None:
+    """A full address beside another bucket's name is an error that names both."""
+    with pytest.raises(OSSInvalidArgument, match=r"key='oss://own/a'.*bucket_name='other'"):
+        resolve("oss://own/a", "other", None)
+
+
+def test_no_bucket_anywhere_says_where_to_put_one() -> None:
+    """Without any bucket the error lists the three places for it."""
+    with pytest.raises(OSSInvalidArgument, match=r"bucket_name.*oss://bucket/key.*schema"):
+        resolve("a", None, None)

@@ -1,0 +1,113 @@
+"""The scene of the engine's tests: a file, an object's address, a store, and the local OSS server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_oss import limits
+from airflow_provider_oss.emulator import Fault, OSSEmulator, RecordedRequest
+from airflow_provider_oss.exceptions import OSSAccessDenied
+from airflow_provider_oss.model import Checkpoint, ObjectRef, UploadResult
+from airflow_provider_oss.ports import CheckpointStore
+from airflow_provider_oss.transfer.engine import Upload, UploadSettings
+from airflow_provider_oss.transfer.retry import RetryPolicy
+from airflow_provider_oss.transfer.source import FileSource
+from tests.support.sources import some_bytes
+from tests.support.stores import MemoryStore
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+
+PART = limits.MIN_PART_SIZE_BYTES
+IMPATIENT = RetryPolicy(tries=3, first_delay_seconds=0)
+
+
+@dataclass
+class Scene:
+    """What a test of the engine needs, with the questions that it asks afterwards."""
+
+    server: OSSEmulator
+    client: OSS2ObjectClient
+    path: Path
+    ref: ObjectRef = field(default_factory=lambda: ObjectRef("exports", "dir/a b#?.bin"))
+    store: MemoryStore = field(default_factory=MemoryStore)
+    settings: UploadSettings = field(
+        default_factory=lambda: UploadSettings(part_size_bytes=PART, parallel=2, retry=IMPATIENT)
+    )
+
+    def write(self, size_bytes: int, seed: int = 0) -> bytes:
+        """Write the file and return its content."""
+        data = some_bytes(size_bytes, seed)
+        self.path.write_bytes(data)
+        return data
+
+    def upload(self, store: CheckpointStore | None = None, **changes: Any) -> Upload:
+        """Return one attempt, with the scene's store or another one; ``changes`` replace what is usual."""
+        usual = Upload(
+            FileSource(str(self.path)), self.ref, self.client, store=store or self.store, settings=self.settings
+        )
+        return replace(usual, **changes)
+
+    def run(self, store: CheckpointStore | None = None, **changes: Any) -> UploadResult:
+        """Make one attempt."""
+        return self.upload(store, **changes).run()
+
+    def stop_at_part(self, number: int, **changes: Any) -> Checkpoint:
+        """Make an attempt that fails at this part (one worker, so the parts before it are stored)."""
+        fault = Fault(operation="UploadPart", part_number=number, status=403, code="AccessDenied")
+        self.server.faults.add(fault)
+        settings = replace(self.settings, parallel=1)
+        with pytest.raises(OSSAccessDenied):
+            self.run(**{"settings": settings} | changes)
+        self.server.faults.clear()
+        self.server.forget_requests()
+        checkpoint = self.store.load()
+        assert checkpoint is not None
+        return checkpoint
+
+    def object(self, ref: ObjectRef | None = None) -> bytes:
+        """Return what is stored."""
+        with self.client.get_object(ref or self.ref, None) as body:
+            return body.read()
+
+    def uploads(self) -> list[str]:
+        """Return the ids of all unfinished uploads of both buckets."""
+        return [
+            upload.upload_id
+            for bucket in ("exports", "other")
+            for upload in self.client.list_multipart_uploads(bucket, "", ("", "")).items
+        ]
+
+    def sent(self) -> list[int]:
+        """Return the numbers, ascending, of the parts that OSS acknowledged since the last ``stop_at_part``."""
+        return sorted(request.part_number or 0 for request in self.requests("UploadPart") if request.status == 200)
+
+    def requests(self, operation: str) -> list[RecordedRequest]:
+        """Return the requests of one kind."""
+        return [request for request in self.server.requests if request.operation == operation]
+
+    def operations(self) -> list[str]:
+        """Return what was asked of OSS, in order."""
+        return [request.operation for request in self.server.requests]
+
+    def assert_nothing_left(self) -> None:
+        """No upload and no checkpoint."""
+        assert self.uploads() == []
+        assert self.store.data is None
+
+
+@pytest.fixture
+def scene(server: OSSEmulator, client: OSS2ObjectClient, tmp_path: Path) -> Scene:
+    """A scene without a file yet."""
+    return Scene(server, client, tmp_path / "source.bin")
+
+
+@pytest.fixture
+def parts_of_any_size(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Let the package take parts of any size, as the local server of these tests does."""
+    return lambda: monkeypatch.setattr(limits, "MIN_PART_SIZE_BYTES", 1)

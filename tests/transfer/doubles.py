@@ -1,0 +1,170 @@
+"""Stand-ins at the engine's seams: a clock that is set by hand, clients that record, fail or die on purpose."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from airflow_provider_oss.model import (
+    Checkpoint,
+    CompletedPart,
+    ObjectInfo,
+    ObjectOptions,
+    ObjectRef,
+    StoredObject,
+    StoredPart,
+)
+from airflow_provider_oss.ports import Body, ObjectClient
+from tests.support.stores import MemoryStore
+
+
+class HandClock:
+    """A clock that moves only when it is told to."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def utc_now(self) -> str:
+        return f"2030-01-01T00:00:{self.seconds - 1000:06.3f}Z"
+
+
+class PassingClient:
+    """Hands every call on; the subclasses interfere in ``call``."""
+
+    def __init__(self, client: ObjectClient) -> None:
+        self._client = client
+
+    def call(self, name: str, act: Callable[[], Any]) -> Any:
+        """Make the call that ``name`` names."""
+        del name
+        return act()
+
+    def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
+        return self.call("put_object", lambda: self._client.put_object(ref, body, crc64, options))
+
+    def head_object(self, ref: ObjectRef) -> ObjectInfo:
+        return self.call("head_object", lambda: self._client.head_object(ref))
+
+    def initiate_multipart_upload(self, ref: ObjectRef, options: ObjectOptions) -> str:
+        return self.call("initiate", lambda: self._client.initiate_multipart_upload(ref, options))
+
+    def upload_part(
+        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
+    ) -> CompletedPart:
+        return self.call(
+            "upload_part", lambda: self._client.upload_part(ref, upload_id, part_number, body, crc64, options)
+        )
+
+    def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
+        return self.call("list_parts", lambda: self._client.list_parts(ref, upload_id))
+
+    def complete_multipart_upload(
+        self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], options: ObjectOptions
+    ) -> StoredObject:
+        return self.call("complete", lambda: self._client.complete_multipart_upload(ref, upload_id, parts, options))
+
+    def abort_multipart_upload(self, ref: ObjectRef, upload_id: str) -> None:
+        self.call("abort", lambda: self._client.abort_multipart_upload(ref, upload_id))
+
+
+class CountingClient(PassingClient):
+    """Knows how many parts were in flight at the same time, at most."""
+
+    def __init__(self, client: ObjectClient) -> None:
+        super().__init__(client)
+        self._lock = threading.Lock()
+        self._in_flight = 0
+        self.most_in_flight = 0
+
+    def call(self, name: str, act: Callable[[], Any]) -> Any:
+        if name != "upload_part":
+            return act()
+        with self._lock:
+            self._in_flight += 1
+            self.most_in_flight = max(self.most_in_flight, self._in_flight)
+        try:
+            return act()
+        finally:
+            with self._lock:
+                self._in_flight -= 1
+
+
+class ClientWithoutListedCrc64(PassingClient):
+    """What a server that lists no HashCrc64ecma looks like."""
+
+    def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
+        return [replace(part, crc64=None) for part in super().list_parts(ref, upload_id)]
+
+
+class InterferingClient(PassingClient):
+    """Does something else once, just before the first call of one kind."""
+
+    def __init__(self, client: ObjectClient, name: str, interfere: Callable[[], Any]) -> None:
+        super().__init__(client)
+        self._name = name
+        self._interfere: Callable[[], Any] | None = interfere
+
+    def call(self, name: str, act: Callable[[], Any]) -> Any:
+        if name == self._name and self._interfere is not None:
+            interfere, self._interfere = self._interfere, None
+            interfere()
+        return act()
+
+
+class KilledError(BaseException):
+    """The process is dead: nothing catches this for good."""
+
+
+@dataclass
+class Life:
+    """How many steps a process may still make; it dies just before or just after the work of its last one."""
+
+    steps: int
+    dies_after_the_work: bool
+    made: list[str] = field(default_factory=list)
+    is_over: bool = False
+
+    def step(self, name: str, act: Callable[[], Any]) -> Any:
+        """Make a step. A dead process makes none: everything it still tries raises as well."""
+        if self.is_over:
+            raise KilledError
+        self.made.append(name)
+        if len(self.made) < self.steps:
+            return act()
+        self.is_over = True
+        if self.dies_after_the_work:
+            act()
+        raise KilledError(name)
+
+
+class MortalClient(PassingClient):
+    """A client of a process that dies."""
+
+    def __init__(self, client: ObjectClient, life: Life) -> None:
+        super().__init__(client)
+        self._life = life
+
+    def call(self, name: str, act: Callable[[], Any]) -> Any:
+        return self._life.step(name, act)
+
+
+class MortalStore:
+    """A store as a process that dies sees it; what was stored outlives the process."""
+
+    def __init__(self, store: MemoryStore, life: Life) -> None:
+        self._store = store
+        self._life = life
+
+    def load(self) -> Checkpoint | None:
+        return self._life.step("load", self._store.load)
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        self._life.step("save", lambda: self._store.save(checkpoint))
+
+    def delete(self) -> None:
+        self._life.step("delete", self._store.delete)

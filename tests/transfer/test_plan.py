@@ -1,0 +1,99 @@
+"""Which bytes go into which part."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_oss import limits
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.model import Part
+from airflow_provider_oss.transfer.plan import (
+    DEFAULT_PART_SIZE_BYTES,
+    PartPlan,
+    automatic_part_size_bytes,
+    in_working_order,
+    make_plan,
+)
+from tests.support.values import part_sizes
+
+
+def test_a_plan_in_full() -> None:
+    """Ten bytes in parts of four are two whole parts and one of the two bytes left."""
+    assert list(PartPlan(10, 4)) == [Part(1, 0, 4), Part(2, 4, 4), Part(3, 8, 2)]
+
+
+@given(size_bytes=st.integers(0, 300), part_size_bytes=st.integers(1, 40))
+def test_every_byte_is_in_one_part(size_bytes: int, part_size_bytes: int) -> None:
+    """The parts, numbered from 1, follow each other without gap or overlap; only the last one is shorter."""
+    plan = PartPlan(size_bytes, part_size_bytes)
+    parts = list(plan)
+
+    covered = [byte for part in parts for byte in range(part.offset_bytes, part.offset_bytes + part.size_bytes)]
+    assert covered == list(range(size_bytes))
+    assert [part.number for part in parts] == list(range(1, plan.count + 1))
+    assert all(part.size_bytes == part_size_bytes for part in parts[:-1])
+    assert all(part.size_bytes > 0 for part in parts)
+
+
+@given(size_bytes=st.integers(0, limits.MAX_OBJECT_SIZE_BYTES))
+def test_the_automatic_part_size_always_works(size_bytes: int) -> None:
+    """Without a wish any source that OSS can store gets whole MiB, at least 8, in at most 10,000 parts."""
+    plan = make_plan(size_bytes)
+
+    assert plan.part_size_bytes == automatic_part_size_bytes(size_bytes)
+    assert plan.part_size_bytes % limits.MIB == 0
+    assert plan.part_size_bytes >= DEFAULT_PART_SIZE_BYTES
+    assert plan.part_size_bytes <= limits.MAX_PART_SIZE_BYTES
+    assert plan.count <= limits.MAX_PARTS
+
+
+@given(size_bytes=st.integers(0, 2 * limits.MAX_OBJECT_SIZE_BYTES), part_size_bytes=part_sizes)
+def test_a_wished_part_size_is_kept_or_refused(size_bytes: int, part_size_bytes: int) -> None:
+    """A part size that OSS allows is used as it is, or refused because there would be too many parts."""
+    try:
+        plan = make_plan(size_bytes, part_size_bytes)
+    except OSSInvalidArgument:
+        assert PartPlan(size_bytes, part_size_bytes).count > limits.MAX_PARTS
+        return
+    assert plan == PartPlan(size_bytes, part_size_bytes)
+    assert plan.count <= limits.MAX_PARTS
+
+
+@pytest.mark.parametrize(
+    ("size_bytes", "part_size_bytes", "complaint"),
+    [
+        (1, limits.MIN_PART_SIZE_BYTES - 1, r"part_size=102399 .*102400 \(100 KB\)"),
+        (1, 0, "part_size=0 "),
+        (1, -1, "part_size=-1 "),
+        (1, limits.MAX_PART_SIZE_BYTES + 1, r"part_size=5368709121 .*\(5 GB\)"),
+        (limits.GIB, limits.MIN_PART_SIZE_BYTES, "10486 parts.*10000.*at least 107375 bytes"),
+        (limits.MAX_OBJECT_SIZE_BYTES + 1, None, "at most 53687091200000 in one object"),
+        (limits.MAX_OBJECT_SIZE_BYTES + 1, limits.MAX_PART_SIZE_BYTES, "at most 53687091200000 in one object"),
+    ],
+)
+def test_what_cannot_be_planned(size_bytes: int, part_size_bytes: int | None, complaint: str) -> None:
+    """A part size or source beyond OSS's limits is an error that names the number and the limit."""
+    with pytest.raises(OSSInvalidArgument, match=complaint):
+        make_plan(size_bytes, part_size_bytes)
+
+
+def test_the_part_size_that_the_error_names_works() -> None:
+    """Following the advice of the error for too many parts helps."""
+    assert make_plan(limits.GIB, 107_375).count == limits.MAX_PARTS
+
+
+@given(count=st.integers(0, 30), stored=st.sets(st.integers(1, 40)))
+def test_each_part_is_worked_on_once(count: int, stored: set[int]) -> None:
+    """The working order names every part of the plan exactly once, whatever is said to be stored."""
+    plan = PartPlan(count * 4, 4)
+
+    assert sorted(in_working_order(plan, stored), key=lambda part: part.number) == list(plan)
+
+
+def test_sending_and_verifying_take_turns() -> None:
+    """A missing part comes first, then a stored one, and so on; what is left of either comes at the end."""
+    order = [part.number for part in in_working_order(PartPlan(28, 4), {1, 2, 3, 4})]
+
+    assert order == [5, 1, 6, 2, 7, 3, 4]
