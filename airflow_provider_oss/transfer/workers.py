@@ -84,8 +84,8 @@ class PartWorkers(Generic[Outcome]):
             return None if self._stopping.is_set() else next(self._parts, None)
 
     def _work(self) -> None:
-        buffer = memoryview(bytearray(self._buffer_bytes))
         try:
+            buffer = memoryview(bytearray(self._buffer_bytes))
             while (part := self._next_part()) is not None:
                 self._results.put(self._handle(part, buffer))
         except BaseException as error:  # noqa: BLE001 - the top frame of a thread: the main thread raises it
