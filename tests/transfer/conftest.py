@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -108,6 +107,6 @@ def scene(server: OSSEmulator, client: OSS2ObjectClient, tmp_path: Path) -> Scen
 
 
 @pytest.fixture
-def parts_of_any_size(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """Let the package take parts of any size, as the local server of these tests does."""
-    return lambda: monkeypatch.setattr(limits, "MIN_PART_SIZE_BYTES", 1)
+def parts_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the package plan parts of any size, as the local server of these tests takes them."""
+    monkeypatch.setattr(limits, "MIN_PART_SIZE_BYTES", 1)
