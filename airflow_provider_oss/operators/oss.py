@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, determine_kwargs
@@ -70,7 +71,7 @@ class OSSPutStreamOperator(OSSUploadBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.stream = stream
+        self.stream = _StreamFunction(stream) if callable(stream) else stream
         self.content_length = content_length
 
     def upload(self, context: Context) -> UploadResult:
@@ -84,9 +85,20 @@ class OSSPutStreamOperator(OSSUploadBaseOperator):
         )
 
     def _open(self, context: Context) -> Any:
-        if callable(self.stream):
-            return self.stream(**determine_kwargs(self.stream, (), context))
+        if isinstance(self.stream, _StreamFunction):
+            return self.stream.function(**determine_kwargs(self.stream.function, (), context))
         return _chunks_of_path(ObjectStoragePath(self.stream))
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamFunction:
+    """Holds a function that ``execute`` calls: Airflow calls a bare one when it renders the template fields."""
+
+    function: Callable[..., Any]
+
+    def __repr__(self) -> str:
+        """Say the same in every process, for it becomes part of the serialized DAG."""
+        return f"<callable {getattr(self.function, '__qualname__', type(self.function).__qualname__)}>"
 
 
 def _chunks_of_path(path: ObjectStoragePath) -> Iterator[bytes]:
