@@ -1,0 +1,91 @@
+"""One Airflow and one local OSS server for all tests that need a real Airflow: they run in one process, in turn."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from airflow_provider_oss.emulator import OSSEmulator
+from airflow_provider_oss.limits import MIB
+from tests.conftest import BUCKET, connection_json
+from tests.integration.uploading import Uploads
+from tests.support.local_airflow import LocalAirflow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_HERE = Path(__file__).parent
+_DAGS = (_HERE / "dags", _HERE.parent / "support" / "harness_dags", _HERE.parents[1] / "dags_examples")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(_HERE):
+            item.add_marker(pytest.mark.integration)
+            item.add_marker(pytest.mark.xdist_group("airflow"))
+
+
+@pytest.fixture(scope="session")
+def folder() -> Iterator[Path]:
+    """A folder for large files, which pytest would keep for three sessions."""
+    with tempfile.TemporaryDirectory(prefix="airflow-provider-oss-") as name:
+        yield Path(name)
+
+
+@pytest.fixture(scope="session")
+def dags_folder(folder: Path) -> Path:
+    """The DAGs of these tests, of the harness, and the examples."""
+    dags = folder / "dags"
+    dags.mkdir()
+    for source in _DAGS:
+        shutil.copytree(source, dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
+    return dags
+
+
+@pytest.fixture(scope="session")
+def server(folder: Path) -> Iterator[OSSEmulator]:
+    """The local OSS server that Airflow's connection ``oss_default`` leads to."""
+    with OSSEmulator(root=folder / "oss", buckets=(BUCKET,)) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="session")
+def airflow(folder: Path, dags_folder: Path, server: OSSEmulator) -> Iterator[LocalAirflow]:
+    """The Airflow."""
+    connections = {
+        "AIRFLOW_CONN_OSS_DEFAULT": connection_json(server),
+        "AIRFLOW_CONN_HARNESS": "http://connected.example",
+    }
+    with LocalAirflow(folder / "airflow", dags_folder, connections) as airflow:
+        yield airflow
+
+
+@pytest.fixture
+def uploads(airflow: LocalAirflow, server: OSSEmulator) -> Iterator[Uploads]:
+    """Starts uploads; afterwards the server behaves again."""
+    yield Uploads(airflow, server)
+    server.faults.clear()
+
+
+@pytest.fixture(scope="session")
+def file_200(folder: Path) -> Path:
+    """200 MiB of random bytes."""
+    return random_file(folder / "200-mib.bin", 200 * MIB)
+
+
+@pytest.fixture(scope="session")
+def file_64(folder: Path) -> Path:
+    """64 MiB of random bytes."""
+    return random_file(folder / "64-mib.bin", 64 * MIB)
+
+
+def random_file(path: Path, size_bytes: int) -> Path:
+    """Write a file that no two parts of are equal."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(os.urandom(size_bytes))
+    return path

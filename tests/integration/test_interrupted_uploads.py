@@ -1,0 +1,110 @@
+"""The promise of the package: whatever ends an attempt, the next one continues, and the object equals the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_oss.emulator import Fault
+from tests.integration.dags.uploads import PARALLEL, PART_SIZE
+from tests.integration.uploading import RunningUpload, Uploads
+
+IN_FLIGHT_BYTES = PARALLEL * PART_SIZE
+MIB_PER_SECOND = 4.0  # of each connection: slow enough to be interrupted in the middle on a busy machine
+
+each_store = pytest.mark.parametrize("store", ["task_state", "variable", "xcom"])
+
+
+def assert_kept_in(upload: RunningUpload, store: str) -> None:
+    """The upload is unfinished, and its checkpoint is in this store and no other."""
+    assert upload.uploads.unfinished() == [upload.key]
+    assert set(upload.uploads.checkpoints()) == {f"{store} {upload.owner}"}
+
+
+@each_store
+def test_two_kills(uploads: Uploads, file_200: Path, store: str) -> None:
+    """An upload that is SIGKILLed twice in the middle sends again only what was in flight, and leaves nothing."""
+    key = f"killed/{store}.bin"
+    uploads.slow_down(key, MIB_PER_SECOND)
+    upload = uploads.start(f"upload_{store}", file_200, key)
+    for try_number in (1, 2):
+        upload.wait_for_attempt(try_number)
+        upload.wait_until_stored(more_parts=12)
+        upload.kill()
+        assert_kept_in(upload, store)
+    uploads.server.faults.clear()
+    assert upload.end() == "success"
+
+    assert upload.attempts() == ["failed", "failed", "success"]
+    assert upload.result()["attempts"] == 3
+    assert upload.result()["bytes_verified"] >= 24 * PART_SIZE
+    upload.assert_continued(sent_twice_bytes=2 * IN_FLIGHT_BYTES)
+    uploads.assert_nothing_left()
+
+
+@each_store
+def test_two_exceptions(uploads: Uploads, file_64: Path, store: str) -> None:
+    """An error of the user's callback, and one of the server that does not pass, end attempts that are continued."""
+    key, tries = f"failed/{store}.bin", 5
+    uploads.server.faults.add(Fault(operation="UploadPart", key=key, part_number=14, status=500, times=tries))
+    upload = uploads.start(f"upload_{store}", file_64, key, raise_at={"1": 0.3})
+    assert upload.end() == "success"
+
+    assert upload.attempts() == ["failed", "failed", "success"]
+    assert "the callback fails at" in upload.log(1)
+    assert "OSSServiceUnavailable" in upload.log(2)
+    assert upload.result()["bytes_sent"] == PART_SIZE
+    upload.assert_continued(sent_twice_bytes=IN_FLIGHT_BYTES + tries * PART_SIZE)
+    uploads.assert_nothing_left()
+
+
+@each_store
+def test_execution_timeout(uploads: Uploads, file_64: Path, store: str) -> None:
+    """An attempt that hangs in the middle is ended by its ``execution_timeout``, and continued."""
+    key = f"timed-out/{store}.bin"
+    uploads.server.faults.add(Fault(operation="UploadPart", key=key, stall=True, skip=8, times=PARALLEL))
+    upload = uploads.start(f"upload_in_time_{store}", file_64, key)
+    assert upload.end() == "success"
+
+    assert upload.attempts() == ["failed", "success"]
+    assert "AirflowTaskTimeout" in upload.log(1)
+    assert upload.result()["bytes_verified"] == 8 * PART_SIZE
+    upload.assert_continued(sent_twice_bytes=IN_FLIGHT_BYTES)
+    uploads.assert_nothing_left()
+
+
+@each_store
+def test_mark_failed_then_clear(uploads: Uploads, file_64: Path, store: str) -> None:
+    """A task that a user marks failed in the middle stops soon; when it is cleared it continues."""
+    key = f"cleared/{store}.bin"
+    uploads.slow_down(key, MIB_PER_SECOND / 16, after_parts=8)
+    upload = uploads.start(f"upload_{store}", file_64, key)
+    upload.wait_for_attempt(1)
+    upload.wait_until_stored(more_parts=8)
+    upload.mark_failed()
+    assert_kept_in(upload, store)
+    uploads.server.faults.clear()
+    upload.clear()
+    assert upload.end() == "success"
+
+    assert upload.attempts() == ["failed", "success"]
+    upload.assert_continued(sent_twice_bytes=IN_FLIGHT_BYTES)
+    uploads.assert_nothing_left()
+
+
+def test_death_of_the_worker(uploads: Uploads, file_64: Path) -> None:
+    """When supervisor and task die together another worker continues; ``auto`` is the task state store here."""
+    key = "orphaned.bin"
+    uploads.slow_down(key, MIB_PER_SECOND)
+    upload = uploads.start("upload_auto", file_64, key)
+    upload.wait_for_attempt(1)
+    upload.wait_until_stored(more_parts=8)
+    upload.kill(whole_tree=True)
+    assert_kept_in(upload, "task_state")
+    uploads.server.faults.clear()
+    assert upload.end() == "success"
+
+    assert upload.attempts() == ["failed", "success"]
+    upload.assert_continued(sent_twice_bytes=IN_FLIGHT_BYTES)
+    uploads.assert_nothing_left()

@@ -1,0 +1,106 @@
+"""The example DAGs in a real Airflow, and errors that no retry can mend."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.model import UploadResult
+from tests.conftest import BUCKET
+from tests.integration.conftest import random_file
+from tests.integration.uploading import RunningUpload, Uploads
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.emulator import OSSEmulator
+
+RESULT_FIELDS = {field.name for field in fields(UploadResult)}
+
+
+def assert_stored(uploads: Uploads, result: dict[str, Any], key: str, content: bytes) -> None:
+    """The result is the promised plain dict and tells the truth about the object."""
+    assert set(result) == RESULT_FIELDS
+    stored = uploads.bucket.get_object(key)
+    assert stored.read() == content
+    assert (result["bucket"], result["key"], result["uri"]) == (BUCKET, key, f"oss://{BUCKET}/{key}")
+    assert (result["size"], result["bytes_sent"]) == (len(content), len(content))
+    assert (result["crc64"], result["etag"]) == (str(crc64(content)), stored.etag)
+    assert result["request_id"]
+    assert (result["attempts"], result["resumed"], result["bytes_verified"]) == (1, False, 0)
+
+
+def test_put_object(uploads: Uploads, folder: Path) -> None:
+    """OSSPutObjectOperator stores a rendered text, and a file with what is to be kept beside it."""
+    report = random_file(folder / "report.csv", 3 * MIB)
+    run_id = uploads.trigger("oss_put_object", file_path=str(report))
+    assert uploads.airflow.wait_for_run("oss_put_object", run_id) == "success"
+
+    marker, file = (uploads.airflow.xcom("oss_put_object", run_id, task) for task in ("put_marker", "put_file"))
+    # Jinja drops one newline at the end of every template
+    assert_stored(uploads, marker, f"exports/{run_id}/_SUCCESS", b"written by oss_put_object")
+    assert_stored(uploads, file, f"exports/{run_id}/report.csv", report.read_bytes())
+    headers = uploads.bucket.head_object(file["key"]).headers
+    assert headers["x-oss-meta-dag"] == "oss_put_object"
+    assert headers["Content-Type"] == "text/csv; charset=utf-8"
+
+
+def test_put_stream(uploads: Uploads, folder: Path) -> None:
+    """OSSPutStreamOperator stores what a function yields, which is given the context, and what a URL leads to."""
+    report = random_file(folder / "streamed.csv", 3 * MIB)
+    run_id = uploads.trigger("oss_put_stream", url=report.as_uri())
+    assert uploads.airflow.wait_for_run("oss_put_stream", run_id) == "success"
+
+    numbers, copy = (uploads.airflow.xcom("oss_put_stream", run_id, task) for task in ("from_function", "from_url"))
+    lines = ["run,number", *(f"{run_id},{number}" for number in range(1000)), ""]
+    assert_stored(uploads, numbers, f"exports/{run_id}/numbers.csv", "\n".join(lines).encode())
+    assert_stored(uploads, copy, f"exports/{run_id}/copy.csv", report.read_bytes())
+
+
+def test_mapped_uploads(uploads: Uploads, folder: Path) -> None:
+    """Of three mapped uploads one is SIGKILLed: that one continues, the others are not touched."""
+    exports = folder / "exports"
+    files = [random_file(exports / name, size * MIB) for name, size in (("a.bin", 20), ("b.bin", 64), ("c.bin", 1))]
+    uploads.slow_down("exports/b.bin", 4.0)
+    run_id = uploads.trigger("oss_mapped_uploads", folder=str(exports))
+    mapped = [
+        RunningUpload(uploads, "oss_mapped_uploads", run_id, file, f"exports/{file.name}", map_index=index)
+        for index, file in enumerate(files)
+    ]
+    mapped[1].wait_until_stored(more_parts=1)
+    mapped[1].kill()
+    assert set(uploads.checkpoints()) == {f"task_state {mapped[1].owner}"}
+    uploads.server.faults.clear()
+    assert mapped[0].end() == "success"
+
+    assert [one.attempts() for one in mapped] == [["success"], ["failed", "success"], ["success"]]
+    assert [one.result()["size"] for one in mapped] == [20 * MIB, 64 * MIB, MIB]
+    mapped[1].assert_continued(sent_twice_bytes=5 * 8 * MIB)
+    for one in mapped:
+        uploads.assert_equal(one.key, one.file)
+    uploads.assert_nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("dag_id", "file_name", "key", "error"),
+    [
+        ("upload_auto", "64-mib.bin", "oss://not-there/a.bin", "OSSNoSuchBucket"),
+        ("upload_auto", "missing.bin", "missing.bin", "OSSInvalidSource"),
+        ("upload_alone", "64-mib.bin", "alone.bin", "OSSInvalidArgument: checkpoint='xcom' cannot work for task"),
+    ],
+)
+def test_permanent_errors(
+    uploads: Uploads, server: OSSEmulator, file_64: Path, dag_id: str, file_name: str, key: str, error: str
+) -> None:
+    """What no retry can mend fails the task at its first attempt, says why, and leaves nothing."""
+    server.forget_requests()
+    upload = uploads.start(dag_id, file_64.with_name(file_name), key)
+    assert upload.end() == "failed"
+
+    assert upload.attempts() == ["failed"]
+    assert error in upload.log(1)
+    assert [request.operation for request in server.requests if request.status == 200] == []
+    uploads.assert_nothing_left()
