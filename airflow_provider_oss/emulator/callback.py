@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
+import http.client
 import json
 import re
 import urllib.error
@@ -117,9 +118,9 @@ def _post(callback: Callback, url: str, body: bytes, limits: Limits) -> _Answer:
     headers = {"Content-Type": callback.body_type, "User-Agent": "aliyun-oss-callback"}
     if callback.host:
         headers["Host"] = callback.host
-    request = urllib.request.Request(_encoded(url), data=body, headers=headers, method="POST")  # noqa: S310 - http(s) only
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirects)
     try:
+        request = urllib.request.Request(_encoded(url), data=body, headers=headers, method="POST")  # noqa: S310 - http(s)
         with opener.open(request, timeout=limits.callback_timeout_seconds) as answer:
             if answer.status != _OK:
                 message = f"status {answer.status}"
@@ -129,7 +130,7 @@ def _post(callback: Callback, url: str, body: bytes, limits: Limits) -> _Answer:
         with error:
             message = f"status {error.code}"
             raise _FailedError(message) from error
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise _FailedError(str(error)) from error
 
 

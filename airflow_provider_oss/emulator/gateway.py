@@ -133,10 +133,12 @@ class _Exchange:
             return Response(304)
         except OSSError as error:
             return self._error_response(error)
-        except OSError as error:
-            # The disk is full or a file is gone: the client hears of an error of the server, the log of its cause.
+        except ConnectionGoneError:
+            raise
+        except Exception:
+            # The top frame of the work: a full disk or a defect is in the log, and the client hears what OSS would say.
             log.exception("request %s (%s) failed", self._request_id, self._operation)
-            return self._error_response(OSSError("InternalError", str(error.strerror)))
+            return self._error_response(OSSError("InternalError"))
 
     async def _dispatch(self) -> Response:
         request, environment = self._request, self._environment

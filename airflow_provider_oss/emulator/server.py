@@ -174,6 +174,7 @@ class OSSEmulator:
             access_log=False,
             server_header=False,
             date_header=False,
+            proxy_headers=False,
             backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_CANCEL_SECONDS,
