@@ -1,0 +1,185 @@
+"""Which failed calls are repeated, and when."""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from airflow_provider_oss import exceptions
+from airflow_provider_oss.exceptions import OSSConnectionError, OSSProviderError, OSSServiceUnavailable
+from airflow_provider_oss.model import ObjectOptions, ObjectRef
+from airflow_provider_oss.ports import ObjectClient
+from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, is_worth_repeating, make_retrying
+
+AT_ONCE = RetryPolicy(tries=3, first_delay_seconds=0)
+REPEATED = {
+    "OSSConnectionError",
+    "OSSConnectionTimeout",
+    "OSSServiceUnavailable",
+    "OSSBadResponse",
+    "OSSChecksumMismatch",
+}
+ERRORS = [
+    error
+    for _, error in inspect.getmembers(exceptions, inspect.isclass)
+    if issubclass(error, OSSProviderError) and error is not OSSProviderError
+]
+
+
+class Flaky:
+    """A call that raises a few times before it works."""
+
+    def __init__(self, failures: int, error: BaseException | None = None) -> None:
+        self._failures = failures
+        self._error = error or OSSServiceUnavailable("busy")
+        self.calls = 0
+
+    def __call__(self) -> int:
+        self.calls += 1
+        if self.calls <= self._failures:
+            raise self._error
+        return self.calls
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_what_is_worth_repeating(error: type[OSSProviderError]) -> None:
+    """Faults that may pass by themselves are repeated, and nothing else is."""
+    assert is_worth_repeating(error("it broke")) == (error.__name__ in REPEATED)
+
+
+@pytest.mark.parametrize("error", [ValueError(), OSError(), ConnectionError(), KeyboardInterrupt()])
+def test_errors_of_others_are_not_repeated(error: BaseException) -> None:
+    """An error that is not ours is no fault of OSS, so repeating the call is no answer to it."""
+    assert not is_worth_repeating(error)
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2])
+def test_passing_faults_are_invisible(failures: int) -> None:
+    """A call that works within its tries returns what it returns."""
+    call = Flaky(failures)
+
+    assert make_retrying(AT_ONCE, threading.Event())(call) == failures + 1
+
+
+def test_the_last_error_is_raised_as_it_is() -> None:
+    """When all tries are used up the call's own error comes, not one about trying."""
+    error = OSSConnectionError("gone")
+    call = Flaky(99, error)
+
+    with pytest.raises(OSSConnectionError) as caught:
+        make_retrying(AT_ONCE, threading.Event())(call)
+
+    assert caught.value is error
+    assert call.calls == 3
+
+
+def test_an_error_that_stays_is_raised_at_once() -> None:
+    """A call that fails for good is made once."""
+    call = Flaky(99, exceptions.OSSAccessDenied("no"))
+
+    with pytest.raises(exceptions.OSSAccessDenied):
+        make_retrying(AT_ONCE, threading.Event())(call)
+
+    assert call.calls == 1
+
+
+def test_every_repetition_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """The log says which try failed, why, and that another follows."""
+    make_retrying(AT_ONCE, threading.Event())(Flaky(2))
+
+    assert caplog.messages == [
+        "Try 1 failed, trying again in 0.0 s: busy",
+        "Try 2 failed, trying again in 0.0 s: busy",
+    ]
+
+
+def test_who_is_told_to_stop_does_not_repeat() -> None:
+    """Once stopping, a call that fails is not made again."""
+    stopping = threading.Event()
+    stopping.set()
+    call = Flaky(99)
+
+    with pytest.raises(OSSServiceUnavailable):
+        make_retrying(AT_ONCE, stopping)(call)
+
+    assert call.calls == 1
+
+
+def test_a_pause_is_cut_short() -> None:
+    """Being told to stop ends a pause that would last for minutes."""
+    stopping = threading.Event()
+    patient = RetryPolicy(tries=2, first_delay_seconds=3600, longest_delay_seconds=3600)
+    call = Flaky(99)
+    retrying = make_retrying(patient, stopping)
+
+    def fail() -> None:
+        with pytest.raises(OSSServiceUnavailable):
+            retrying(call)
+
+    worker = threading.Thread(target=fail)
+    worker.start()
+    stopping.set()
+    worker.join(10)
+
+    assert not worker.is_alive()
+
+
+def test_pauses_grow_within_bounds() -> None:
+    """The pauses are random, doubled from try to try at most, and never longer than the longest."""
+    policy = RetryPolicy(tries=8, first_delay_seconds=0.001, longest_delay_seconds=0.004)
+    pauses: list[float] = []
+    retrying = make_retrying(policy, threading.Event()).copy(sleep=pauses.append)
+
+    with pytest.raises(OSSServiceUnavailable):
+        retrying(Flaky(99))
+
+    assert len(pauses) == 7
+    assert all(0 <= pause <= min(0.001 * 2**number, 0.004) for number, pause in enumerate(pauses))
+
+
+REF = ObjectRef("exports", "a")
+OPTIONS = ObjectOptions()
+CALLS: dict[str, Callable[[ObjectClient], Any]] = {
+    "put_object": lambda client: client.put_object(REF, b"", 0, OPTIONS),
+    "head_object": lambda client: client.head_object(REF),
+    "initiate_multipart_upload": lambda client: client.initiate_multipart_upload(REF, OPTIONS),
+    "upload_part": lambda client: client.upload_part(REF, "U", 1, b"", 0, OPTIONS),
+    "list_parts": lambda client: client.list_parts(REF, "U"),
+    "complete_multipart_upload": lambda client: client.complete_multipart_upload(REF, "U", iter(()), OPTIONS),
+    "abort_multipart_upload": lambda client: client.abort_multipart_upload(REF, "U"),
+}
+
+
+class FlakyClient:
+    """A client of which every call fails twice, then returns its own arguments."""
+
+    def __init__(self) -> None:
+        self.failures = 2
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        def call(*arguments: Any) -> tuple[str, ...]:
+            if self.failures:
+                self.failures -= 1
+                raise OSSServiceUnavailable(name)
+            return (name, *arguments)
+
+        return call
+
+
+@pytest.mark.parametrize(("name", "call"), CALLS.items())
+def test_every_call_of_a_client_is_repeated(name: str, call: Callable[[ObjectClient], Any]) -> None:
+    """Each call is repeated with the same arguments until it works; what can be read once only is kept for that."""
+    client = RetryingClient(FlakyClient(), make_retrying(AT_ONCE, threading.Event()))
+
+    answer = call(client)
+
+    if name == "abort_multipart_upload":
+        assert answer is None
+    elif name == "complete_multipart_upload":
+        assert answer == (name, REF, "U", (), OPTIONS)
+    else:
+        assert answer[0] == name
