@@ -1,0 +1,76 @@
+"""The parts of one multipart upload: each is compared with what OSS holds, and sent if it differs."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+
+from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectOptions, StoredPart
+from airflow_provider_oss.transfer.parts import PartOutcome, PartTransfer
+from airflow_provider_oss.transfer.plan import PartPlan
+from airflow_provider_oss.transfer.source import BytesSource
+from airflow_provider_oss.verify import md5_etag
+from tests.support.sources import some_bytes
+from tests.transfer.conftest import Scene
+
+DATA = some_bytes(45)
+PLAN = PartPlan(45, 10)
+
+
+def transfer_of(scene: Scene) -> PartTransfer:
+    return PartTransfer(BytesSource(DATA).open(), scene.client, ObjectOptions(), parallel=2, stopping=threading.Event())
+
+
+def work(
+    scene: Scene, transfer: PartTransfer, upload_id: str, stored: Mapping[int, StoredPart]
+) -> dict[int, PartOutcome]:
+    checkpoint = Checkpoint(scene.ref, upload_id, 10, Fingerprint("data", 45), "0" * 16)
+    outcomes = [outcome for outcome in transfer.run(checkpoint, PLAN, stored) if outcome is not None]
+    assert len(outcomes) == len({outcome.part.number for outcome in outcomes})
+    return {outcome.part.number: outcome for outcome in outcomes}
+
+
+def listed(scene: Scene, upload_id: str) -> dict[int, StoredPart]:
+    return {part.number: part for part in scene.client.list_parts(scene.ref, upload_id)}
+
+
+def test_what_is_missing_is_sent(scene: Scene) -> None:
+    """Every part that OSS does not hold is sent, and afterwards OSS holds exactly the source's bytes."""
+    upload_id = scene.client.initiate_multipart_upload(scene.ref, ObjectOptions())
+
+    outcomes = work(scene, transfer_of(scene), upload_id, {})
+
+    assert all(outcome.was_sent for outcome in outcomes.values())
+    assert {number: part.crc64 for number, part in listed(scene, upload_id).items()} == {
+        part.number: crc64(DATA[part.offset_bytes :][: part.size_bytes]) for part in PLAN
+    }
+
+
+def test_what_is_stored_and_equal_is_not(scene: Scene) -> None:
+    """Parts that OSS lists with the source's bytes are verified; those of other bytes or sizes are sent again."""
+    upload_id = scene.client.initiate_multipart_upload(scene.ref, ObjectOptions())
+    for number, data in {1: DATA[:10], 2: b"ten bytes!", 4: DATA[30:39], 5: DATA[40:]}.items():
+        scene.client.upload_part(scene.ref, upload_id, number, data, crc64(data), ObjectOptions())
+    scene.server.forget_requests()
+
+    outcomes = work(scene, transfer_of(scene), upload_id, listed(scene, upload_id))
+
+    assert {number for number, outcome in outcomes.items() if outcome.was_sent} == {2, 3, 4}
+    assert scene.sent() == [2, 3, 4]
+    assert outcomes[5].part.etag == md5_etag(DATA[40:])
+
+
+def test_it_can_be_used_again(scene: Scene) -> None:
+    """After one run another one, of another upload, works the same way."""
+    transfer = transfer_of(scene)
+    for _ in range(2):
+        upload_id = scene.client.initiate_multipart_upload(scene.ref, ObjectOptions())
+
+        assert len(work(scene, transfer, upload_id, {})) == PLAN.count
+        assert transfer.stop(0.0)
+
+
+def test_stopping_before_the_beginning(scene: Scene) -> None:
+    """A transfer that has not begun has ended."""
+    assert transfer_of(scene).stop(0.0)

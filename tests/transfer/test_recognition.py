@@ -1,0 +1,111 @@
+"""Is the object there already, and equal to the source?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.emulator import Fault
+from airflow_provider_oss.exceptions import OSSConnectionError, OSSSourceChanged
+from airflow_provider_oss.model import ObjectInfo, ObjectOptions, ObjectRef
+from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES
+from airflow_provider_oss.transfer.recognition import find_equal_object, source_crc64
+from airflow_provider_oss.transfer.source import BytesSource, FileSource
+from tests.support.sources import edit_unnoticed, some_bytes
+from tests.transfer.conftest import Scene
+
+DATA = some_bytes(1000)
+
+
+class BlindReader:
+    """Knows the size of a source and must not be read."""
+
+    def __init__(self, data: bytes) -> None:
+        self.fingerprint = BytesSource(data).open().fingerprint
+
+    def __getattr__(self, name: str) -> object:
+        raise AssertionError(f"{name} of a source that needs not to be read")
+
+
+def put(scene: Scene, data: bytes) -> None:
+    scene.client.put_object(scene.ref, data, crc64(data), ObjectOptions())
+
+
+def test_an_equal_object_is_found(scene: Scene) -> None:
+    """The object comes back with its ETag and CRC-64 when size and CRC-64 are the source's."""
+    put(scene, DATA)
+
+    found = find_equal_object(scene.client, scene.ref, BytesSource(DATA).open())
+
+    assert found is not None
+    assert (found.crc64, found.etag) == (crc64(DATA), scene.client.head_object(scene.ref).etag)
+
+
+@pytest.mark.parametrize("stored", [None, DATA + b"x", DATA[:-1], some_bytes(1000, seed=1)])
+def test_anything_else_is_not(scene: Scene, stored: bytes | None) -> None:
+    """No object, another size and other bytes of the same size are all "not there"."""
+    if stored is not None:
+        put(scene, stored)
+
+    assert find_equal_object(scene.client, scene.ref, BytesSource(DATA).open()) is None
+
+
+def test_the_source_is_not_read_in_vain(scene: Scene) -> None:
+    """With another size, or with the source's CRC-64 known, nothing is read."""
+    put(scene, DATA)
+
+    assert find_equal_object(scene.client, scene.ref, BlindReader(DATA + b"x")) is None  # type: ignore[arg-type]
+    known = find_equal_object(scene.client, scene.ref, BlindReader(DATA), crc64(DATA))  # type: ignore[arg-type]
+    assert known is not None
+    assert find_equal_object(scene.client, scene.ref, BlindReader(DATA), crc64(DATA) ^ 1) is None  # type: ignore[arg-type]
+
+
+def test_without_permission_to_look_it_counts_as_missing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """An object that may not be looked at is unprovable, and the log says so."""
+    put(scene, DATA)
+    scene.server.faults.add(Fault(operation="HeadObject", status=403, code="AccessDenied"))
+
+    assert find_equal_object(scene.client, scene.ref, BytesSource(DATA).open()) is None
+    assert "cannot be looked at" in caplog.text
+
+
+def test_a_fault_is_not_an_answer(scene: Scene) -> None:
+    """A broken connection does not mean that there is no object."""
+    scene.server.faults.add(Fault(operation="HeadObject", reset="before"))
+
+    with pytest.raises(OSSConnectionError):
+        find_equal_object(scene.client, scene.ref, BytesSource(DATA).open())
+
+
+def test_an_object_without_crc64_proves_nothing(scene: Scene) -> None:
+    """When OSS tells no CRC-64 the object is not taken for the source."""
+    put(scene, DATA)
+
+    class OldServer:
+        def head_object(self, ref: ObjectRef) -> ObjectInfo:
+            return replace(scene.client.head_object(ref), crc64=None)
+
+    assert find_equal_object(OldServer(), scene.ref, BytesSource(DATA).open()) is None
+
+
+def test_the_crc64_of_a_long_source() -> None:
+    """A source of several blocks has the CRC-64 of all its bytes; an empty one that of none."""
+    data = some_bytes(DEFAULT_PART_SIZE_BYTES + 5)
+
+    assert source_crc64(BytesSource(data).open()) == crc64(data)
+    assert source_crc64(BytesSource(b"").open()) == 0
+
+
+def test_a_source_that_changes_has_no_crc64(scene: Scene) -> None:
+    """When the file changes while its CRC-64 is computed there is no answer."""
+    scene.write(1000)
+    reader = FileSource(str(scene.path)).open()
+    try:
+        edit_unnoticed(scene.path, 0, b"other")
+
+        with pytest.raises(OSSSourceChanged):
+            source_crc64(reader)
+    finally:
+        reader.close()
