@@ -1,0 +1,208 @@
+"""Reading, copying, deleting, listing and signing."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.emulator import Fault, OSSEmulator
+from airflow_provider_oss.exceptions import OSSConnectionError, OSSInvalidArgument, OSSNoSuchKey, OSSRequestRejected
+from airflow_provider_oss.model import ListedObject, ObjectOptions, ObjectRef
+from airflow_provider_oss.options import parse_options
+from tests.clients.support import client_with
+from tests.clients.test_upload_client import every_key
+from tests.conftest import BUCKET, KEY_SECRET
+
+REF = ObjectRef(BUCKET, "dump.bin")
+PLAIN = ObjectOptions()
+
+
+def put(client: OSS2ObjectClient, *keys: str, data: bytes = b"0123456789") -> None:
+    for key in keys:
+        client.put_object(ObjectRef(BUCKET, key), data, crc64(data), PLAIN)
+
+
+@pytest.mark.parametrize(
+    ("byte_range", "expected"),
+    [
+        (None, b"0123456789"),
+        ((2, 4), b"234"),
+        ((None, 3), b"789"),
+        ((7, None), b"789"),
+        ((0, 0), b"0"),
+        ((8, 100), b"89"),
+    ],
+)
+def test_ranges(client: OSS2ObjectClient, byte_range: tuple[int | None, int | None] | None, expected: bytes) -> None:
+    """A range is read exactly; one that reaches past the end is cut off at the end."""
+    put(client, REF.key)
+    with client.get_object(REF, byte_range) as body:
+        assert body.read() == expected
+
+
+def test_range_outside_the_object(client: OSS2ObjectClient) -> None:
+    """A range behind the end is an error and not, as OSS does by default, the whole object."""
+    put(client, REF.key)
+    with pytest.raises(OSSRequestRejected, match="range") as caught:
+        client.get_object(REF, (10, 20))
+    assert caught.value.details.code == "InvalidRange"
+
+
+def test_reading_in_pieces(client: OSS2ObjectClient) -> None:
+    """A body is read by size or by iteration, and ends with no bytes."""
+    data = bytes(range(256)) * 10_000
+    put(client, REF.key, data=data)
+
+    with client.get_object(REF, None) as body:
+        assert body.info.size_bytes == len(data)
+        assert body.read(1000) == data[:1000]
+        assert b"".join(body) == data[1000:]
+        assert body.read(1) == b""
+
+
+def test_reading_can_be_given_up(client: OSS2ObjectClient) -> None:
+    """A body that is closed early does not disturb the calls that follow."""
+    data = bytes(4_000_000)
+    put(client, REF.key, data=data)
+    body = client.get_object(REF, None)
+    body.read(10)
+    body.close()
+    assert client.head_object(REF).size_bytes == len(data)
+
+
+def test_reading_a_missing_object(client: OSS2ObjectClient) -> None:
+    """A missing object is an error when it is opened, with its key."""
+    with pytest.raises(OSSNoSuchKey) as caught:
+        client.get_object(REF, None)
+    assert caught.value.details.key == REF.key
+
+
+@every_key
+def test_copy_list_delete_every_key(shared_client: OSS2ObjectClient, key: str) -> None:
+    """Every key can be copied from and to, is listed as it is, and is deleted alone."""
+    source, target = ObjectRef(BUCKET, key), ObjectRef("other", key)
+    put(shared_client, key)
+
+    copied = shared_client.copy_object(source, target, PLAIN, replace_metadata=False)
+
+    assert copied.size_bytes == 10
+    for bucket in (BUCKET, "other"):
+        assert [item.ref for item in shared_client.list_objects(bucket, key[:1], "", "").items] == [
+            ObjectRef(bucket, key)
+        ]
+    assert shared_client.delete_objects("other", [key]) == [key]
+    shared_client.delete_object(source)
+    assert not shared_client.list_objects(BUCKET, "", "", "").items
+    assert not shared_client.list_objects("other", "", "", "").items
+
+
+def test_copy_keeps_or_replaces_what_is_stored_with_the_object(client: OSS2ObjectClient) -> None:
+    """A copy has its source's metadata and tags, or those that are given, and never a mixture."""
+    source = parse_options(mime="text/csv", meta={"from": "source"}, tags={"from": "source"})
+    client.put_object(REF, b"data", crc64(b"data"), source)
+    changed = parse_options(mime="text/plain", meta={"to": "target"}, tags={"to": "target"}, storage_class="IA")
+    target = ObjectRef(BUCKET, "copy")
+    bucket = client._buckets.get(BUCKET)
+
+    kept = client.copy_object(REF, target, PLAIN, replace_metadata=False)
+    assert (kept.content_type, kept.meta) == ("text/csv", {"from": "source"})
+    assert bucket.get_object_tagging("copy").tag_set.tagging_rule == {"from": "source"}
+
+    replaced = client.copy_object(REF, target, changed, replace_metadata=True)
+    assert (replaced.content_type, replaced.meta) == ("text/plain", {"to": "target"})
+    assert replaced.storage_class == "IA"
+    assert bucket.get_object_tagging("copy").tag_set.tagging_rule == {"to": "target"}
+
+
+def test_copy_of_a_missing_object(client: OSS2ObjectClient) -> None:
+    """A copy whose source is missing is an error and makes nothing."""
+    target = ObjectRef(BUCKET, "copy")
+    with pytest.raises(OSSNoSuchKey):
+        client.copy_object(REF, target, PLAIN, replace_metadata=False)
+    with pytest.raises(OSSNoSuchKey):
+        client.head_object(target)
+
+
+def test_deleting_what_is_not_there(client: OSS2ObjectClient) -> None:
+    """Deleting a missing object is no error, alone or among others."""
+    client.delete_object(REF)
+    assert client.delete_objects(BUCKET, ["a", "b"]) == ["a", "b"]
+
+
+def test_a_listing_has_all_about_each_object(client: OSS2ObjectClient) -> None:
+    """A listed object has size, ETag without quotes, time and class."""
+    put(client, "a")
+    found = client.head_object(ObjectRef(BUCKET, "a"))
+    [item] = client.list_objects(BUCKET, "", "", "").items
+    assert item == ListedObject(ObjectRef(BUCKET, "a"), 10, found.etag, item.last_modified, "Standard")
+    assert '"' not in item.etag
+
+
+def test_a_listing_by_folder(client: OSS2ObjectClient) -> None:
+    """With a delimiter the listing shows one level, and what is below it as prefixes."""
+    put(client, "top", "year=2025/a", "year=2025/b", "year=2026/month +1/c")
+
+    page = client.list_objects(BUCKET, "", "/", "")
+    assert [item.ref.key for item in page.items] == ["top"]
+    assert page.prefixes == ("year=2025/", "year=2026/")
+    assert page.next_token is None
+    assert client.list_objects(BUCKET, "year=2026/", "/", "").prefixes == ("year=2026/month +1/",)
+
+
+def test_unfinished_uploads_are_listed(client: OSS2ObjectClient) -> None:
+    """Uploads in progress are listed with key and id, by prefix; those that ended are not."""
+    kept = client.initiate_multipart_upload(ObjectRef(BUCKET, "a + b"), PLAIN)
+    client.initiate_multipart_upload(ObjectRef(BUCKET, "z"), PLAIN)
+    aborted = client.initiate_multipart_upload(ObjectRef(BUCKET, "a + c"), PLAIN)
+    client.abort_multipart_upload(ObjectRef(BUCKET, "a + c"), aborted)
+
+    page = client.list_multipart_uploads(BUCKET, "a", ("", ""))
+    assert [(item.ref.key, item.upload_id) for item in page.items] == [("a + b", kept)]
+    assert page.items[0].initiated > 1_700_000_000
+    assert page.next_token is None
+
+
+@every_key
+@pytest.mark.parametrize("version", ["v1", "v4"])
+def test_signed_urls_of_every_key(shared_settings: ClientSettings, version: str, key: str) -> None:
+    """A signed URL works without credentials for every key, and only for the method it was signed for."""
+    client = client_with(shared_settings, signature_version=version)
+    ref = ObjectRef(BUCKET, key)
+    put(client, key)
+    if version == "v1" and key.startswith("?"):
+        with pytest.raises(OSSInvalidArgument, match="cannot start with"):
+            client.sign_url(ref, "GET", 60, {}, {})
+        client.delete_object(ref)
+        return
+
+    url = client.sign_url(ref, "GET", 60, {}, {})
+
+    with urllib.request.urlopen(url) as answer:  # noqa: S310 - the local server
+        assert answer.read() == b"0123456789"
+    with pytest.raises(urllib.error.HTTPError, match="403") as caught:
+        urllib.request.urlopen(urllib.request.Request(url, method="HEAD"))  # noqa: S310 - as above
+    caught.value.close()
+    assert KEY_SECRET not in url
+    client.delete_object(ref)
+
+
+def test_signed_url_is_readable(client: OSS2ObjectClient) -> None:
+    """The slashes of the key stay slashes in the URL, and parameters are part of it."""
+    url = client.sign_url(ObjectRef(BUCKET, "a/b c"), "GET", 60, {}, {"response-content-type": "text/plain"})
+    assert urlsplit(url).path == f"/{BUCKET}/a/b%20c"
+    assert parse_qs(urlsplit(url).query)["response-content-type"] == ["text/plain"]
+
+
+def test_broken_connection_while_reading(server: OSSEmulator, client: OSS2ObjectClient) -> None:
+    """A connection that breaks while an object is read is a connection error with the key."""
+    put(client, REF.key, data=bytes(1_000_000))
+    server.faults.add(Fault(operation="GetObject", truncate_response=True))
+    with client.get_object(REF, None) as body, pytest.raises(OSSConnectionError) as caught:
+        body.read()
+    assert caught.value.details.key == REF.key
