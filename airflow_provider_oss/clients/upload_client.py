@@ -46,6 +46,8 @@ class OSS2UploadClient:
         """InitiateMultipartUpload."""
         with renamed(ErrorDetails(ref.bucket, ref.key)):
             result = self._buckets.get(ref.bucket).init_multipart_upload(ref.key, headers=content_headers(ref, options))
+            if not result.upload_id:
+                raise ValueError("<UploadId> is empty")
         return str(result.upload_id)
 
     def upload_part(
