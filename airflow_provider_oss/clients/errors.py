@@ -18,6 +18,7 @@ from airflow_provider_oss.exceptions import (
     OSSConnectionError,
     OSSConnectionTimeout,
     OSSCredentialsExpired,
+    OSSInvalidArgument,
     OSSInvalidPart,
     OSSNoSuchBucket,
     OSSNoSuchKey,
@@ -66,8 +67,8 @@ def renamed(details: ErrorDetails) -> Iterator[None]:
         raise _connection_error(error, details) from error
     except OssError as error:
         raise _answer_error(error, details) from error
-    except (ParseError, RuntimeError, ValueError) as error:
-        # oss2 raises these three when an element is missing from an answer, or is not what it should be
+    except (LookupError, ParseError, RuntimeError, ValueError) as error:
+        # These are raised, by oss2 too, when an element or header is missing from an answer or not what it should be
         if isinstance(error, OSSProviderError):
             raise
         raise OSSBadResponse(f"the answer of OSS could not be understood: {error}", details) from error
@@ -108,6 +109,10 @@ def _root(error: BaseException) -> BaseException:
 
 
 def _answer_error(error: OssError, details: ErrorDetails) -> OSSProviderError:
+    from oss2.exceptions import ClientError
+
+    if isinstance(error, ClientError):
+        return OSSInvalidArgument(f"oss2 refuses the call: {error.body}", details)
     if error.status < 0:
         return OSSBadResponse(f"oss2 could not make sense of the call: {error}", details)
     details = replace(
