@@ -18,6 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.exceptions import OSSInvalidConnection
 
 _SLICE_BYTES: Final = 256 * 1024
 _NO_BODY_STATUS: Final = (204, 304)
@@ -125,7 +126,10 @@ class PooledSession:
 
 
 def _ssl_context(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - as in requests: on, off, or a path
-    context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    try:
+        context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
+    except OSError as error:
+        raise OSSInvalidConnection(f"extra field verify={verify!r} cannot be loaded: {error}") from error
     if verify is False:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
