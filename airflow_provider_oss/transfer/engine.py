@@ -316,8 +316,9 @@ class _Attempt:
         if found is None:
             return None
         self._upload_has_ended()
-        self._reporter.restart()
-        self._reporter.part_verified(self._size_bytes, None)
+        if not all_known:  # else all parts are counted already: only the answer to Complete was lost
+            self._reporter.restart()
+            self._reporter.part_verified(self._size_bytes, None)
         if self._upload.options.callback is not None:
             log.warning("%s: whether the callback was answered is not known", self._ref)
         return self._result(found, found.crc64)
