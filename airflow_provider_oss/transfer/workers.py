@@ -68,6 +68,7 @@ class PartWorkers(Generic[Outcome]):
             else:
                 yield result
         if first_error is not None:
+            self._stopping.clear()  # nobody is left to be stopped, and what follows the error may repeat its calls
             raise first_error
 
     def stop(self, within_seconds: float) -> bool:
