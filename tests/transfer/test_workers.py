@@ -86,7 +86,7 @@ def test_waiting_is_not_silent() -> None:
 
 
 def test_the_first_error_ends_the_work() -> None:
-    """After an error no part is begun, those in flight are finished and told, then the error is raised."""
+    """After an error no part is begun and those in flight are finished; the error is raised when nobody is at work."""
     stopping = threading.Event()
     both_begun = threading.Barrier(2)
     begun = []
@@ -105,6 +105,7 @@ def test_the_first_error_ends_the_work() -> None:
 
     assert sorted(begun) == [1, 2]
     assert told == [2]
+    assert not stopping.is_set()
 
 
 def test_what_is_no_exception_comes_through_too() -> None:
