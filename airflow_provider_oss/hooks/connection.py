@@ -58,7 +58,9 @@ def to_client_settings(
     Reads connections of our own type and, as they are, those of the alibaba provider's type ``oss``. Raises
     OSSInvalidConnection that names the field, what is wrong with it and the remedy, and never shows a secret.
     """
-    extra = connection.extra_dejson
+    extra: Any = connection.extra_dejson
+    if not isinstance(extra, dict):
+        raise _invalid(connection, 'extra is no JSON object: it must look like {"region": "cn-hangzhou"}')
     if connection.conn_type == ALIBABA_PROVIDER_CONN_TYPE and "auth_type" in extra:
         return _from_alibaba_provider(connection, extra, region)
     extra = _checked_extra(connection, extra)
@@ -108,8 +110,6 @@ def _checked_extra(connection: AirflowConnection, extra: Mapping[str, Any]) -> d
 
 def _typed(name: str, value: Any) -> Any:
     """Return what a text stands for in this field, or the text itself for the schema to refuse."""
-    if name == "region" and isinstance(value, str):
-        return value.removeprefix("oss-")
     if name not in _NOT_TEXT or not isinstance(value, str):
         return value
     try:
@@ -149,6 +149,7 @@ def _endpoint_and_region(
     connection: AirflowConnection, endpoint: str | None, region: str | None, signature_version: str
 ) -> tuple[str, str | None]:
     """Return both; either may follow from the other."""
+    region = region.removeprefix("oss-") if region else None
     if not endpoint:
         if not region:
             raise _invalid(connection, "host (endpoint) and region are missing: give one, oss-cn-hangzhou.aliyuncs.com")
@@ -159,8 +160,8 @@ def _endpoint_and_region(
     if not _ENDPOINT.fullmatch(endpoint):
         raise _invalid(
             connection,
-            f"host {endpoint!r} is no endpoint: give a host name, with http:// or a port if need be, without a bucket "
-            "or path: oss-cn-hangzhou.aliyuncs.com",
+            f"host {endpoint.rpartition('@')[2]!r} is no endpoint: give a host name, with http:// or a port if need be, "
+            "without a bucket or path: oss-cn-hangzhou.aliyuncs.com",
         )
     region = region or _region_of(endpoint)
     if region is None and signature_version == "v4":
