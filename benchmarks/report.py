@@ -29,7 +29,7 @@ _COLUMNS: Final = {
 _WITH_RANGE: Final = ("wall s", "CPU s")
 _LEGEND: Final = """\
 Medians (ranges). wall, CPU, user, system: the upload with all it takes, past the imports. import: the client library.
-task: the whole process; of the hook's, all but importing airflow.sdk, which every task pays. +MiB: peak memory over the
+task: the whole process, but for importing Airflow, which every task's process has loaded. +MiB: peak memory over the
 memory after the imports. sink CPU: of the server meanwhile, on one thread; near wall s, it was the bottleneck."""
 
 

@@ -127,7 +127,12 @@ def _run(plan: Plan, client: str, number: int, sink: Sink) -> Run:
 
 
 def _start(command: list[str], work_folder: Path) -> None:
-    environment = os.environ | {"AIRFLOW_HOME": str(work_folder / "airflow")}
+    environment = os.environ | {
+        "AIRFLOW_HOME": str(work_folder / "airflow"),
+        # Compiled modules of our own, whatever the environment and the installer made: imports cost alike for all
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": str(work_folder / "compiled"),
+    }
     done = subprocess.run(
         command,
         env=environment,

@@ -12,7 +12,8 @@ from benchmarks.job import Job
 if TYPE_CHECKING:
     from airflow_provider_oss.model import Checkpoint
 
-FRAMEWORK: Final = ("airflow.sdk",)
+FRAMEWORK: Final = ("airflow.sdk", "airflow.sdk.execution_time.supervisor", "airflow.sdk.execution_time.task_runner")
+"""What every task's process has loaded before the task begins."""
 LIBRARY: Final = (
     "airflow_provider_oss.hooks.oss",
     "airflow_provider_oss.clients.object_client",
