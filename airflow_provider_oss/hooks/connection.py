@@ -160,8 +160,8 @@ def _endpoint_and_region(
     if not _ENDPOINT.fullmatch(endpoint):
         raise _invalid(
             connection,
-            f"host {endpoint.rpartition('@')[2]!r} is no endpoint: give a host name, with http:// or a port if need be, "
-            "without a bucket or path: oss-cn-hangzhou.aliyuncs.com",
+            f"host {endpoint.rpartition('@')[2]!r} is no endpoint: give a host name, with http:// or a port if need "
+            "be, without a bucket or path: oss-cn-hangzhou.aliyuncs.com",
         )
     region = region or _region_of(endpoint)
     if region is None and signature_version == "v4":
