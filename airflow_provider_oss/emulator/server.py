@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 _KEEP_ALIVE_SECONDS = 60
 _GRACE_SECONDS = 1.0
 """How long a request that is being served when the server stops may take to end."""
-_CANCEL_SECONDS = 5
+_CANCEL_SECONDS = 5.0
+"""How long it may go on after its connection was reset: a Complete comes to its end even so."""
 _BACKLOG = 1024
 _WORKER_THREADS = 32
 """For bodies and callbacks; more than cores, for a callback waits for an application that may wait for this server."""
@@ -177,7 +178,6 @@ class OSSEmulator:
             proxy_headers=False,
             backlog=_BACKLOG,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_CANCEL_SECONDS,
             ssl_certfile=certfile,
             ssl_keyfile=keyfile,
         )
@@ -240,9 +240,23 @@ class _Server(uvicorn.Server):
         await self._told_to_stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Let requests end, then reset who is left; unlike the base class, wait for nothing that is not there."""
+        for listener in (*self.servers, *(sockets or ())):
+            listener.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        await self._wait_for_tasks(_GRACE_SECONDS)
         gateway: Any = self.config.app
-        asyncio.get_running_loop().call_later(_GRACE_SECONDS, gateway.reset_open_connections)
-        await super().shutdown(sockets)
+        gateway.reset_open_connections()
+        for task in await self._wait_for_tasks(_CANCEL_SECONDS):
+            task.cancel()
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
+
+    async def _wait_for_tasks(self, seconds: float) -> set[asyncio.Task[None]]:
+        """Return the requests that are still being served after so many seconds."""
+        tasks = set(self.server_state.tasks)
+        return (await asyncio.wait(tasks, timeout=seconds))[1] if tasks else tasks
 
 
 class _Protocol(HttpToolsProtocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -54,6 +55,13 @@ def send(
         return Answer(response.status, received, response.read())
     finally:
         connection.close()
+
+
+def read_answer(connection: socket.socket) -> Answer:
+    """The whole answer to a request that was written by hand."""
+    response = http.client.HTTPResponse(connection)
+    response.begin()
+    return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from airflow_provider_oss.emulator import OSSEmulator
-from tests.emulator.support import Answer, Client, send
+from tests.emulator.support import Answer, Client, read_answer, send
 
 
 def assert_complete(answer: Answer) -> None:
@@ -154,11 +154,11 @@ def test_expect_100_continue(client: Client) -> None:
         connection.sendall(head_lines(client, "PUT", "a", ask))
         assert connection.recv(1000).startswith(b"HTTP/1.1 100 Continue\r\n\r\n")
         connection.sendall(b"12345")
-        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+        assert read_answer(connection).status == 200
     elsewhere = Client(client.server, bucket="not-there")
     with socket.create_connection(("127.0.0.1", client.server.port), timeout=10) as connection:
         connection.sendall(head_lines(elsewhere, "PUT", "a", ask))
-        assert connection.recv(1000).startswith(b"HTTP/1.1 404 ")
+        assert read_answer(connection).code == "NoSuchBucket"
 
 
 def test_a_body_that_ends_too_soon(client: Client) -> None:
