@@ -35,6 +35,13 @@ class Usage:
         """User and system."""
         return self.user_seconds + self.system_seconds
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.wall_seconds + other.wall_seconds,
+            self.user_seconds + other.user_seconds,
+            self.system_seconds + other.system_seconds,
+        )
+
     def __sub__(self, other: Usage) -> Usage:
         return Usage(
             self.wall_seconds - other.wall_seconds,

@@ -20,8 +20,8 @@ _COLUMNS: Final = {
     "user": "user_seconds",
     "system": "system_seconds",
     "import CPU s": "library_import_cpu_seconds",
-    "task wall s": "task_wall_seconds",
-    "task CPU s": "task_cpu_seconds",
+    "process wall s": "process_wall_seconds",
+    "process CPU s": "process_cpu_seconds",
     "peak MiB": "peak_mib",
     "+MiB": "peak_over_imports_mib",
     "sink CPU s": "sink_cpu_seconds",
@@ -29,8 +29,8 @@ _COLUMNS: Final = {
 _WITH_RANGE: Final = ("wall s", "CPU s")
 _LEGEND: Final = """\
 Medians (ranges). wall, CPU, user, system: the upload with all it takes, past the imports. import: the client library.
-task: the whole process, but for importing Airflow, which every task's process has loaded. +MiB: peak memory over the
-memory after the imports. sink CPU: of the server meanwhile, on one thread; near wall s, it was the bottleneck."""
+process: from start to end; the hook's imports Airflow, which every task's process has loaded in any case. +MiB: peak
+memory over the memory after the imports. sink CPU: of the server, on one thread; near wall s, it was the bottleneck."""
 
 
 def table(found: Mapping[str, Summary]) -> str:
