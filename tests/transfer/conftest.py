@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from airflow_provider_oss import limits
+from airflow_provider_oss.clients.buckets import Buckets  # noqa: TID253 - no DAG imports this module
+from airflow_provider_oss.clients.object_client import OSS2ObjectClient  # noqa: TID253 - as above
 from airflow_provider_oss.emulator import Fault, OSSEmulator, RecordedRequest
 from airflow_provider_oss.exceptions import OSSAccessDenied
 from airflow_provider_oss.model import Checkpoint, ObjectRef, UploadResult
@@ -16,14 +20,15 @@ from airflow_provider_oss.ports import CheckpointStore
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
 from airflow_provider_oss.transfer.retry import RetryPolicy
 from airflow_provider_oss.transfer.source import FileSource
+from tests.conftest import TINY_PARTS, client_settings
 from tests.support.sources import some_bytes
 from tests.support.stores import MemoryStore
 
-if TYPE_CHECKING:
-    from airflow_provider_oss.clients.object_client import OSS2ObjectClient
-
+KEY = "dir/a b#?.bin"
 PART = limits.MIN_PART_SIZE_BYTES
 IMPATIENT = RetryPolicy(tries=3, first_delay_seconds=0)
+
+_numbers = itertools.count(1)
 
 
 @dataclass
@@ -33,11 +38,17 @@ class Scene:
     server: OSSEmulator
     client: OSS2ObjectClient
     path: Path
-    ref: ObjectRef = field(default_factory=lambda: ObjectRef("exports", "dir/a b#?.bin"))
+    bucket: str
+    other_bucket: str
     store: MemoryStore = field(default_factory=MemoryStore)
     settings: UploadSettings = field(
         default_factory=lambda: UploadSettings(part_size_bytes=PART, parallel=2, retry=IMPATIENT)
     )
+
+    @property
+    def ref(self) -> ObjectRef:
+        """Where the file goes, unless a test says otherwise."""
+        return ObjectRef(self.bucket, KEY)
 
     def write(self, size_bytes: int, seed: int = 0) -> bytes:
         """Write the file and return its content."""
@@ -75,10 +86,10 @@ class Scene:
             return body.read()
 
     def uploads(self) -> list[str]:
-        """Return the ids of all unfinished uploads of both buckets."""
+        """Return the ids of all unfinished uploads."""
         return [
             upload.upload_id
-            for bucket in ("exports", "other")
+            for bucket in (self.bucket, self.other_bucket)
             for upload in self.client.list_multipart_uploads(bucket, "", ("", "")).items
         ]
 
@@ -86,13 +97,14 @@ class Scene:
         """Return the numbers, ascending, of the parts that OSS acknowledged since the last ``stop_at_part``."""
         return sorted(request.part_number or 0 for request in self.requests("UploadPart") if request.status == 200)
 
-    def requests(self, operation: str) -> list[RecordedRequest]:
-        """Return the requests of one kind."""
-        return [request for request in self.server.requests if request.operation == operation]
+    def requests(self, operation: str | None = None) -> list[RecordedRequest]:
+        """Return what was asked of OSS, in order; of one kind or of all."""
+        mine = [request for request in self.server.requests if request.bucket in (self.bucket, self.other_bucket)]
+        return [request for request in mine if operation in (None, request.operation)]
 
     def operations(self) -> list[str]:
-        """Return what was asked of OSS, in order."""
-        return [request.operation for request in self.server.requests]
+        """Return the names of what was asked of OSS, in order."""
+        return [request.operation for request in self.requests()]
 
     def assert_nothing_left(self) -> None:
         """No upload and no checkpoint."""
@@ -100,10 +112,36 @@ class Scene:
         assert self.store.data is None
 
 
+@pytest.fixture(scope="package")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OSSEmulator]:
+    """One local OSS server for all these tests: each has buckets of its own."""
+    limits_of_tests = replace(TINY_PARTS, max_buckets=100_000)
+    with OSSEmulator(root=tmp_path_factory.mktemp("oss"), buckets=(), limits=limits_of_tests) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="package")
+def shared_buckets(shared_server: OSSEmulator) -> Buckets:
+    """All buckets of the shared server."""
+    return Buckets(client_settings(shared_server))
+
+
 @pytest.fixture
-def scene(server: OSSEmulator, client: OSS2ObjectClient, tmp_path: Path) -> Scene:
-    """A scene without a file yet."""
-    return Scene(server, client, tmp_path / "source.bin")
+def scene(shared_server: OSSEmulator, shared_buckets: Buckets, tmp_path: Path) -> Iterator[Scene]:
+    """A scene without a file yet, in two new buckets, on a server that behaves."""
+    number = next(_numbers)
+    scene = Scene(
+        shared_server,
+        OSS2ObjectClient(shared_buckets),
+        tmp_path / "source.bin",
+        f"test-{number}",
+        f"test-{number}-other",
+    )
+    for bucket in (scene.bucket, scene.other_bucket):
+        shared_buckets.get(bucket).create_bucket()
+    shared_server.forget_requests()
+    yield scene
+    shared_server.faults.clear()
 
 
 @pytest.fixture

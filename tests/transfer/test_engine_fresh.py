@@ -14,7 +14,7 @@ from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
 from airflow_provider_oss.transfer.source import BytesSource, FileSource
 from tests.support.sources import some_bytes
-from tests.transfer.conftest import PART, Scene
+from tests.transfer.conftest import KEY, PART, Scene
 from tests.transfer.doubles import CountingClient, HandClock
 
 
@@ -30,9 +30,9 @@ def test_one_part_is_one_request(scene: Scene, size_bytes: int) -> None:
     [request] = scene.requests("PutObject")
     stored = scene.client.head_object(scene.ref)
     assert result == UploadResult(
-        bucket="exports",
-        key=scene.ref.key,
-        uri=f"oss://exports/{scene.ref.key}",
+        bucket=scene.bucket,
+        key=KEY,
+        uri=f"oss://{scene.bucket}/{KEY}",
         size=size_bytes,
         etag=stored.etag,
         crc64=str(crc64(data)),
@@ -63,9 +63,9 @@ def test_more_is_sent_in_parts(scene: Scene, size_bytes: int, parts: int) -> Non
     stored = scene.client.head_object(scene.ref)
     assert stored.object_type == "Multipart"
     assert result == UploadResult(
-        bucket="exports",
-        key=scene.ref.key,
-        uri=f"oss://exports/{scene.ref.key}",
+        bucket=scene.bucket,
+        key=KEY,
+        uri=f"oss://{scene.bucket}/{KEY}",
         size=size_bytes,
         etag=stored.etag,
         crc64=str(crc64(data)),
