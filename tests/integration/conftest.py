@@ -20,14 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _HERE = Path(__file__).parent
-_DAGS = (_HERE / "dags", _HERE.parent / "support" / "harness_dags", _HERE.parents[1] / "dags_examples")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if item.path.is_relative_to(_HERE):
-            item.add_marker(pytest.mark.integration)
-            item.add_marker(pytest.mark.xdist_group("airflow"))
+_DAGS = (_HERE / "dags", _HERE.parents[1] / "dags_examples")
 
 
 @pytest.fixture(scope="session")
@@ -39,7 +32,7 @@ def folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def dags_folder(folder: Path) -> Path:
-    """The DAGs of these tests, of the harness, and the examples."""
+    """The DAGs of these tests and the examples."""
     dags = folder / "dags"
     dags.mkdir()
     for source in _DAGS:

@@ -10,6 +10,8 @@ from airflow_provider_oss.emulator import Fault
 from tests.integration.dags.uploads import PARALLEL, PART_SIZE
 from tests.integration.uploading import RunningUpload, Uploads
 
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
+
 IN_FLIGHT_BYTES = PARALLEL * PART_SIZE
 MIB_PER_SECOND = 4.0  # of each connection: slow enough to be interrupted in the middle on a busy machine
 
@@ -19,7 +21,7 @@ each_store = pytest.mark.parametrize("store", ["task_state", "variable", "xcom"]
 def assert_kept_in(upload: RunningUpload, store: str) -> None:
     """The upload is unfinished, and its checkpoint is in this store and no other."""
     assert upload.uploads.unfinished() == [upload.key]
-    assert set(upload.uploads.checkpoints()) == {f"{store} {upload.owner}"}
+    assert upload.uploads.checkpoints() == {f"{store} {upload.owner}"}
 
 
 @each_store
@@ -37,6 +39,7 @@ def test_two_kills(uploads: Uploads, file_200: Path, store: str) -> None:
     assert upload.end() == "success"
 
     assert upload.attempts() == ["failed", "failed", "success"]
+    assert ["SIGKILL" in upload.log(try_number) for try_number in (1, 2, 3)] == [True, True, False]
     assert upload.result()["attempts"] == 3
     assert upload.result()["bytes_verified"] >= 24 * PART_SIZE
     upload.assert_continued(sent_twice_bytes=2 * IN_FLIGHT_BYTES)
@@ -45,16 +48,26 @@ def test_two_kills(uploads: Uploads, file_200: Path, store: str) -> None:
 
 @each_store
 def test_two_exceptions(uploads: Uploads, file_64: Path, store: str) -> None:
-    """An error of the user's callback, and one of the server that does not pass, end attempts that are continued."""
-    key, tries = f"failed/{store}.bin", 5
-    uploads.server.faults.add(Fault(operation="UploadPart", key=key, part_number=14, status=500, times=tries))
-    upload = uploads.start(f"upload_{store}", file_64, key, raise_at={"1": 0.3})
+    """Two attempts that end with an error of the user's own callback in the middle are continued."""
+    key = f"failed/{store}.bin"
+    upload = uploads.start(f"upload_{store}", file_64, key, raise_at={"1": 0.3, "2": 0.6})
     assert upload.end() == "success"
 
     assert upload.attempts() == ["failed", "failed", "success"]
-    assert "the callback fails at" in upload.log(1)
-    assert "OSSServiceUnavailable" in upload.log(2)
-    assert upload.result()["bytes_sent"] == PART_SIZE
+    assert ["the callback fails at" in upload.log(try_number) for try_number in (1, 2, 3)] == [True, True, False]
+    upload.assert_continued(sent_twice_bytes=2 * IN_FLIGHT_BYTES)
+    uploads.assert_nothing_left()
+
+
+def test_error_of_the_server(uploads: Uploads, file_64: Path) -> None:
+    """An attempt that gives up a part after five answers of 500 is continued; ``auto`` is the task state store here."""
+    key, tries = "unavailable.bin", 5
+    uploads.server.faults.add(Fault(operation="UploadPart", key=key, part_number=14, status=500, times=tries))
+    upload = uploads.start("upload_auto", file_64, key)
+    assert upload.end() == "success"
+
+    assert upload.attempts() == ["failed", "success"]
+    assert "OSSServiceUnavailable" in upload.log(1)
     upload.assert_continued(sent_twice_bytes=IN_FLIGHT_BYTES + tries * PART_SIZE)
     uploads.assert_nothing_left()
 

@@ -1,10 +1,10 @@
+"""The harness itself: what it shows, what it says when it waits in vain, and that it leaves nothing running."""
+
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 import pytest
@@ -12,31 +12,10 @@ import pytest
 from tests.support.airflow_database import MetadataDatabase
 from tests.support.airflow_home import DATABASE_NAME, prepare_home
 from tests.support.airflow_processes import wait_until_gone
-from tests.support.dag_command import dag_test
 from tests.support.local_airflow import LocalAirflow
 from tests.support.waiting import wait_until
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-pytestmark = pytest.mark.integration
-
-DAG_FILE = Path(__file__).parent / "harness_dags" / "killable.py"
-CONNECTION = {"AIRFLOW_CONN_HARNESS": "http://connected.example"}
-
-
-@pytest.fixture(scope="module")
-def dags_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("dags")
-    shutil.copy(DAG_FILE, folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def airflow(tmp_path_factory: pytest.TempPathFactory, dags_folder: Path) -> Iterator[LocalAirflow]:
-    with LocalAirflow(tmp_path_factory.mktemp("airflow"), dags_folder, CONNECTION) as airflow:
-        airflow.wait_for_dag("killable")
-        yield airflow
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
 
 
 def wait_for_variable(airflow: LocalAirflow, name: str) -> str:
@@ -45,8 +24,8 @@ def wait_for_variable(airflow: LocalAirflow, name: str) -> str:
     )
 
 
-def wait_until_hanging(airflow: LocalAirflow, run_id: str, try_number: int, map_index: int = -1) -> int:
-    return int(wait_for_variable(airflow, f"hanging-{run_id}-{map_index}-{try_number}"))
+def wait_until_hanging(airflow: LocalAirflow, run_id: str, try_number: int) -> int:
+    return int(wait_for_variable(airflow, f"hanging-{run_id}-{try_number}"))
 
 
 def processes_with(word: str) -> list[psutil.Process]:
@@ -62,59 +41,9 @@ def processes_with(word: str) -> list[psutil.Process]:
     return found
 
 
-def test_killed_attempts_are_retried(airflow: LocalAirflow) -> None:
-    """A task whose process is SIGKILLed twice succeeds on its third attempt, and each attempt is on record."""
-    run_id = airflow.trigger("killable", {"hang_on": [1, 2]})
-    killed = []
-    for try_number in (1, 2):
-        row = airflow.wait_for_running("killable", run_id, "work", try_number)
-        assert wait_until_hanging(airflow, run_id, try_number) == row.pid
-        killed.append(airflow.kill_task("killable", run_id, "work"))
-        assert killed[-1] == row.pid
-    assert airflow.wait_for_run("killable", run_id) == "success"
-
-    attempts = airflow.attempts("killable", run_id, "work")
-    assert [(attempt.try_number, attempt.state) for attempt in attempts] == [
-        (1, "failed"),
-        (2, "failed"),
-        (3, "success"),
-    ]
-    assert [attempt.pid for attempt in attempts[:2]] == killed
-    assert attempts[2].pid == airflow.xcom("killable", run_id, "work")["pid"]
-    assert "SIGKILL" in airflow.task_log("killable", run_id, "work", 1)
-    assert "SIGKILL" not in airflow.task_log("killable", run_id, "work", 3)
-
-
-def test_death_of_the_whole_worker_is_noticed(airflow: LocalAirflow) -> None:
-    """When supervisor and task die together the scheduler misses them and another worker runs the next attempt."""
-    run_id = airflow.trigger("killable", {"hang_on": [1]})
-    pid = wait_until_hanging(airflow, run_id, 1)
-    supervisor = psutil.Process(pid).ppid()
-    assert airflow.kill_task("killable", run_id, "work", whole_tree=True) == pid
-    wait_until_gone(pid)
-    wait_until_gone(supervisor)
-
-    assert airflow.wait_for_run("killable", run_id) == "success"
-    attempts = airflow.attempts("killable", run_id, "work")
-    assert [(attempt.try_number, attempt.state) for attempt in attempts] == [(1, "failed"), (2, "success")]
-
-
-def test_marked_failed_then_cleared(airflow: LocalAirflow) -> None:
-    """Marking a running task failed ends its process and its run; clearing it runs it again."""
-    run_id = airflow.trigger("killable", {"hang_on": [1]})
-    pid = wait_until_hanging(airflow, run_id, 1)
-    airflow.mark_failed("killable", run_id, "work")
-    assert airflow.wait_for_run("killable", run_id) == "failed"
-    wait_until_gone(pid)
-
-    airflow.clear("killable", run_id, "work")
-    assert airflow.wait_for_run("killable", run_id) == "success"
-    attempts = airflow.attempts("killable", run_id, "work")
-    assert [(attempt.try_number, attempt.state) for attempt in attempts] == [(1, "failed"), (2, "success")]
-
-
 def test_what_tasks_leave_behind_is_visible(airflow: LocalAirflow) -> None:
     """The task state of a killed attempt outlives it, its own XComs do not, and values arrive as they were."""
+    airflow.wait_for_dag("killable")
     run_id = airflow.trigger("killable", {"hang_on": [1]})
     pid = wait_until_hanging(airflow, run_id, 1)
     assert airflow.xcom("killable", run_id, "work", "own") == 1
@@ -129,26 +58,12 @@ def test_what_tasks_leave_behind_is_visible(airflow: LocalAirflow) -> None:
     assert keys == [("before", "return_value"), ("work", "return_value")]
     states = [(row.task_id, row.key, row.value) for row in airflow.task_state_rows() if row.run_id == run_id]
     assert states == [("work", "seen", {"attempt": 1})]
-    assert airflow.variables()[f"hanging-{run_id}--1-1"] == str(pid)
-
-
-def test_one_of_several_mapped_instances_is_killed(airflow: LocalAirflow) -> None:
-    """Killing one mapped instance retries that one and no other."""
-    run_id = airflow.trigger("mapped", {"hang_on": [1]}, run_id="mapped-run")
-    assert run_id == "mapped-run"
-    pid = wait_until_hanging(airflow, run_id, 1, map_index=1)
-    assert airflow.task_process("mapped", run_id, "part", map_index=1) == pid
-    airflow.kill_task("mapped", run_id, "part", map_index=1)
-    assert airflow.wait_for_run("mapped", run_id) == "success"
-
-    tries = {row.map_index: (row.state, row.try_number) for row in airflow.task_instances("mapped", run_id)}
-    assert tries == {0: ("success", 1), 1: ("success", 2), 2: ("success", 1)}
-    assert [airflow.xcom("mapped", run_id, "part", map_index=index) for index in range(3)] == [0, 10, 20]
-    assert "SIGKILL" in airflow.task_log("mapped", run_id, "part", 1, map_index=1)
+    assert airflow.variables()[f"hanging-{run_id}-1"] == str(pid)
 
 
 def test_waiting_says_what_was_seen(airflow: LocalAirflow) -> None:
     """A wait that ends in vain names the states it saw, at once when what it waits for cannot come any more."""
+    airflow.wait_for_dag("killable")
     run_id = airflow.trigger("killable", {"hang_on": [1]})
     wait_until_hanging(airflow, run_id, 1)
     with pytest.raises(TimeoutError, match=r"before\[-1\] try 1 success; work\[-1\] try 1 running"):
@@ -170,6 +85,12 @@ def test_broken_dag_file_is_reported(airflow: LocalAirflow, dags_folder: Path) -
             airflow.wait_for_dag("broken")
     finally:
         broken.unlink()
+        wait_until(
+            lambda: None if airflow.database.import_errors() else True,
+            30.0,
+            "the error to be withdrawn",
+            lambda: "still",
+        )
 
 
 def test_failed_start_carries_the_logs_and_leaves_nothing(tmp_path: Path) -> None:
@@ -184,7 +105,7 @@ def test_nothing_is_left_running(tmp_path: Path, dags_folder: Path) -> None:
     user_home = tmp_path / "user"
     user_home.mkdir()
     home = tmp_path / "airflow"
-    with LocalAirflow(home, dags_folder, CONNECTION | {"HOME": str(user_home)}) as airflow:
+    with LocalAirflow(home, dags_folder, {"HOME": str(user_home)}) as airflow:
         airflow.wait_for_dag("immortal")
         run_id = airflow.trigger("immortal")
         pids = [wait_until_hanging(airflow, run_id, 1), int(wait_for_variable(airflow, "stubborn-child"))]
@@ -194,24 +115,6 @@ def test_nothing_is_left_running(tmp_path: Path, dags_folder: Path) -> None:
         wait_until_gone(pid)
     assert processes_with(str(home)) == []
     assert list(user_home.iterdir()) == []
-
-
-def test_dags_test_runs_retries(tmp_path: Path) -> None:
-    """``dags test`` goes on after a failed attempt, ends with 0, and leaves a database that tells of both."""
-    result = dag_test(DAG_FILE, "retried", tmp_path / "airflow")
-    assert result.exit_code == 0, result.output
-    assert result.run_id is not None
-    attempts = result.database.attempts("retried", result.run_id, "second_time_lucky", -1)
-    assert [(attempt.try_number, attempt.state) for attempt in attempts] == [(1, "failed"), (2, "success")]
-    assert "the first attempt fails" in result.output
-
-
-def test_dags_test_of_an_unknown_dag_fails(tmp_path: Path) -> None:
-    """``dags test`` of a DAG that is not in the file ends with an error that names it, and without a run."""
-    result = dag_test(DAG_FILE, "no_such_dag", tmp_path / "airflow")
-    assert result.exit_code != 0
-    assert "no_such_dag" in result.output
-    assert result.run_id is None
 
 
 def test_homes_are_prepared_side_by_side(tmp_path: Path) -> None:

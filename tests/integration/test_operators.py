@@ -18,6 +18,8 @@ from tests.integration.uploading import RunningUpload, Uploads
 if TYPE_CHECKING:
     from airflow_provider_oss.emulator import OSSEmulator
 
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
+
 RESULT_FIELDS = {field.name for field in fields(UploadResult)}
 
 
@@ -72,7 +74,7 @@ def test_mapped_uploads(uploads: Uploads, folder: Path) -> None:
     ]
     mapped[1].wait_until_stored(more_parts=1)
     mapped[1].kill()
-    assert set(uploads.checkpoints()) == {f"task_state {mapped[1].owner}"}
+    assert uploads.checkpoints() == {f"task_state {mapped[1].owner}"}
     uploads.server.faults.clear()
     assert mapped[0].end() == "success"
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import oss2  # noqa: TID253 - no DAG imports this module
-
-from airflow_provider_oss.crc64 import EMPTY, crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator, RecordedRequest
 from airflow_provider_oss.limits import MIB
-from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, REGION
 from tests.support.airflow_processes import wait_until_gone
 from tests.support.local_airflow import LocalAirflow
+from tests.support.outside_view import checkpoints, compare, official_bucket, unfinished_uploads
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-_CHECKPOINT_KEY = "oss_upload_checkpoint"
+    import oss2
+
 _WAIT_SECONDS = 60.0
 
 
@@ -48,20 +44,16 @@ class Uploads:
 
     @property
     def bucket(self) -> oss2.Bucket:
-        """The bucket, read by the official client: not by the code under test."""
-        auth = oss2.AuthV4(KEY_ID, KEY_SECRET)
-        return oss2.Bucket(auth, self.server.endpoint, BUCKET, region=REGION, enable_crc=False)
+        """The bucket, read by the official client."""
+        return official_bucket(self.server.endpoint)
 
     def unfinished(self) -> list[str]:
         """Return the keys of the multipart uploads that the server still holds."""
-        return [upload.key for upload in oss2.MultipartUploadIterator(self.bucket)]
+        return [upload.key for upload in unfinished_uploads(self.bucket)]
 
-    def checkpoints(self) -> dict[str, dict[str, Any]]:
-        """Return every checkpoint that Airflow holds anywhere, by the store's name and that of its task instance."""
-        found = [("variable", json.loads(text)) for key, text in self.airflow.variables().items() if _is_ours(key)]
-        found += [("xcom", row.value) for row in self.airflow.xcom_rows() if _is_ours(row.key)]
-        found += [("task_state", row.value) for row in self.airflow.task_state_rows() if _is_ours(row.key)]
-        return {f"{store} {record['owner']}": record for store, record in found}
+    def checkpoints(self) -> set[str]:
+        """Return the store and the task instance of every checkpoint that Airflow holds anywhere."""
+        return set(checkpoints(self.airflow))
 
     def part_requests(self, key: str) -> list[RecordedRequest]:
         """Return the UploadPart requests for the object, whatever became of them."""
@@ -69,19 +61,14 @@ class Uploads:
 
     def assert_equal(self, key: str, file: Path) -> None:
         """Compare the object with the file: every byte, and the CRC-64 that the server tells."""
-        answer = self.bucket.get_object(key)
-        crc = EMPTY
-        with file.open("rb") as expected:
-            for chunk in _chunks(answer):
-                assert chunk == expected.read(len(chunk))
-                crc = crc64(chunk, crc)
-            assert expected.read(1) == b""
-        assert answer.server_crc == crc
+        comparison = compare(self.bucket, key, file)
+        assert comparison.equal
+        assert comparison.told_crc64 == comparison.file_crc64
 
     def assert_nothing_left(self) -> None:
         """Neither the server nor Airflow holds anything unfinished."""
         assert self.unfinished() == []
-        assert self.checkpoints() == {}
+        assert self.checkpoints() == set()
 
 
 @dataclass(frozen=True)
@@ -171,14 +158,5 @@ class RunningUpload:
         self.uploads.assert_equal(self.key, self.file)
 
 
-def _is_ours(key: str) -> bool:
-    return key.startswith(_CHECKPOINT_KEY)
-
-
 def _stored_a_part(request: RecordedRequest) -> bool:
     return request.operation == "UploadPart" and request.status == 200
-
-
-def _chunks(body: Any) -> Iterator[bytes]:
-    while chunk := body.read(MIB):
-        yield chunk

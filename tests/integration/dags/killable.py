@@ -1,7 +1,7 @@
 """DAGs whose tasks hang until they are killed, for the tests of the local Airflow itself.
 
 A run's ``conf`` says on which attempts (``hang_on``) the task hangs. An attempt that hangs first leaves its pid in the
-Variable ``hanging-<run id>-<map index>-<attempt>``, which is how a test knows that the task's own code has begun.
+Variable ``hanging-<run id>-<attempt>``, which is how a test knows that the task's own code has begun.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import Any, NoReturn
 
 from airflow.sdk import BaseHook, Variable, dag, get_current_context, task
 
-RETRY_DELAY = timedelta(seconds=1)
-
 
 def _hang_if_asked_to() -> None:
     context = get_current_context()
@@ -26,7 +24,7 @@ def _hang_if_asked_to() -> None:
 
 def _hang() -> NoReturn:
     ti = get_current_context()["ti"]
-    Variable.set(f"hanging-{ti.run_id}-{ti.map_index}-{ti.try_number}", str(os.getpid()))
+    Variable.set(f"hanging-{ti.run_id}-{ti.try_number}", str(os.getpid()))
     while True:
         threading.Event().wait()
 
@@ -37,7 +35,7 @@ def before() -> list[Any]:
     return [1, {"two": 2.5}]
 
 
-@task(retries=3, retry_delay=RETRY_DELAY, multiple_outputs=False)
+@task(retries=3, retry_delay=timedelta(seconds=1), multiple_outputs=False)
 def work() -> dict[str, Any]:
     """Leave traces of the first attempt in the task state store and in its own XCom, then hang or say what it knows."""
     context = get_current_context()
@@ -49,14 +47,6 @@ def work() -> dict[str, Any]:
     return {"attempt": ti.try_number, "pid": os.getpid(), "host": BaseHook.get_connection("harness").host}
 
 
-@task(retries=3, retry_delay=RETRY_DELAY)
-def part(number: int) -> int:
-    """Hang when it is number 1 and asked to."""
-    if number == 1:
-        _hang_if_asked_to()
-    return number * 10
-
-
 @task
 def stubborn() -> None:
     """Ignore SIGTERM, start a child in a session of its own, and hang."""
@@ -66,25 +56,10 @@ def stubborn() -> None:
     _hang()
 
 
-@task(retries=2, retry_delay=timedelta(seconds=0))
-def second_time_lucky() -> int:
-    """Fail on the first attempt."""
-    attempt = get_current_context()["ti"].try_number
-    if attempt == 1:
-        raise RuntimeError("the first attempt fails")
-    return attempt
-
-
 @dag(schedule=None)
 def killable() -> None:
     """One task to kill, after one that leaves an XCom."""
     before() >> work()
-
-
-@dag(schedule=None)
-def mapped() -> None:
-    """Three instances of one task, one of which can be killed."""
-    part.expand(number=[0, 1, 2])
 
 
 @dag(schedule=None)
@@ -93,13 +68,5 @@ def immortal() -> None:
     stubborn()
 
 
-@dag(schedule=None)
-def retried() -> None:
-    """A task that succeeds on its second attempt without help."""
-    second_time_lucky()
-
-
 killable()
-mapped()
 immortal()
-retried()
