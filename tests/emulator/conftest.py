@@ -10,7 +10,7 @@ import pytest
 
 from airflow_provider_oss.emulator import Limits, OSSEmulator
 from tests.emulator.node import Node, install_ali_oss
-from tests.emulator.support import KEY_ID, REGION, SECRET, Client
+from tests.emulator.support import KEY_ID, REGION, SECRET, Client, ClosingSession
 
 TINY_PARTS = Limits(min_part_size_bytes=10)
 
@@ -28,17 +28,25 @@ def client(server: OSSEmulator) -> Client:
     return Client(server)
 
 
+@pytest.fixture
+def session() -> Iterator[ClosingSession]:
+    """A session for oss2, closed at the end."""
+    opened = ClosingSession()
+    yield opened
+    opened.close()
+
+
 @pytest.fixture(params=["V1", "V4"])
-def bucket(server: OSSEmulator, request: pytest.FixtureRequest) -> oss2.Bucket:
+def bucket(server: OSSEmulator, session: ClosingSession, request: pytest.FixtureRequest) -> oss2.Bucket:
     """The bucket `exports` through oss2, once with each signature version."""
     auth = oss2.Auth(KEY_ID, SECRET) if request.param == "V1" else oss2.AuthV4(KEY_ID, SECRET)
-    return oss2.Bucket(auth, server.endpoint, "exports", region=REGION)
+    return oss2.Bucket(auth, server.endpoint, "exports", session=session, region=REGION)
 
 
 @pytest.fixture
-def bucket_v1(server: OSSEmulator) -> oss2.Bucket:
+def bucket_v1(server: OSSEmulator, session: ClosingSession) -> oss2.Bucket:
     """The bucket `exports` through oss2 with signature version 1."""
-    return oss2.Bucket(oss2.Auth(KEY_ID, SECRET), server.endpoint, "exports")
+    return oss2.Bucket(oss2.Auth(KEY_ID, SECRET), server.endpoint, "exports", session=session)
 
 
 @pytest.fixture(scope="session")

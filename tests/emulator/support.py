@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 from xml.etree import ElementTree as ET
 
@@ -62,6 +63,25 @@ def read_answer(connection: socket.socket) -> Answer:
     response = http.client.HTTPResponse(connection)
     response.begin()
     return Answer(response.status, {name.lower(): value for name, value in response.getheaders()}, response.read())
+
+
+class ClosingSession(oss2.Session):  # type: ignore[misc]
+    """A session of oss2 that can close its sockets; by itself oss2 leaves them to the garbage collector."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._responses: list[oss2.http.Response] = []
+
+    def do_request(self, *arguments: Any, **options: Any) -> oss2.http.Response:
+        response = super().do_request(*arguments, **options)
+        self._responses.append(response)
+        return response
+
+    def close(self) -> None:
+        """End every connection."""
+        for response in self._responses:
+            response.response.close()
+        self.session.close()
 
 
 @dataclass(frozen=True)

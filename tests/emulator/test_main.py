@@ -15,7 +15,7 @@ import oss2
 import pytest
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
-from tests.emulator.support import Answer, Client, send
+from tests.emulator.support import KEY_ID, SECRET, Answer, Client, ClosingSession, send
 
 
 @contextlib.contextmanager
@@ -33,27 +33,25 @@ def serving(root: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str]
             process.kill()
 
 
-def test_the_first_line_is_the_endpoint(tmp_path: Path) -> None:
+def test_the_first_line_is_the_endpoint(tmp_path: Path, session: ClosingSession) -> None:
     """Once the endpoint is printed the server answers, with the credentials and buckets that were given."""
     arguments = ["--access-key-id", "me", "--access-key-secret", "hush", "--bucket", "one-1", "--bucket", "two-2"]
     with serving(tmp_path, *arguments, "--region", "cn-beijing") as (_, endpoint):
         assert endpoint.startswith("http://127.0.0.1:")
-        service = oss2.Service(oss2.AuthV4("me", "hush"), endpoint, region="cn-beijing")
+        service = oss2.Service(oss2.AuthV4("me", "hush"), endpoint, session=session, region="cn-beijing")
         assert [(found.name, found.location) for found in service.list_buckets().buckets] == [
             ("one-1", "oss-cn-beijing"),
             ("two-2", "oss-cn-beijing"),
         ]
-        service.session.session.close()
 
 
-def test_the_default_bucket(tmp_path: Path) -> None:
+def test_the_default_bucket(tmp_path: Path, session: ClosingSession) -> None:
     """Without a bucket on the command line there is `exports`; the admin path is closed."""
     with serving(tmp_path) as (_, endpoint):
-        bucket = oss2.Bucket(oss2.Auth("local-access-key-id", "local-access-key-secret"), endpoint, "exports")
+        bucket = oss2.Bucket(oss2.Auth(KEY_ID, SECRET), endpoint, "exports", session=session)
         assert bucket.get_bucket_info().name == "exports"
         assert send(endpoint, "GET", "/-/admin/requests").code == "InvalidBucketName"
         assert send(endpoint, "DELETE", "/-/admin/faults").code == "InvalidBucketName"
-        bucket.session.session.close()
 
 
 def test_interrupted(tmp_path: Path) -> None:

@@ -500,8 +500,8 @@ def test_a_failed_callback_stores_the_object(bucket: oss2.Bucket) -> None:
 
 def test_buckets(bucket_v1: oss2.Bucket, server: OSSEmulator) -> None:
     """Buckets are created, described, listed and, once empty, deleted."""
-    service = oss2.Service(bucket_v1.auth, server.endpoint)
-    other = oss2.Bucket(bucket_v1.auth, server.endpoint, "other-bucket")
+    service = oss2.Service(bucket_v1.auth, server.endpoint, session=bucket_v1.session)
+    other = oss2.Bucket(bucket_v1.auth, server.endpoint, "other-bucket", session=bucket_v1.session)
     other.create_bucket("public-read", oss2.models.BucketCreateConfig("IA"))
     info = other.get_bucket_info()
     assert (info.name, info.storage_class, info.acl.grant) == ("other-bucket", "IA", "public-read")
@@ -538,7 +538,9 @@ def test_errors_of_missing_things(bucket: oss2.Bucket, server: OSSEmulator) -> N
             attempt("absent")
         assert caught.value.ec == "0026-00000001"
         assert caught.value.request_id
-    elsewhere = oss2.Bucket(bucket.auth, server.endpoint, "no-such-bucket", region="cn-hangzhou")
+    elsewhere = oss2.Bucket(
+        bucket.auth, server.endpoint, "no-such-bucket", session=bucket.session, region="cn-hangzhou"
+    )
     for attempt in (elsewhere.get_object, elsewhere.head_object, elsewhere.init_multipart_upload):
         with pytest.raises(oss2.exceptions.NoSuchBucket):
             attempt("a")

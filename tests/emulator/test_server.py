@@ -15,7 +15,7 @@ import ssl
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -30,14 +30,18 @@ from oss2.models import PartInfo
 from airflow_provider_oss.emulator import Fault, Limits, OSSEmulator
 from airflow_provider_oss.emulator.state.records import BucketRecord, PartRecord, UploadRecord
 from airflow_provider_oss.emulator.state.store import Store
-from tests.emulator.support import KEY_ID, SECRET, Client, callback_server, send
+from tests.emulator.support import KEY_ID, SECRET, Client, ClosingSession, callback_server, send
 
 PART = 300_000
 
 
-def bucket_of(endpoint: str) -> oss2.Bucket:
-    """The bucket `exports` there."""
-    return oss2.Bucket(oss2.Auth(KEY_ID, SECRET), endpoint, "exports")
+Connect = Callable[[str], oss2.Bucket]
+
+
+@pytest.fixture
+def bucket_of(session: ClosingSession) -> Connect:
+    """The bucket `exports` at an endpoint."""
+    return lambda endpoint: oss2.Bucket(oss2.Auth(KEY_ID, SECRET), endpoint, "exports", session=session)
 
 
 def md5(data: bytes) -> str:
@@ -45,7 +49,7 @@ def md5(data: bytes) -> str:
     return hashlib.md5(data, usedforsecurity=False).hexdigest().upper()
 
 
-def test_a_restart_keeps_everything(tmp_path: Path) -> None:
+def test_a_restart_keeps_everything(bucket_of: Connect, tmp_path: Path) -> None:
     """Objects and uploads in progress are there after a restart, and the upload can be completed."""
     with OSSEmulator(root=tmp_path) as server:
         bucket = bucket_of(server.endpoint)
@@ -141,12 +145,11 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return folder / "cert.pem", folder / "key.pem"
 
 
-def test_tls(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
+def test_tls(tmp_path: Path, session: ClosingSession, certificate: tuple[Path, Path]) -> None:
     """With a certificate the server speaks TLS, and its faults work there too."""
     certfile, keyfile = certificate
     with OSSEmulator(root=tmp_path, ssl_certfile=certfile, ssl_keyfile=keyfile) as server:
         assert server.endpoint.startswith("https://")
-        session = oss2.Session()
         session.session.verify, session.session.trust_env = str(certfile), False
         bucket = oss2.Bucket(
             oss2.Auth(KEY_ID, SECRET),
@@ -160,7 +163,6 @@ def test_tls(tmp_path: Path, certificate: tuple[Path, Path]) -> None:
         server.faults.add(Fault(operation="GetObject", reset="after", times=1))
         with pytest.raises(oss2.exceptions.RequestError):
             bucket.get_object("a")
-        session.session.close()
 
 
 def test_many_connections(tmp_path: Path) -> None:
@@ -198,7 +200,7 @@ def test_one_key_from_many_clients(tmp_path: Path) -> None:
         assert len(list(tmp_path.glob("blobs/??/*"))) == 2
 
 
-def test_a_reader_is_not_disturbed(tmp_path: Path) -> None:
+def test_a_reader_is_not_disturbed(bucket_of: Connect, tmp_path: Path) -> None:
     """An object that is replaced and deleted while it is being read is read to its end."""
     with OSSEmulator(root=tmp_path) as server:
         bucket = bucket_of(server.endpoint)
@@ -211,7 +213,7 @@ def test_a_reader_is_not_disturbed(tmp_path: Path) -> None:
         assert begun + reading.read() == data
 
 
-def test_constant_memory(tmp_path: Path) -> None:
+def test_constant_memory(bucket_of: Connect, tmp_path: Path) -> None:
     """A body of 300 MB goes through in both directions without being held in memory."""
     block = bytes(1_000_000)
     command = [sys.executable, "-m", "airflow_provider_oss.emulator", "--root", str(tmp_path), "--port", "0"]
@@ -239,7 +241,7 @@ def started(command: list[str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_kill_leaves_nothing_half_done(tmp_path: Path, seed: int) -> None:
+def test_a_kill_leaves_nothing_half_done(bucket_of: Connect, tmp_path: Path, seed: int) -> None:
     """After a SIGKILL in the middle of many writes every part and object is whole, and what was answered is there."""
     command = [sys.executable, "-m", "airflow_provider_oss.emulator", "--root", str(tmp_path), "--port", "0"]
     bodies = {number: random.Random(number).randbytes(PART + number) for number in range(1, 9)}
@@ -281,7 +283,7 @@ def test_a_kill_leaves_nothing_half_done(tmp_path: Path, seed: int) -> None:
         assert bucket.get_object("big").read() == b"".join(bodies[number] for number in sorted(parts))
 
 
-def test_an_upload_of_ten_thousand_parts(tmp_path: Path) -> None:
+def test_an_upload_of_ten_thousand_parts(bucket_of: Connect, tmp_path: Path) -> None:
     """As many parts as OSS allows are listed in pages and completed to one object."""
     with Store(tmp_path) as store:
         store.put_bucket(BucketRecord("exports", 1.0))
