@@ -187,6 +187,7 @@ class _Attempt:
         self._reader.check_unchanged()
         crc = crc64(data)
         stored = self._client.put_object(self._ref, data, crc, self._upload.options)
+        self._keeper.delete()  # a checkpoint that could not be read is still there
         self._reporter.part_sent(self._size_bytes, None, stored)
         return self._result(stored, crc)
 
