@@ -26,7 +26,7 @@ What it answers 501 NotImplemented: versioning, symbolic links, restore of archi
 uploads, PostObject forms, select, image processing, signature version 2, and every bucket configuration that is not
 named above (lifecycle, CORS, logging, website, policy, replication, inventory and so on).
 
-It answers GET requests uncompressed. Copies keep ETag, type and CRC-64 of their source.
+It answers GET requests uncompressed. Copies keep ETag and CRC-64 of their source.
 """
 
 from __future__ import annotations

@@ -37,6 +37,11 @@ class Sender:
 
     async def send(self, response: Response) -> None:
         """Send it. Raises ConnectionGoneError when the client leaves before the end."""
+        segments = response.content.segments if isinstance(response.content, Payload) else ()
+        with self.blobs.pinned(segments):
+            await self._send(response)
+
+    async def _send(self, response: Response) -> None:
         if self.method == "HEAD" or response.status in _NO_CONTENT:
             self.about_to_end(response.status)
             await self._send_head(response, response.content_length)
@@ -94,7 +99,6 @@ class Sender:
             if content:
                 yield content
             return
-        with self.blobs.pinned(content.segments):
-            blocks = self.blobs.read(content.segments, content.offset, content.length, _BLOCK_BYTES)
-            while (block := await asyncio.to_thread(next, blocks, None)) is not None:
-                yield block
+        blocks = self.blobs.read(content.segments, content.offset, content.length, _BLOCK_BYTES)
+        while (block := await asyncio.to_thread(next, blocks, None)) is not None:
+            yield block

@@ -25,17 +25,18 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.state.blobs import StoredBody
     from airflow_provider_oss.emulator.state.store import Upload
 
+_PART_WITHOUT_UPLOAD = "0017-00000244"
+"""The EC of NoSuchUpload on a part; the other calls have another one."""
 _COPY_RANGE = re.compile(r"bytes=(\d+)-(\d*)", re.ASCII)
 
 
 async def initiate_multipart_upload(call: Call) -> Response:
     """Begin an upload: a new id every time."""
+    await call.body.drain()
     bucket = call.require_bucket()
     encode = call.encoder()
     metadata = read_metadata(call.request, bucket.storage_class, call.limits)
     check_overwrite(call)
-    await call.body.drain()
-    call.require_bucket()
     upload_id = secrets.token_hex(16).upper()
     call.store.create_upload(UploadRecord(call.target.bucket, call.target.key, upload_id, call.now(), metadata))
     root = document(
@@ -66,13 +67,13 @@ async def upload_part(call: Call) -> Response:
 
 async def upload_part_copy(call: Call) -> Response:
     """Store a part that is a range of an object."""
+    await call.body.drain()
     number = _part_number(call)
     require_upload(call)
     source = read_copy_source(call)
     wanted = _copy_range(call, source.size)
     if wanted.length > call.limits.max_part_size_bytes:
         raise OSSError("EntityTooLarge", extra={"MaxSizeAllowed": str(call.limits.max_part_size_bytes)})
-    await call.body.drain()
     with call.store.blobs.pinned(source.segments):
         stored = await asyncio.to_thread(call.store.blobs.copy, source.segments, wanted.offset, wanted.length)
     part = _commit_part(call, number, stored)
@@ -178,7 +179,8 @@ def require_upload(call: Call) -> Upload:
     upload_id = call.request.parameter("uploadId")
     upload = call.store.upload(call.target.bucket, call.target.key, upload_id)
     if upload is None:
-        raise OSSError("NoSuchUpload", extra={"UploadId": upload_id})
+        ec = _PART_WITHOUT_UPLOAD if call.request.has_parameter("partNumber") else None
+        raise OSSError("NoSuchUpload", ec=ec, extra={"UploadId": upload_id})
     return upload
 
 

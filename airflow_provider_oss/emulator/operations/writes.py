@@ -89,25 +89,23 @@ async def append_object(call: Call) -> Response:
 
 async def copy_object(call: Call) -> Response:
     """Copy an object; the copy shares the bytes on disk, so that its size costs nothing."""
+    await call.body.drain()
     bucket = call.require_bucket()
     source = read_copy_source(call)
     given = read_metadata(call.request, bucket.storage_class, call.limits)
     check_overwrite(call)
     if source.size > call.limits.max_copy_size_bytes:
         raise OSSError("EntityTooLarge", extra={"MaxSizeAllowed": str(call.limits.max_copy_size_bytes)})
-    await call.body.drain()
     record = replace(
-        require_object(call.store, source.bucket, source.key),
+        source,
         bucket=call.target.bucket,
         key=call.target.key,
+        kind="Normal",
         modified_at=call.now(),
         metadata=_copied_metadata(call, source, given),
+        segments=tuple(call.store.blobs.link(segment) for segment in source.segments),
         upload_id="",
     )
-    call.require_bucket()
-    check_overwrite(call)
-    segments = tuple(call.store.blobs.link(segment) for segment in record.segments)
-    record = replace(record, segments=segments)
     call.store.put_object(record)
     etag = f'"{record.etag}"'
     root = document("CopyObjectResult", ETag=etag, LastModified=xml_date(record.modified_at))
