@@ -17,15 +17,22 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the endpoint is the first line on stdout, once connections are accepted."""
+    """Serve until SIGTERM or SIGINT; the endpoint is the first line on stdout, once connections are accepted.
+
+    Returns the exit status: 0 after a clean stop, 1 when the server cannot start, with the reason on stderr.
+    """
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     stop = threading.Event()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stop.set())
-    with _emulator(options) as server:
-        print(server.endpoint, flush=True)  # noqa: T201 - this line is the interface
-        stop.wait()
+    try:
+        with _emulator(options) as server:
+            print(server.endpoint, flush=True)  # noqa: T201 - this line is the interface
+            stop.wait()
+    except (ValueError, RuntimeError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - as above
+        return 1
     return 0
 
 

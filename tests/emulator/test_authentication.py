@@ -212,6 +212,16 @@ def test_a_presigned_url_with_parameters(client: Client) -> None:
     assert get(client, target).headers["content-type"] == "text/x; a=b"
 
 
+def test_additional_headers(server: OSSEmulator) -> None:
+    """A header that a version 4 URL signs in addition must come exactly as it was signed."""
+    client = Client(server, oss2.AuthV4(KEY_ID, SECRET))
+    client.send("PUT", "a", body=b"123456789")
+    target = presigned(client, headers={"range": "bytes=2-3"}, additional_headers=["range"])
+    assert get(client, target, {"Range": "bytes=2-3"}).body == b"34"
+    for headers in ({"Range": "bytes=2-4"}, {}):
+        assert get(client, target, headers).code == "SignatureDoesNotMatch"
+
+
 def test_an_expired_url(client: Client, clock: Clock) -> None:
     """After its time a URL is refused, and before the last second it is not."""
     target = presigned(client, expires=60)

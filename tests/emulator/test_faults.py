@@ -125,11 +125,11 @@ def test_a_rate_for_the_request(client: Client, server: OSSEmulator) -> None:
     """A body is read no faster than the rate, and each connection has a rate of its own."""
     server.faults.add(Fault(operation="PutObject", rate_bytes_per_second=1_000_000))
     begun = time.monotonic()
-    with ThreadPoolExecutor(3) as pool:
-        answers = list(pool.map(lambda key: client.send("PUT", key, body=bytes(300_000)), "abc"))
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda key: client.send("PUT", key, body=bytes(300_000)), "abcdefgh"))
     elapsed = time.monotonic() - begun
-    assert [answer.status for answer in answers] == [200, 200, 200]
-    assert 0.3 <= elapsed < 0.8
+    assert {answer.status for answer in answers} == {200}
+    assert 0.3 <= elapsed < 8 * 0.3
 
 
 def test_a_rate_for_the_answer(client: Client, server: OSSEmulator) -> None:
@@ -180,8 +180,10 @@ def test_a_truncated_answer(client: Client, server: OSSEmulator, operation: str,
 def test_a_stall_ends_with_the_client(client: Client, server: OSSEmulator) -> None:
     """No answer comes; when the client leaves, the request is written down as unanswered."""
     server.faults.add(Fault(operation="PutObject", stall=True))
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=0.2)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
     connection.request("PUT", client.target("a", None), body=b"x", headers=client.signed("PUT", "a"))
+    server.faults.wait_for_hits()
+    connection.sock.settimeout(0.1)
     with pytest.raises(TimeoutError):
         connection.getresponse()
     connection.close()
@@ -198,7 +200,7 @@ def test_a_waiting_request_does_not_keep_the_server(client: Client, server: OSSE
         server.faults.wait_for_hits()
         begun = time.monotonic()
         server.__exit__(None, None, None)
-        assert time.monotonic() - begun < 4
+        assert time.monotonic() - begun < 20
         with pytest.raises(ConnectionError):
             waiting.result()
 

@@ -314,6 +314,6 @@ def test_a_traffic_limit_is_kept(client: Client) -> None:
     begun = time.monotonic()
     client.send("PUT", "a", headers={"x-oss-traffic-limit": "8000000"}, body=bytes(200_000))
     client.send("GET", "a", {"x-oss-traffic-limit": "8000000"})
-    assert 0.4 <= time.monotonic() - begun < 2
+    assert time.monotonic() - begun >= 0.4
     both = client.send("GET", "a", {"x-oss-traffic-limit": "8000000"}, {"x-oss-traffic-limit": "8000000"})
     assert both.text("EC") == "0004-00000501"

@@ -63,14 +63,20 @@ def test_interrupted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"), [(["--port", "x"], "--port"), (["--bucket", "Bad_Name"], "Bad_Name")]
+    ("arguments", "message", "status"),
+    [
+        (["--port", "x"], "argument --port: invalid int value: 'x'\n", 2),
+        (["--bucket", "Bad_Name"], "error: 'Bad_Name' is no bucket name", 1),
+        (["--ssl-certfile", "absent.pem"], "error: [Errno 2] No such file or directory\n", 1),
+    ],
 )
-def test_bad_arguments(tmp_path: Path, arguments: list[str], message: str) -> None:
-    """A bad argument ends the program with a message that names it."""
+def test_bad_arguments(tmp_path: Path, arguments: list[str], message: str, status: int) -> None:
+    """A bad argument ends the program with a message that says what is wrong, and no traceback."""
     command = [sys.executable, "-m", "airflow_provider_oss.emulator", "--root", str(tmp_path), *arguments]
     finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
-    assert finished.returncode != 0
+    assert finished.returncode == status
     assert message in finished.stderr
+    assert "Traceback" not in finished.stderr
 
 
 @pytest.fixture

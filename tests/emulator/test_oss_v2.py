@@ -34,6 +34,15 @@ def make_client(server: OSSEmulator, **options: Any) -> oss.Client:
     return oss.Client(config)
 
 
+def test_additional_headers(server: OSSEmulator) -> None:
+    """Version 4 may sign more headers, such as the host."""
+    client = make_client(server, additional_headers=["Host", "range"])
+    client.put_object(oss.PutObjectRequest(BUCKET, "a", body=b"123456789"))
+    got = client.get_object(oss.GetObjectRequest(BUCKET, "a", range_header="bytes=2-3"))
+    assert got.body is not None
+    assert got.body.read() == b"34"
+
+
 @pytest.fixture(params=["v1", "v4"])
 def client(server: OSSEmulator, request: pytest.FixtureRequest) -> oss.Client:
     """A client, once with each signature version."""

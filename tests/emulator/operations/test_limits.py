@@ -17,7 +17,6 @@ SMALL = Limits(
     max_copy_size_bytes=200,
     max_complete_body_bytes=300,
     max_document_bytes=100,
-    body_idle_timeout_seconds=0.2,
     min_part_size_bytes=1,
 )
 
@@ -84,11 +83,13 @@ def test_the_size_of_documents(client: Client) -> None:
     assert outcome(client.send("PUT", "a", {"tagging": ""}, body=b" " * 101)) == TOO_LARGE
 
 
-def test_a_client_that_stops_sending(client: Client) -> None:
+def test_a_client_that_stops_sending(tmp_path: Path) -> None:
     """A body that stalls is answered 400 RequestTimeout, and nothing is stored."""
-    headers = {**client.signed("PUT", "a"), "Content-Length": "100", "Host": "127.0.0.1"}
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    with socket.create_connection(("127.0.0.1", client.server.port), timeout=10) as connection:
-        connection.sendall(f"PUT /exports/a HTTP/1.1\r\n{lines}\r\nonly this".encode())
-        assert outcome(read_answer(connection)) == (400, "RequestTimeout")
-    assert client.send("GET", "a").status == 404
+    with OSSEmulator(root=tmp_path, limits=Limits(body_idle_timeout_seconds=0.1)) as server:
+        client = Client(server)
+        headers = {**client.signed("PUT", "a"), "Content-Length": "100", "Host": "127.0.0.1"}
+        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as connection:
+            connection.sendall(f"PUT /exports/a HTTP/1.1\r\n{lines}\r\nonly this".encode())
+            assert outcome(read_answer(connection)) == (400, "RequestTimeout")
+        assert client.send("GET", "a").status == 404
