@@ -20,7 +20,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.exceptions import OSSInvalidConnection
 
-_SLICE_BYTES: Final = 256 * 1024
+_TLS_SLICE_BYTES: Final = 256 * 1024
+_READ_BYTES: Final = 256 * 1024
 _NO_BODY_STATUS: Final = (204, 304)
 
 
@@ -34,36 +35,38 @@ class OSS2Request(Protocol):
     data: Any
 
 
-class _SlicedSendMixin:
+class _StallLimitMixin:
     """
-    Sends large bodies in slices, each of which must be taken within the read time-out.
+    Sends bodies with a limit on standing still: within the read time-out the socket must take something.
 
-    A socket's time-out bounds a whole ``sendall``: one call for a whole part would break off a slow link that is alive.
+    A socket's time-out bounds a whole ``sendall``: that would break off a slow link that is alive. ``send`` takes what
+    the kernel has room for, a few MiB; over TLS it takes all it is given, so there it is given slices.
     """
 
     stall_seconds: float = 60.0
+    slice_bytes: int | None = None
 
     def send(self, data: Any) -> None:
         sock = self.sock  # type: ignore[attr-defined]
-        if sock is not None and isinstance(data, bytes | bytearray | memoryview):
-            sock.settimeout(self.stall_seconds)
-            view = memoryview(data).cast("B")
-            for start in range(0, len(view), _SLICE_BYTES):
-                super().send(view[start : start + _SLICE_BYTES])  # type: ignore[misc]
-        else:
+        if sock is None or not isinstance(data, bytes | bytearray | memoryview):
             super().send(data)  # type: ignore[misc]
+            return
+        sock.settimeout(self.stall_seconds)
+        view = memoryview(data).cast("B")
+        while view:
+            view = view[sock.send(view[: self.slice_bytes]) :]
 
 
-class _Connection(_SlicedSendMixin, HTTPConnection):
+class _Connection(_StallLimitMixin, HTTPConnection):
     pass
 
 
-class _SecureConnection(_SlicedSendMixin, HTTPSConnection):
-    pass
+class _SecureConnection(_StallLimitMixin, HTTPSConnection):
+    slice_bytes = _TLS_SLICE_BYTES
 
 
 def _pool_classes(stall_seconds: float) -> dict[str, type[HTTPConnectionPool]]:
-    """Return urllib3's pools with connections that send in slices and allow this long for each."""
+    """Return urllib3's pools with connections that may stand still for this long."""
     plain = type("Connection", (_Connection,), {"stall_seconds": stall_seconds})
     secure = type("SecureConnection", (_SecureConnection,), {"stall_seconds": stall_seconds})
     return {
@@ -108,18 +111,19 @@ class PooledSession:
     def _pool_for(self, url: str) -> urllib3.PoolManager:
         scheme = url.partition("://")[0]
         if scheme not in self._pools:
-            self._pools[scheme] = self._make_pool(self._settings.proxies.get(scheme))
+            self._pools[scheme] = self._make_pool(scheme, self._settings.proxies.get(scheme))
         return self._pools[scheme]
 
-    def _make_pool(self, proxy: str | None) -> urllib3.PoolManager:
+    def _make_pool(self, scheme: str, proxy: str | None) -> urllib3.PoolManager:
         settings = self._settings
         arguments: dict[str, Any] = {
             "num_pools": 4,
             "maxsize": self._pool_size,
             "block": False,
             "timeout": urllib3.Timeout(connect=settings.connect_timeout_seconds, read=settings.read_timeout_seconds),
-            "ssl_context": _ssl_context(settings.verify),
         }
+        if scheme == "https" or (proxy or "").startswith("https:"):  # loading the authorities takes 30 ms
+            arguments["ssl_context"] = _ssl_context(settings.verify)
         pool = urllib3.ProxyManager(proxy, **arguments) if proxy else urllib3.PoolManager(**arguments)
         pool.pool_classes_by_scheme = _pool_classes(settings.read_timeout_seconds)
         return pool
@@ -162,7 +166,7 @@ class Response:
             raise RequestError(error) from error
 
     def __iter__(self) -> Iterator[bytes]:
-        while chunk := self.read(_SLICE_BYTES):
+        while chunk := self.read(_READ_BYTES):
             yield chunk
 
     def close(self) -> None:
