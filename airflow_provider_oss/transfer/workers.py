@@ -78,7 +78,10 @@ class PartWorkers(Generic[Outcome]):
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
-        return not any(thread.is_alive() for thread in self._threads)
+        if any(thread.is_alive() for thread in self._threads):
+            return False
+        self._stopping.clear()  # as in outcomes: the abort that may follow is worth repeating
+        return True
 
     def _next_part(self) -> Part | None:
         with self._lock:
