@@ -107,12 +107,13 @@ class InterferingClient(PassingClient):
     def __init__(self, client: ObjectClient, name: str, interfere: Callable[[], Any]) -> None:
         super().__init__(client)
         self._name = name
-        self._interfere: Callable[[], Any] | None = interfere
+        self._pending = [interfere]
+        self._lock = threading.Lock()
 
     def call(self, name: str, act: Callable[[], Any]) -> Any:
-        if name == self._name and self._interfere is not None:
-            interfere, self._interfere = self._interfere, None
-            interfere()
+        with self._lock:
+            if name == self._name and self._pending:
+                self._pending.pop()()
         return act()
 
 
@@ -128,15 +129,17 @@ class Life:
     dies_after_the_work: bool
     made: list[str] = field(default_factory=list)
     is_over: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def step(self, name: str, act: Callable[[], Any]) -> Any:
         """Make a step. A dead process makes none: everything it still tries raises as well."""
-        if self.is_over:
-            raise KilledError
-        self.made.append(name)
-        if len(self.made) < self.steps:
+        with self._lock:
+            if self.is_over:
+                raise KilledError
+            self.made.append(name)
+            self.is_over = is_last = len(self.made) == self.steps
+        if not is_last:
             return act()
-        self.is_over = True
         if self.dies_after_the_work:
             act()
         raise KilledError(name)
