@@ -111,7 +111,7 @@ class _Demonstration:
         self._slow_down(parts_held=0, attempt=1)
         conf = {"file_path": str(self._file), "key": KEY, "part_size": plan.part_size_bytes}
         self._run_id = self._airflow.trigger(DAG_ID, conf)
-        self._say(f"DAG {DAG_ID} (dags_examples/resumable_upload.py) is triggered for {self._file}:")
+        self._say(f"DAG {DAG_ID} (dags_examples/resumable_upload.py) is triggered for {self._file.name}:")
         parts = "one part" if plan.is_single_put else f"{plan.parts} parts"
         self._say(f"  {in_words(plan.size_bytes)}, {parts} of {in_words(plan.part_size_bytes)} or less.")
         if plan.is_single_put:
