@@ -157,12 +157,13 @@ class OSSResumableUploadOperator(OSSUploadBaseOperator):
         """Begin or continue the upload."""
         # A new one for each attempt: dag.test() runs them all with the same object, and a time-out calls on_kill
         self._cancellation = Cancellation()
+        parallel = whole_number("parallel", self.parallel)
         return self.hook.upload_file(
             self.key,
             self.file_path,
             self.bucket_name,
             part_size=whole_number("part_size", self.part_size),
-            parallel=whole_number("parallel", self.parallel) or DEFAULT_PARALLEL,
+            parallel=DEFAULT_PARALLEL if parallel is None else parallel,
             progress=self.progress,
             checkpoint=choose_store(self.checkpoint, context, self.checkpoint_anchor),
             cancellation=self._cancellation,
