@@ -177,6 +177,19 @@ def test_another_part_size(scene: Scene) -> None:
     assert_begun_anew(scene, checkpoint.upload_id, 2)
 
 
+def test_another_wish_for_an_upload_that_is_gone(scene: Scene) -> None:
+    """That the old upload is gone already does not disturb the new one."""
+    data = scene.write(4 * PART)
+    checkpoint = scene.stop_at_part(3)
+    scene.client.abort_multipart_upload(scene.ref, checkpoint.upload_id)
+    scene.server.forget_requests()
+
+    scene.run(settings=replace(scene.settings, part_size_bytes=2 * PART))
+
+    assert scene.object() == data
+    assert_begun_anew(scene, checkpoint.upload_id, 2)
+
+
 def test_the_log_says_why_an_upload_is_given_up(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """An operator can read which upload is not continued, and for what reason."""
     scene.write(4 * PART)
