@@ -18,6 +18,7 @@ from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
 from airflow_provider_oss.transfer.cancellation import Cancellation
 
 _READ_BYTES: Final = MIB
+_TEMPLATE_MARKS: Final = ("{{", "{%", "{#")
 
 
 class OSSPutObjectOperator(OSSUploadBaseOperator):
@@ -39,6 +40,19 @@ class OSSPutObjectOperator(OSSUploadBaseOperator):
         super().__init__(**kwargs)
         self.data = data
         self.file_path = file_path
+
+    def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
+        """
+        Render a template, and keep the newline at its end, which Jinja drops: it belongs to the data.
+
+        Text without template syntax stays as it is to the last byte: Jinja would turn its CRLF into LF.
+        """
+        if not isinstance(content, str):
+            return super().render_template(content, *args, **kwargs)
+        if not any(mark in content for mark in _TEMPLATE_MARKS):
+            return content
+        rendered = super().render_template(content, *args, **kwargs)
+        return f"{rendered}\n" if content.endswith("\n") and isinstance(rendered, str) else rendered
 
     def upload(self, context: Context) -> UploadResult:  # noqa: ARG002 - nothing of it is needed
         """Put the data or the file."""

@@ -46,6 +46,16 @@ def test_put_data(run: Run, data: str | bytes, expected: bytes) -> None:
     assert result["size"] == len(expected)
 
 
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [("plain\r\ntext\n", b"plain\r\ntext\n"), ("{{ ds }}\n", b"2026-11-21\n"), ("{{ ds }}", b"2026-11-21")],
+)
+def test_put_data_to_the_last_byte(run: Run, data: str, expected: bytes) -> None:
+    """Line ends of the data are the data's, also where Jinja would change or drop them."""
+    run(lambda: OSSPutObjectOperator(task_id="upload", key="key", data=data))
+    assert read("key") == expected
+
+
 @pytest.mark.parametrize("as_text", [True, False])
 def test_put_file(run: Run, file: Path, *, as_text: bool) -> None:
     """A file is stored in one request, named by text or by path."""
