@@ -33,6 +33,9 @@ print(json.dumps({"version": provider.version, "data": provider.data, "shown": s
 
 INFO = get_provider_info()
 
+# One process asks Airflow once
+pytestmark = pytest.mark.xdist_group("provider-info")
+
 
 @pytest.fixture(scope="module")
 def airflow_says(tmp_path_factory: pytest.TempPathFactory) -> Any:

@@ -82,6 +82,7 @@ def test_oss2_bucket(hook: OSSHook) -> None:
     assert bucket.bucket_name == BUCKET
     bucket.put_object("key", b"data")
     assert hook.head_object("key").size_bytes == 4
+    assert b"".join(bucket.get_object("key")) == b"data"
 
 
 @pytest.mark.parametrize("source", ["connection", "environment"])
