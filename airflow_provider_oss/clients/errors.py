@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import ParseError
 
@@ -14,6 +15,7 @@ from airflow_provider_oss.exceptions import (
     OSSBadResponse,
     OSSCertificateError,
     OSSChecksumMismatch,
+    OSSClockCorrected,
     OSSClockSkew,
     OSSConnectionError,
     OSSConnectionTimeout,
@@ -30,6 +32,8 @@ from airflow_provider_oss.exceptions import (
 
 if TYPE_CHECKING:
     from oss2.exceptions import OssError, RequestError
+
+    from airflow_provider_oss.clients.signing import ServerClock
 
 _BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
     "AccessKeyIdAndSecurityTokenNotMatch": OSSAccessDenied,
@@ -56,8 +60,12 @@ _REMEDIES: Final[dict[str, str]] = {
 
 
 @contextmanager
-def renamed(details: ErrorDetails) -> Iterator[None]:
-    """Raise any error of oss2, and any answer it cannot parse, as one of ours that carries ``details``."""
+def renamed(details: ErrorDetails, clock: ServerClock) -> Iterator[None]:
+    """
+    Raise any error of oss2, and any answer it cannot parse, as one of ours that carries ``details``.
+
+    When OSS refuses the time of a request, ``clock`` is corrected by the time of the answer.
+    """
     from oss2.exceptions import OssError, RequestError
 
     try:
@@ -65,12 +73,24 @@ def renamed(details: ErrorDetails) -> Iterator[None]:
     except RequestError as error:
         raise _connection_error(error, details) from error
     except OssError as error:
-        raise _answer_error(error, details) from error
+        raise _corrected(_answer_error(error, details), error, clock) from error
     except (ParseError, RuntimeError, ValueError) as error:
         # oss2 raises these three when an element is missing from an answer, or is not what it should be
         if isinstance(error, OSSProviderError):
             raise
         raise OSSBadResponse(f"the answer of OSS could not be understood: {error}", details) from error
+
+
+def _corrected(renamed_error: OSSProviderError, error: OssError, clock: ServerClock) -> OSSProviderError:
+    if not isinstance(renamed_error, OSSClockSkew):
+        return renamed_error
+    try:
+        server_time = parsedate_to_datetime(error.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return renamed_error
+    if not clock.correct(server_time):
+        return renamed_error
+    return OSSClockCorrected(renamed_error.message, renamed_error.details)
 
 
 def _connection_error(error: RequestError, details: ErrorDetails) -> OSSProviderError:

@@ -20,6 +20,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from airflow_provider_oss.clients.settings import ClientSettings
 
 _SLICE_BYTES: Final = 256 * 1024
+_MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
+_DOCUMENT_PARAMS: Final = frozenset(("list-type", "uploadId", "uploads"))
 _NO_BODY_STATUS: Final = (204, 304)
 
 
@@ -87,7 +89,9 @@ class PooledSession:
         if request.params:
             url = f"{url}?{urlencode(request.params, quote_via=quote, safe='')}"
         try:
-            return Response(self._send(request, url))
+            # Only GetObject has other answers than documents, and never with these parameters
+            is_document = request.method != "GET" or not _DOCUMENT_PARAMS.isdisjoint(request.params)
+            return Response(self._send(request, url), is_document=is_document)
         except urllib3.exceptions.HTTPError as error:
             raise RequestError(error) from error
 
@@ -140,22 +144,33 @@ def _encoded(value: Any) -> bytes:
 class Response:
     """The answer as oss2 reads it."""
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse) -> None:
+    def __init__(self, raw: urllib3.BaseHTTPResponse, *, is_document: bool) -> None:
         self.response = raw
         self.status = raw.status
         self.headers = raw.headers
         self.request_id = raw.headers.get("x-oss-request-id", "")
+        self._is_document = is_document
         if raw.status in _NO_BODY_STATUS or raw.headers.get("content-length") == "0":
             raw.release_conn()
 
     def read(self, amt: int | None = None) -> bytes:
-        """Return up to ``amt`` bytes of the body, or all that is left. Raises RequestError when it breaks off."""
+        """
+        Return up to ``amt`` bytes of the body, or all that is left. Raises RequestError when it breaks off.
+
+        A document that is read as a whole and has more than 16 MiB raises ValueError: OSS never sends one.
+        """
         from oss2.exceptions import RequestError
 
         try:
-            return self.response.read(amt)
+            if amt is not None or not self._is_document:
+                return self.response.read(amt)
+            document = self.response.read(_MAX_DOCUMENT_BYTES + 1)
         except urllib3.exceptions.HTTPError as error:
             raise RequestError(error) from error
+        if len(document) > _MAX_DOCUMENT_BYTES:
+            self.close()
+            raise ValueError(f"it has more than {_MAX_DOCUMENT_BYTES} bytes")
+        return document
 
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self.read(_SLICE_BYTES):

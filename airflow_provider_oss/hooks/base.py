@@ -59,6 +59,17 @@ class OSSBaseHook(BaseHook):
             mask_secret(settings.credentials.security_token)
         return settings
 
+    def renew_credentials(self) -> bool:
+        """Read the connection again; return whether it has other credentials now, which are used from now on."""
+        if "settings" not in self.__dict__:
+            return False
+        old = self.settings
+        del self.settings
+        changed = self.settings.credentials != old.credentials
+        if changed:
+            self._buckets.credentials.replace(self.settings.credentials)
+        return changed
+
     @cached_property
     def _buckets(self) -> Buckets:
         from airflow_provider_oss.clients.buckets import Buckets

@@ -65,6 +65,7 @@ class OSSHook(OSSBaseHook):
             self._client,
             options=parse_options(**options),
             settings=UploadSettings(part_size_bytes=limits.MAX_PUT_SIZE_BYTES),
+            renew_credentials=self.renew_credentials,
         ).run()
 
     def put_file(
@@ -125,6 +126,7 @@ class OSSHook(OSSBaseHook):
             options=parse_options(**options),
             settings=UploadSettings(part_size_bytes=part_size, parallel=parallel),
             progress=progress,
+            renew_credentials=self.renew_credentials,
             cancellation=cancellation or Cancellation(),
         ).run()
 

@@ -10,6 +10,7 @@ from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.model import Checkpoint, CompletedPart, ObjectOptions, Part, StoredPart
 from airflow_provider_oss.ports import ObjectClient, SourceReader
 from airflow_provider_oss.transfer.plan import PartPlan, in_working_order
+from airflow_provider_oss.transfer.slots import Slots
 from airflow_provider_oss.transfer.workers import PartWorkers
 from airflow_provider_oss.verify import proven_etag
 
@@ -23,7 +24,7 @@ class PartOutcome:
 
 
 class PartTransfer:
-    """Works through all parts of a plan, ``parallel`` at a time, each in a buffer of one part's size."""
+    """Works through all parts of a plan, as many at a time as there are slots, each in a buffer of one part's size."""
 
     def __init__(
         self,
@@ -31,13 +32,13 @@ class PartTransfer:
         client: ObjectClient,
         options: ObjectOptions,
         *,
-        parallel: int,
+        slots: Slots,
         stopping: threading.Event,
     ) -> None:
         self._reader = reader
         self._client = client
         self._options = options
-        self._parallel = parallel
+        self._slots = slots
         self._stopping = stopping
         self._workers: PartWorkers[PartOutcome] | None = None
 
@@ -53,9 +54,10 @@ class PartTransfer:
         self._workers = PartWorkers(
             in_working_order(plan, stored.keys()),
             handle,
-            threads=min(self._parallel, plan.count),
+            threads=min(self._slots.allowed, plan.count),
             buffer_bytes=plan.part_size_bytes,
             stopping=self._stopping,
+            slots=self._slots,
         )
         return self._workers.outcomes()
 
