@@ -164,7 +164,10 @@ class Response:
         try:
             if amt is not None or not self._is_document:
                 return self.response.read(amt)
-            document = self.response.read(_MAX_DOCUMENT_BYTES + 1)
+            # urllib3 says that an answer broke off only when it is read once more than there is
+            document = b""
+            while chunk := self.response.read(_MAX_DOCUMENT_BYTES + 1 - len(document)):
+                document += chunk
         except urllib3.exceptions.HTTPError as error:
             raise RequestError(error) from error
         if len(document) > _MAX_DOCUMENT_BYTES:
