@@ -23,6 +23,8 @@ _SLICE_BYTES: Final = 256 * 1024
 _MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 _DOCUMENT_PARAMS: Final = frozenset(("list-type", "uploadId", "uploads"))
 _NO_BODY_STATUS: Final = (204, 304)
+_SERVER_ERROR_STATUS: Final = 500
+_REQUEST_ID: Final = "x-oss-request-id"
 
 
 class OSS2Request(Protocol):
@@ -82,7 +84,11 @@ class PooledSession:
         self._pools: dict[str, urllib3.PoolManager] = {}
 
     def do_request(self, request: OSS2Request, timeout: Any) -> Response:  # noqa: ARG002 - oss2 passes its own time-out
-        """Send oss2's request once. Raises ``oss2.exceptions.RequestError``, as oss2's own session does."""
+        """
+        Send oss2's request once. Raises ``oss2.exceptions.RequestError``, as oss2's own session does.
+
+        An answer that is not OSS's raises ValueError: a login page's 200 would otherwise count as a stored object.
+        """
         from oss2.exceptions import RequestError
 
         url = request.url
@@ -91,9 +97,16 @@ class PooledSession:
         try:
             # Only GetObject has other answers than documents, and never with these parameters
             is_document = request.method != "GET" or not _DOCUMENT_PARAMS.isdisjoint(request.params)
-            return Response(self._send(request, url), is_document=is_document)
+            raw = self._send(request, url)
         except urllib3.exceptions.HTTPError as error:
             raise RequestError(error) from error
+        if raw.status < _SERVER_ERROR_STATUS and _REQUEST_ID not in raw.headers:
+            raw.close()
+            raise ValueError(
+                f"HTTP status {raw.status} without {_REQUEST_ID} does not come from OSS; look for a proxy or a login page "
+                "on the way, and check the endpoint"
+            )
+        return Response(raw, is_document=is_document)
 
     def _send(self, request: OSS2Request, url: str) -> urllib3.BaseHTTPResponse:
         headers = {name: _encoded(value) for name, value in request.headers.items() if value is not None}
@@ -148,7 +161,7 @@ class Response:
         self.response = raw
         self.status = raw.status
         self.headers = raw.headers
-        self.request_id = raw.headers.get("x-oss-request-id", "")
+        self.request_id = raw.headers.get(_REQUEST_ID, "")
         self._is_document = is_document
         if raw.status in _NO_BODY_STATUS or raw.headers.get("content-length") == "0":
             raw.release_conn()
