@@ -28,7 +28,7 @@ from airflow_provider_oss.model import (
     StoredPart,
 )
 from airflow_provider_oss.ports import Body
-from airflow_provider_oss.verify import proven_etag
+from airflow_provider_oss.verify import content_md5, proven_etag
 
 
 class OSS2UploadClient:
@@ -41,6 +41,7 @@ class OSS2UploadClient:
         """PutObject."""
         details = ErrorDetails(ref.bucket, ref.key)
         headers = content_headers(ref, options) | publishing_headers(options) | sending_headers(options)
+        headers["content-md5"] = content_md5(body)  # a damaged object must not appear, not even until it is repeated
         with renamed(details, self._buckets.clock):
             result = self._buckets.get(ref.bucket).put_object(ref.key, body, headers=headers)
             stored = stored_object(result, options, details, len(body))
@@ -100,12 +101,14 @@ class OSS2UploadClient:
     ) -> StoredObject:
         """CompleteMultipartUpload. The whole object's CRC-64 is in the answer, for the caller to compare."""
         from oss2.models import PartInfo
+        from oss2.xml_utils import to_complete_upload_request
 
         details = ErrorDetails(ref.bucket, ref.key, upload_id)
-        listed = [PartInfo(part.number, part.etag) for part in parts]
+        listed = sorted((PartInfo(part.number, part.etag) for part in parts), key=lambda part: part.part_number)
+        headers = publishing_headers(options) | {"content-md5": content_md5(to_complete_upload_request(listed))}
         with renamed(details, self._buckets.clock):
             result = self._buckets.get(ref.bucket).complete_multipart_upload(
-                ref.key, upload_id, listed, headers=publishing_headers(options)
+                ref.key, upload_id, listed, headers=headers
             )
             return stored_object(result, options, details)
 
