@@ -48,6 +48,7 @@ _BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
     "RequestTimeout": OSSServiceUnavailable,
     "SecurityTokenExpired": OSSCredentialsExpired,
 }
+_SERVER_ERROR_STATUS: Final = 500
 _REMEDIES: Final[dict[str, str]] = {
     "InvalidAccessKeyId": "check the connection's login (AccessKey ID), and the security_token of a temporary key",
     "SignatureDoesNotMatch": "check the connection's password (AccessKey secret)",
@@ -130,6 +131,8 @@ def _root(error: BaseException) -> BaseException:
 def _answer_error(error: OssError, details: ErrorDetails) -> OSSProviderError:
     if error.status < 0:
         return OSSBadResponse(f"oss2 could not make sense of the call: {error}", details)
+    if error.body and not error.code and error.status < _SERVER_ERROR_STATUS:
+        return OSSBadResponse(f"HTTP status {error.status} with a body that says no code", details)
     details = replace(
         details,
         http_status=error.status,
@@ -146,7 +149,7 @@ def _answer_error(error: OssError, details: ErrorDetails) -> OSSProviderError:
 def _error_class(status: int, code: str) -> type[OSSProviderError]:
     if code in _BY_CODE:
         return _BY_CODE[code]
-    if status >= 500 or status in (408, 429):  # noqa: PLR2004 - HTTP status classes
+    if status >= _SERVER_ERROR_STATUS or status in (408, 429):
         return OSSServiceUnavailable
     if status in (401, 403):
         return OSSAccessDenied

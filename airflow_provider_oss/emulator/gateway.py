@@ -158,6 +158,7 @@ class _Exchange:
         await self._misbehave(self._body)
         if self._effects.foreign:
             await self._body.drain()
+            self._record(None)
             return Response(200, {"Content-Type": "text/html"}, _LOGIN_PAGE)
         call = Call(environment, request, self._target, self._body, authenticated.is_owner)
         if self._target.key:
