@@ -185,20 +185,20 @@ class _Attempt:
                 if not self._upload.renew_credentials():
                     raise
                 log.info("%s: going on with new credentials: %s", self._ref, error)
-                decision = decide(self._checkpoint, wanted)
+                if self._checkpoint is not None:
+                    decision = decide(self._checkpoint, wanted)
 
     def _continue_or_begin(self, decision: Decision) -> UploadResult:
         try:
             return self._continue(decision) if isinstance(decision, Continue) else self._begin(decision)
         except OSSNoSuchUpload as error:
             log.info("%s: looking whether the upload has been completed: %s", self._ref, error)
-            self._checkpoint = None
             return self._recognise_finished() or self._begin_again()
 
     def _begin_again(self) -> UploadResult:
         log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
         self._sent.clear()
-        self._keeper.delete()
+        self._upload_has_ended()
         plan = make_plan(self._size_bytes, self._upload.settings.part_size_bytes)
         return self._begin(Fresh(plan, "the upload is gone"))
 
