@@ -131,7 +131,8 @@ class OSSHook(OSSBaseHook):
         ).run()
 
     def _single_put(self, key: str, bucket_name: str | None, options: ObjectOptionArguments) -> SinglePut:
-        return SinglePut(self.resolve(key, bucket_name), self._client, parse_options(**options), self.retry)
+        ref = self.resolve(key, bucket_name)
+        return SinglePut(ref, self._client, parse_options(**options), self.retry, self.renew_credentials)
 
     # Multipart, call by call
 

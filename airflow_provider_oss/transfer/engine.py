@@ -51,7 +51,13 @@ from airflow_provider_oss.transfer.ranges import PartRanges, parse_ranges
 from airflow_provider_oss.transfer.recognition import find_equal_object
 from airflow_provider_oss.transfer.result import make_result
 from airflow_provider_oss.transfer.resume import Continue, Decision, Fresh, Wanted, decide
-from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, make_retrying, may_have_been_done
+from airflow_provider_oss.transfer.retry import (
+    RetryingClient,
+    RetryPolicy,
+    cannot_renew,
+    make_retrying,
+    may_have_been_done,
+)
 from airflow_provider_oss.transfer.slots import Slots
 from airflow_provider_oss.transfer.upload_ids import UploadIds
 from airflow_provider_oss.verify import combined_crc64
@@ -78,10 +84,6 @@ class UploadSettings:
             raise OSSInvalidArgument(f"parallel={self.parallel} is out of range: use 1 to {limits.MAX_PARALLEL}")
 
 
-def _cannot_renew() -> bool:
-    return False
-
-
 @dataclass(frozen=True, slots=True)
 class Upload:
     """What is to be uploaded, where to, and how: the arguments of ``run``."""
@@ -95,7 +97,7 @@ class Upload:
     progress: ProgressCallback | None = None
     """Called as ``progress(fraction, checkpoint, response)`` in the caller's thread after every part; ``response`` is
     the CompletedPart that OSS acknowledged (StoredObject for a single put), None for a part verified and not sent."""
-    renew_credentials: Callable[[], bool] = _cannot_renew
+    renew_credentials: Callable[[], bool] = cannot_renew
     """Called in the caller's thread when OSS says that the security token has expired; returns whether there are other
     credentials now, with which the upload then goes on."""
     cancellation: Cancellation = field(default_factory=Cancellation)

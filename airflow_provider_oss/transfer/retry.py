@@ -60,6 +60,11 @@ class RetryPolicy:
 _WORTH_REPEATING = (OSSConnectionError, OSSServiceUnavailable, OSSBadResponse, OSSChecksumMismatch, OSSClockCorrected)
 
 
+def cannot_renew() -> bool:
+    """Stand for credentials that cannot be renewed."""
+    return False
+
+
 def is_worth_repeating(error: BaseException) -> bool:
     """Whether the same call may succeed when it is simply made again."""
     return isinstance(error, _WORTH_REPEATING)
