@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchUpload, OSSProviderError
+from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchUpload, OSSPermanentError, OSSProviderError
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ListedUpload, ObjectOptions, ObjectRef
 from airflow_provider_oss.options import digest
 from airflow_provider_oss.ports import Clock, ObjectClient
@@ -77,8 +77,8 @@ class UploadIds:
         """
         Abort the upload that the checkpoint names, or the one it was about to name, and delete the checkpoint.
 
-        Where aborting is forbidden the log names the upload that is left. When it fails otherwise the error is raised
-        and the checkpoint stays, for a later attempt to drop.
+        Where aborting is forbidden, or can never work, the log names the upload that is left. When it fails otherwise
+        the error is raised and the checkpoint stays, for a later attempt to drop.
         """
         if checkpoint.upload_id:
             self._abort(checkpoint)
@@ -98,35 +98,45 @@ class UploadIds:
             self._client.abort_multipart_upload(checkpoint.ref, checkpoint.upload_id)
         except OSSNoSuchUpload:
             pass
-        except OSSAccessDenied as error:
+        except OSSPermanentError as error:
             _log_left(checkpoint, error)
 
     def _initiate(self, intent: Checkpoint) -> Checkpoint:
+        """Begin an upload. When that fails, the intent stays in the store for the next attempt, if it can matter."""
         try:
             upload_id = self._client.initiate_multipart_upload(self._ref, self._options)
-        except BaseException:
-            if self._answers_lost and not self._keeper.keeps:  # with a store the next attempt finds the intent
-                self._abort_lost(intent, keep=None)
+            if self._answers_lost:
+                self._abort_lost(intent, keep=upload_id)
+        except BaseException as error:
+            is_refusal = isinstance(error, OSSPermanentError) and not self._answers_lost
+            if is_refusal:
+                self._keeper.delete()
+            elif not self._keeper.keeps:
+                self.clean_up(intent)
             raise
-        if self._answers_lost:
-            self._abort_lost(intent, keep=upload_id)
         return replace(intent, upload_id=upload_id)
 
     def _abort_lost(self, intent: Checkpoint, keep: str | None) -> None:
-        """Abort uploads of the key that were begun since the intent and hold no part. Failing only leaves them."""
+        """
+        Abort uploads of the key that were begun since the intent and hold no part.
+
+        Where they may not be listed the log says that one may be left. Raises what else fails.
+        """
         begun_since = datetime.fromisoformat(intent.created_at).timestamp() - _CLOCK_TOLERANCE_SECONDS
         try:
-            for upload in self._client.list_uploads(intent.ref):
-                if upload.upload_id != keep and upload.initiated >= begun_since and self._is_empty(upload):
-                    log.info("%s: aborting upload %s, whose id was lost", intent.ref, upload.upload_id)
-                    self._abort(replace(intent, upload_id=upload.upload_id))
-        except OSSProviderError as error:
-            log.warning("%s: an upload whose id was lost may be left, looking for it failed: %s", intent.ref, error)
+            uploads = self._client.list_uploads(intent.ref)
+        except OSSPermanentError as error:
+            log.warning("%s: an empty upload whose id was lost may be left, looking for it failed: %s", intent.ref, error)
+            return
+        for upload in uploads:
+            if upload.upload_id != keep and upload.initiated >= begun_since and self._is_empty(upload):
+                log.info("%s: aborting upload %s, whose id was lost", intent.ref, upload.upload_id)
+                self._abort(replace(intent, upload_id=upload.upload_id))
 
     def _is_empty(self, upload: ListedUpload) -> bool:
         try:
             return not self._client.list_parts(upload.ref, upload.upload_id)
-        except OSSNoSuchUpload:
+        except (OSSNoSuchUpload, OSSAccessDenied):
             return False
 
 
@@ -134,5 +144,5 @@ def _log_left(checkpoint: Checkpoint, error: Exception) -> None:
     """Say what somebody needs who cleans up by hand."""
     log.error(
         "Upload %s of %s could not be aborted and stays, billed, until it is: %s",
-        *(checkpoint.upload_id, checkpoint.ref, error),
+        *(checkpoint.upload_id or "(id unknown, empty)", checkpoint.ref, error),
     )
