@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from tenacity import (
@@ -26,10 +26,19 @@ from tenacity import (
 from airflow_provider_oss.exceptions import (
     OSSBadResponse,
     OSSChecksumMismatch,
+    OSSClockCorrected,
     OSSConnectionError,
     OSSServiceUnavailable,
 )
-from airflow_provider_oss.model import CompletedPart, ObjectInfo, ObjectOptions, ObjectRef, StoredObject, StoredPart
+from airflow_provider_oss.model import (
+    CompletedPart,
+    ListedUpload,
+    ObjectInfo,
+    ObjectOptions,
+    ObjectRef,
+    StoredObject,
+    StoredPart,
+)
 from airflow_provider_oss.ports import Body, ObjectClient
 
 log = logging.getLogger(__name__)
@@ -48,21 +57,47 @@ class RetryPolicy:
     longest_delay_seconds: float = 20.0
 
 
+_INTERNAL_ERROR_STATUS = 500
+_WORTH_REPEATING = (OSSConnectionError, OSSServiceUnavailable, OSSBadResponse, OSSChecksumMismatch, OSSClockCorrected)
+
+
+def cannot_renew() -> bool:
+    """Stand for credentials that cannot be renewed."""
+    return False
+
+
 def is_worth_repeating(error: BaseException) -> bool:
     """Whether the same call may succeed when it is simply made again."""
-    return isinstance(error, OSSConnectionError | OSSServiceUnavailable | OSSBadResponse | OSSChecksumMismatch)
+    return isinstance(error, _WORTH_REPEATING)
 
 
-def make_retrying(policy: RetryPolicy, stopping: threading.Event) -> Retrying:
+def may_have_been_done(error: BaseException) -> bool:
+    """Whether OSS may have done what was asked although the call failed: its answer was lost or not understood."""
+    if isinstance(error, OSSServiceUnavailable):
+        return error.details.http_status == _INTERNAL_ERROR_STATUS  # busy answers come before the work
+    return isinstance(error, OSSConnectionError | OSSBadResponse)
+
+
+def make_retrying(
+    policy: RetryPolicy, stopping: threading.Event, observe: Callable[[str, BaseException], None] | None = None
+) -> Retrying:
     """
     Return tenacity's loop for ``policy``: it raises the last error as it is, and logs each repetition.
 
-    Once ``stopping`` is set it neither pauses nor repeats.
+    Once ``stopping`` is set it neither pauses nor repeats. ``observe`` is told the name of the method that failed and
+    its error, each time, in the thread of the call.
     """
+
+    def after(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if observe is not None and error is not None:
+            observe(getattr(state.fn, "__name__", ""), error)
+
     return Retrying(
         stop=stop_any(stop_after_attempt(policy.tries), stop_when_event_set(stopping)),
         wait=wait_random_exponential(multiplier=policy.first_delay_seconds, max=policy.longest_delay_seconds),
         retry=retry_if_exception(is_worth_repeating),
+        after=after,
         before_sleep=_log_repetition,
         sleep=sleep_using_event(stopping),
         reraise=True,
@@ -109,6 +144,10 @@ class RetryingClient:
     ) -> StoredObject:
         """Repeatable for a caller who looks at the object when the upload is gone."""
         return self._call(self._client.complete_multipart_upload, ref, upload_id, tuple(parts), options)
+
+    def list_uploads(self, ref: ObjectRef) -> Sequence[ListedUpload]:
+        """Repeatable."""
+        return self._call(self._client.list_uploads, ref)
 
     def abort_multipart_upload(self, ref: ObjectRef, upload_id: str) -> None:
         """Repeatable for a caller to whom a missing upload is fine."""

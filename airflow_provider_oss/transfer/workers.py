@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
 from airflow_provider_oss.model import Part
+from airflow_provider_oss.transfer.slots import Slots
 
 Outcome = TypeVar("Outcome")
 
@@ -21,7 +22,8 @@ class PartWorkers(Generic[Outcome]):
 
     Memory is bounded by one buffer a thread. A part is taken only when a thread is free, so a failure or ``stop``
     leaves at most ``threads`` parts in flight. The threads are daemons: a task that is killed does not wait for them.
-    ``stopping`` is set when no further part is to be begun, so that ``handle`` can cut its pauses short.
+    ``stopping`` is set when no further part is to be begun, so that ``handle`` can cut its pauses short; ``slots`` may
+    let fewer threads work than there are.
     """
 
     def __init__(
@@ -32,12 +34,14 @@ class PartWorkers(Generic[Outcome]):
         threads: int,
         buffer_bytes: int,
         stopping: threading.Event,
+        slots: Slots,
     ) -> None:
         self._parts = parts
         self._handle = handle
         self._buffer_bytes = buffer_bytes
         self._lock = threading.Lock()
         self._stopping = stopping
+        self._slots = slots
         self._results: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"oss-part-worker-{number}", daemon=True)
@@ -68,7 +72,6 @@ class PartWorkers(Generic[Outcome]):
             else:
                 yield result
         if first_error is not None:
-            self._stopping.clear()  # nobody is left to be stopped, and what follows the error may repeat its calls
             raise first_error
 
     def stop(self, within_seconds: float) -> bool:
@@ -78,20 +81,24 @@ class PartWorkers(Generic[Outcome]):
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
-        if any(thread.is_alive() for thread in self._threads):
-            return False
-        self._stopping.clear()  # as in outcomes: the abort that may follow is worth repeating
-        return True
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _next_part(self) -> Part | None:
         with self._lock:
             return None if self._stopping.is_set() else next(self._parts, None)
 
+    def _work_on_next_part(self, buffer: memoryview) -> bool:
+        with self._slots.hold():
+            part = self._next_part()
+            if part is not None:
+                self._results.put(self._handle(part, buffer))
+        return part is not None
+
     def _work(self) -> None:
         try:
             buffer = memoryview(bytearray(self._buffer_bytes))
-            while (part := self._next_part()) is not None:
-                self._results.put(self._handle(part, buffer))
+            while self._work_on_next_part(buffer):
+                pass
         except BaseException as error:  # noqa: BLE001 - the top frame of a thread: the main thread raises it
             self._stopping.set()
             self._results.put(error)

@@ -10,6 +10,7 @@ from typing import Any
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
+    ListedUpload,
     ObjectInfo,
     ObjectOptions,
     ObjectRef,
@@ -67,6 +68,9 @@ class PassingClient:
         self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], options: ObjectOptions
     ) -> StoredObject:
         return self.call("complete", lambda: self._client.complete_multipart_upload(ref, upload_id, parts, options))
+
+    def list_uploads(self, ref: ObjectRef) -> Sequence[ListedUpload]:
+        return self.call("list_uploads", lambda: self._client.list_uploads(ref))
 
     def abort_multipart_upload(self, ref: ObjectRef, upload_id: str) -> None:
         self.call("abort", lambda: self._client.abort_multipart_upload(ref, upload_id))
