@@ -13,7 +13,7 @@ from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSInvalidArgument, OSSNoSuchKey, OSSProviderError
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
 from airflow_provider_oss.hooks.connection import to_client_settings
-from airflow_provider_oss.model import ObjectRef
+from airflow_provider_oss.model import ObjectRef, check_bucket_name
 from airflow_provider_oss.transfer.retry import RetryPolicy, make_retrying
 from airflow_provider_oss.uri import resolve
 
@@ -98,10 +98,11 @@ class OSSBaseHook(BaseHook):
         return resolve(key, bucket_name, self.bucket_name or self.settings.default_bucket)
 
     def resolve_bucket(self, bucket_name: str | None) -> str:
-        """Return ``bucket_name`` or the default bucket. Raises OSSInvalidArgument when there is neither."""
+        """Return ``bucket_name`` or the default bucket. Raises OSSInvalidArgument for none, or one that OSS refuses."""
         bucket = bucket_name or self.bucket_name or self.settings.default_bucket
         if not bucket:
             raise OSSInvalidArgument(f"no bucket: give bucket_name, or set schema in connection {self.oss_conn_id!r}")
+        check_bucket_name(bucket)
         return bucket
 
     def test_connection(self) -> tuple[bool, str]:

@@ -18,6 +18,7 @@ from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
 from airflow_provider_oss.transfer.cancellation import Cancellation
 
 _READ_BYTES: Final = MIB
+_TEMPLATE_MARKS: Final = ("{{", "{%", "{#")
 
 
 class OSSPutObjectOperator(OSSUploadBaseOperator):
@@ -39,6 +40,19 @@ class OSSPutObjectOperator(OSSUploadBaseOperator):
         super().__init__(**kwargs)
         self.data = data
         self.file_path = file_path
+
+    def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
+        """
+        Render a template, and keep the newline at its end, which Jinja drops: it belongs to the data.
+
+        Text without template syntax stays as it is to the last byte: Jinja would turn its CRLF into LF.
+        """
+        if not isinstance(content, str):
+            return super().render_template(content, *args, **kwargs)
+        if not any(mark in content for mark in _TEMPLATE_MARKS):
+            return content
+        rendered = super().render_template(content, *args, **kwargs)
+        return f"{rendered}\n" if content.endswith("\n") and isinstance(rendered, str) else rendered
 
     def upload(self, context: Context) -> UploadResult:  # noqa: ARG002 - nothing of it is needed
         """Put the data or the file."""
@@ -157,12 +171,13 @@ class OSSResumableUploadOperator(OSSUploadBaseOperator):
         """Begin or continue the upload."""
         # A new one for each attempt: dag.test() runs them all with the same object, and a time-out calls on_kill
         self._cancellation = Cancellation()
+        parallel = whole_number("parallel", self.parallel)
         return self.hook.upload_file(
             self.key,
             self.file_path,
             self.bucket_name,
             part_size=whole_number("part_size", self.part_size),
-            parallel=whole_number("parallel", self.parallel) or DEFAULT_PARALLEL,
+            parallel=DEFAULT_PARALLEL if parallel is None else parallel,
             progress=self.progress,
             checkpoint=choose_store(self.checkpoint, context, self.checkpoint_anchor),
             cancellation=self._cancellation,

@@ -290,6 +290,7 @@ class _Attempt:
         else:
             self._reporter.part_verified(part.size_bytes, checkpoint)
         if self._keeper.is_due():
+            self._upload.cancellation.check()  # the callback may have asked to stop
             self._keeper.save(checkpoint)
 
     def _up_to_date(self, checkpoint: Checkpoint, more_bytes: int = 0) -> Checkpoint:

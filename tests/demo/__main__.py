@@ -38,14 +38,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.file is not None and not (options.file.is_file() and os.access(options.file, os.R_OK)):
         return _failed(2, f"{options.file} is no file that can be read")
     for number in _SIGNALS:
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background
+            signal.signal(number, _interrupt)
     try:
         outcome = _run(options.file, options.random_mib * MIB)
         _print(*lines(outcome))
         check(outcome)
     except InterruptedBySignal as error:
         return _failed(128 + error.number, "interrupted; everything that was started has been ended")
-    except (BrokenPromiseError, RuntimeError, OSError) as error:
+    except (BrokenPromiseError, LookupError, OSError, RuntimeError) as error:
         return _failed(1, f"the demonstration failed: {error}")
     _print("", "Everything was as promised. Nothing is left running, and the temporary folder is gone.")
     return 0

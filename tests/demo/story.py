@@ -111,7 +111,7 @@ class _Demonstration:
         self._slow_down(parts_held=0, attempt=1)
         conf = {"file_path": str(self._file), "key": KEY, "part_size": plan.part_size_bytes}
         self._run_id = self._airflow.trigger(DAG_ID, conf)
-        self._say(f"DAG {DAG_ID} (dags_examples/resumable_upload.py) is triggered for {self._file}:")
+        self._say(f"DAG {DAG_ID} (dags_examples/resumable_upload.py) is triggered for {self._file.name}:")
         parts = "one part" if plan.is_single_put else f"{plan.parts} parts"
         self._say(f"  {in_words(plan.size_bytes)}, {parts} of {in_words(plan.part_size_bytes)} or less.")
         if plan.is_single_put:
@@ -124,9 +124,10 @@ class _Demonstration:
         if attempt > len(self._plan.kill_at):
             self._server.replace_faults()
             return
+        answered = max(0, self._plan.kill_at[attempt - 1] - parts_held)
         self._server.replace_faults(
             Fault(operation="UploadPart", rate_bytes_per_second=self._plan.bytes_per_second),
-            Fault(operation="UploadPart", stall=True, skip=self._plan.kill_at[attempt - 1] - parts_held),
+            Fault(operation="UploadPart", stall=True, skip=answered),
         )
 
     def _kill(self, attempt: int) -> Evidence:
@@ -152,6 +153,8 @@ class _Demonstration:
         return Evidence("SIGKILL", held_before, self._verified_of(attempt, sum(held_before.values())))
 
     def _is_in_the_middle(self, attempt: int) -> bool:
+        """Say so; raise LookupError when the attempt is over already."""
+        self._airflow.task_process(DAG_ID, self._run_id, TASK_ID)
         enough = len(self._held()) >= self._plan.kill_at[attempt - 1]
         return enough and (attempt == 1 or self._verified(attempt) is not None)
 

@@ -42,8 +42,7 @@ def test_put_object(uploads: Uploads, folder: Path) -> None:
     assert uploads.airflow.wait_for_run("oss_put_object", run_id) == "success"
 
     marker, file = (uploads.airflow.xcom("oss_put_object", run_id, task) for task in ("put_marker", "put_file"))
-    # Jinja drops one newline at the end of every template
-    assert_stored(uploads, marker, f"exports/{run_id}/_SUCCESS", b"written by oss_put_object")
+    assert_stored(uploads, marker, f"exports/{run_id}/_SUCCESS", b"written by oss_put_object\n")
     assert_stored(uploads, file, f"exports/{run_id}/report.csv", report.read_bytes())
     headers = uploads.bucket.head_object(file["key"]).headers
     assert headers["x-oss-meta-dag"] == "oss_put_object"

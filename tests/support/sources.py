@@ -22,6 +22,12 @@ def edit_unnoticed(path: Path, at: int, new: bytes) -> None:
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
 
 
+def descriptors_of(path: Path) -> int:
+    """Return how many descriptors of this process lead to the path."""
+    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
+    return sum(link.resolve() == path.resolve() for link in links)
+
+
 class RecordingStream:
     """A file-like object over bytes that counts its reads and can raise at one of them."""
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_oss import limits
-from airflow_provider_oss.clients.buckets import Buckets  # noqa: TID253 - no DAG imports this module
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient  # noqa: TID253 - as above
+from airflow_provider_oss.clients.buckets import Buckets
+from airflow_provider_oss.clients.object_client import OSS2ObjectClient
 from airflow_provider_oss.emulator import Fault, OSSEmulator, RecordedRequest
 from airflow_provider_oss.exceptions import OSSAccessDenied
 from airflow_provider_oss.model import Checkpoint, ObjectRef, UploadResult

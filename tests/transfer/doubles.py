@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from airflow_provider_oss.crc64 import crc64 as crc64_of
+from airflow_provider_oss.exceptions import OSSInvalidPart, OSSNoSuchKey, OSSNoSuchUpload
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
@@ -18,6 +21,7 @@ from airflow_provider_oss.model import (
     StoredPart,
 )
 from airflow_provider_oss.ports import Body, ObjectClient
+from airflow_provider_oss.verify import md5_etag
 from tests.support.stores import MemoryStore
 
 
@@ -76,6 +80,65 @@ class PassingClient:
         self.call("abort", lambda: self._client.abort_multipart_upload(ref, upload_id))
 
 
+class MemoryOSS:
+    """An OSS without a network, for thousands of calls: objects, parts, and the errors of what is not there."""
+
+    def __init__(self) -> None:
+        self.objects: dict[ObjectRef, bytes] = {}
+        self.uploads: dict[str, dict[int, bytes]] = {}
+        self.sent: list[int] = []
+        self._ids = itertools.count(1)
+        self._lock = threading.Lock()
+
+    def put_object(self, ref: ObjectRef, body: Body, crc64: int, _options: ObjectOptions) -> StoredObject:
+        self.objects[ref] = bytes(body)
+        return StoredObject("etag", crc64)
+
+    def head_object(self, ref: ObjectRef) -> ObjectInfo:
+        if ref not in self.objects:
+            raise OSSNoSuchKey("no such key")
+        data = self.objects[ref]
+        return ObjectInfo(ref, len(data), "etag", crc64_of(data), None, None, None, None, None, {}, {})
+
+    def initiate_multipart_upload(self, _ref: ObjectRef, _options: ObjectOptions) -> str:
+        upload_id = f"UPLOAD{next(self._ids)}"
+        self.uploads[upload_id] = {}
+        return upload_id
+
+    def upload_part(
+        self, _ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, _options: ObjectOptions
+    ) -> CompletedPart:
+        with self._lock:
+            self._parts(upload_id)[part_number] = bytes(body)
+            self.sent.append(part_number)
+        return CompletedPart(part_number, len(body), md5_etag(body), crc64)
+
+    def list_parts(self, _ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
+        parts = sorted(self._parts(upload_id).items())
+        return [StoredPart(number, len(data), md5_etag(data), crc64_of(data)) for number, data in parts]
+
+    def complete_multipart_upload(
+        self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], _options: ObjectOptions
+    ) -> StoredObject:
+        held, whole = self._parts(upload_id), bytearray()
+        for part in parts:
+            if part.number not in held or md5_etag(held[part.number]) != part.etag:
+                raise OSSInvalidPart("no such part")
+            whole += held[part.number]
+        del self.uploads[upload_id]
+        self.objects[ref] = bytes(whole)
+        return StoredObject("etag", crc64_of(whole))
+
+    def abort_multipart_upload(self, _ref: ObjectRef, upload_id: str) -> None:
+        self._parts(upload_id)
+        del self.uploads[upload_id]
+
+    def _parts(self, upload_id: str) -> dict[int, bytes]:
+        if upload_id not in self.uploads:
+            raise OSSNoSuchUpload("no such upload")
+        return self.uploads[upload_id]
+
+
 class CountingClient(PassingClient):
     """Knows how many parts were in flight at the same time, at most."""
 
@@ -111,12 +174,13 @@ class InterferingClient(PassingClient):
     def __init__(self, client: ObjectClient, name: str, interfere: Callable[[], Any]) -> None:
         super().__init__(client)
         self._name = name
-        self._interfere: Callable[[], Any] | None = interfere
+        self._pending = [interfere]
+        self._lock = threading.Lock()
 
     def call(self, name: str, act: Callable[[], Any]) -> Any:
-        if name == self._name and self._interfere is not None:
-            interfere, self._interfere = self._interfere, None
-            interfere()
+        with self._lock:
+            if name == self._name and self._pending:
+                self._pending.pop()()
         return act()
 
 
@@ -132,15 +196,17 @@ class Life:
     dies_after_the_work: bool
     made: list[str] = field(default_factory=list)
     is_over: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def step(self, name: str, act: Callable[[], Any]) -> Any:
         """Make a step. A dead process makes none: everything it still tries raises as well."""
-        if self.is_over:
-            raise KilledError
-        self.made.append(name)
-        if len(self.made) < self.steps:
+        with self._lock:
+            if self.is_over:
+                raise KilledError
+            self.made.append(name)
+            self.is_over = is_last = len(self.made) == self.steps
+        if not is_last:
             return act()
-        self.is_over = True
         if self.dies_after_the_work:
             act()
         raise KilledError(name)

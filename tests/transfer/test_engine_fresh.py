@@ -15,7 +15,7 @@ from airflow_provider_oss.transfer.engine import Upload, UploadSettings
 from airflow_provider_oss.transfer.source import BytesSource, FileSource
 from tests.support.sources import some_bytes
 from tests.transfer.conftest import KEY, PART, Scene
-from tests.transfer.doubles import CountingClient, HandClock
+from tests.transfer.doubles import CountingClient, HandClock, KilledError, Life, MemoryOSS, MortalClient
 
 
 @pytest.mark.parametrize("size_bytes", [0, 1, PART - 1, PART])
@@ -96,20 +96,37 @@ def test_nothing_is_asked_that_need_not_be(scene: Scene) -> None:
     ]
 
 
-def test_ten_thousand_parts(scene: Scene, parts_of_any_size: None) -> None:
-    """As many parts as OSS allows are listed page by page, continued after a failure, and completed."""
-    data = scene.write(limits.MAX_PARTS * 2 - 1)
-    del parts_of_any_size
-    settings = replace(scene.settings, part_size_bytes=2, parallel=5)
-    scene.stop_at_part(9_000, settings=settings)
+@pytest.mark.usefixtures("parts_of_any_size")
+def test_ten_thousand_parts(scene: Scene) -> None:
+    """As many parts as OSS allows are sent, each once, by two attempts; the checkpoint stays small."""
+    data = some_bytes(limits.MAX_PARTS * 2 - 1)
+    oss = MemoryOSS()
+    settings = replace(scene.settings, part_size_bytes=2, parallel=3)
+    upload = scene.upload(source=BytesSource(data), settings=settings)
+    with pytest.raises(KilledError):
+        replace(upload, client=MortalClient(oss, Life(9_000, dies_after_the_work=True))).run()
 
-    result = scene.run(settings=settings)
+    result = replace(upload, client=oss).run()
 
-    assert scene.object() == data
-    assert len(scene.requests("ListParts")) >= 9
-    assert scene.sent()[0] >= 9_000 - 5
-    assert scene.sent()[-1] == limits.MAX_PARTS
+    assert oss.objects == {scene.ref: data}
+    assert sorted(oss.sent) == list(range(1, limits.MAX_PARTS + 1))
     assert result.bytes_sent + result.bytes_verified == len(data)
+    assert all(len(saved.done_parts) < 1024 for saved in scene.store.saved)
+    assert (oss.uploads, scene.store.data) == ({}, None)
+
+
+@pytest.mark.usefixtures("parts_of_any_size")
+def test_more_parts_than_one_answer_lists(scene: Scene) -> None:
+    """Parts that OSS lists in several answers are all found again."""
+    data = scene.write(1_100 * 2)
+    settings = replace(scene.settings, part_size_bytes=2, parallel=1)
+    scene.stop_at_part(1_050, settings=settings)
+
+    scene.run(settings=settings)
+
+    assert len(scene.requests("ListParts")) == 2
+    assert scene.sent() == list(range(1_050, 1_101))
+    assert scene.object() == data
     scene.assert_nothing_left()
 
 

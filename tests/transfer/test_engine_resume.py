@@ -11,6 +11,7 @@ from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.exceptions import OSSAccessDenied
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
 from airflow_provider_oss.options import parse_options
+from tests.support.sources import descriptors_of
 from tests.support.stores import MemoryStore
 from tests.transfer.conftest import KEY, PART, Scene
 from tests.transfer.doubles import ClientWithoutListedCrc64
@@ -30,6 +31,16 @@ def test_only_what_is_missing_is_sent(scene: Scene) -> None:
     assert (result.attempts, result.resumed) == (2, True)
     assert (result.bytes_sent, result.bytes_verified) == (3 * PART + 5, 3 * PART)
     scene.assert_nothing_left()
+
+
+def test_the_file_is_closed(scene: Scene) -> None:
+    """No attempt keeps the file open, whether it failed or ended well."""
+    scene.write(4 * PART)
+
+    scene.stop_at_part(3)
+    assert descriptors_of(scene.path) == 0
+    scene.run()
+    assert descriptors_of(scene.path) == 0
 
 
 def test_holes_are_filled(scene: Scene) -> None:
@@ -170,6 +181,19 @@ def test_another_part_size(scene: Scene) -> None:
     """When the user asks for other parts, a new upload has them."""
     data = scene.write(4 * PART)
     checkpoint = scene.stop_at_part(3)
+
+    scene.run(settings=replace(scene.settings, part_size_bytes=2 * PART))
+
+    assert scene.object() == data
+    assert_begun_anew(scene, checkpoint.upload_id, 2)
+
+
+def test_another_wish_for_an_upload_that_is_gone(scene: Scene) -> None:
+    """That the old upload is gone already does not disturb the new one."""
+    data = scene.write(4 * PART)
+    checkpoint = scene.stop_at_part(3)
+    scene.client.abort_multipart_upload(scene.ref, checkpoint.upload_id)
+    scene.server.forget_requests()
 
     scene.run(settings=replace(scene.settings, part_size_bytes=2 * PART))
 

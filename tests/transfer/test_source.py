@@ -13,7 +13,7 @@ from airflow_provider_oss.exceptions import OSSInvalidSource, OSSSourceChanged
 from airflow_provider_oss.model import Fingerprint, Part
 from airflow_provider_oss.ports import SourceReader
 from airflow_provider_oss.transfer.source import BytesSource, FileReader, FileSource
-from tests.support.sources import edit_unnoticed, some_bytes
+from tests.support.sources import descriptors_of, edit_unnoticed, some_bytes
 
 DATA = some_bytes(1000)
 
@@ -24,12 +24,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "source.bin"
     path.write_bytes(DATA)
     return path
-
-
-def descriptors_of(path: Path) -> int:
-    """Return how many descriptors of this process lead to the path."""
-    links = [link for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]
-    return sum(link.resolve() == path.resolve() for link in links)
 
 
 def read(reader: SourceReader, part: Part) -> bytes:

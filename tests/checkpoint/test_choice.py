@@ -1,0 +1,97 @@
+"""The ``checkpoint`` argument to a store."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, BaseOperator
+
+from airflow_provider_oss.checkpoint.choice import NAMES, choose_store, owner_of
+from airflow_provider_oss.checkpoint.task_state import TaskStateCheckpointStore
+from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
+from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from tests.support.stores import MemoryStore
+
+
+@dataclass
+class Instance:
+    """What of a task instance is used."""
+
+    map_index: int | None = -1
+    dag_id: str = "export"
+    run_id: str = "manual__1"
+    task_id: str = "upload"
+
+
+OWNER = "export/manual__1/upload"
+ACCESSOR = object()
+
+
+def context(*, task_state: bool = True, map_index: int | None = -1) -> dict[str, Any]:
+    """Return the context of ``upload``, which is followed by ``notify``; without the store of Airflow 3.3 if asked."""
+    with DAG("export", schedule=None):
+        upload, notify = BaseOperator(task_id="upload"), BaseOperator(task_id="notify")
+        upload >> notify
+    values: dict[str, Any] = {"ti": Instance(map_index), "task": upload}
+    return values | {"task_state_store": ACCESSOR} if task_state else values
+
+
+def test_auto() -> None:
+    """``auto`` is the task state store where Airflow has it, else a Variable."""
+    assert choose_store("auto", context()) == TaskStateCheckpointStore(ACCESSOR, OWNER)  # type: ignore[arg-type]
+    assert choose_store("auto", context(task_state=False)) == VariableCheckpointStore(OWNER)
+    assert choose_store("auto", context(task_state=False) | {"task_state_store": None}) == VariableCheckpointStore(
+        OWNER
+    )
+
+
+def test_named_stores() -> None:
+    """Each name is the store of that name, on any Airflow that has it."""
+    assert choose_store("task_state", context()) == TaskStateCheckpointStore(ACCESSOR, OWNER)  # type: ignore[arg-type]
+    assert choose_store("variable", context()) == VariableCheckpointStore(OWNER)
+    assert choose_store("xcom", context()) == XComCheckpointStore("export", "manual__1", "notify", OWNER)
+
+
+def test_task_state_before_airflow_33() -> None:
+    """Where Airflow has no task state store, asking for it is an error that names the others."""
+    with pytest.raises(OSSInvalidArgument, match=r"Airflow 3\.3 or later: use 'auto', 'variable' or 'xcom'"):
+        choose_store("task_state", context(task_state=False))
+
+
+@pytest.mark.parametrize("name", ["xcoms", "Auto", "", "file"])
+def test_unknown_name(name: str) -> None:
+    """An unknown name is an error that lists the known ones."""
+    with pytest.raises(OSSInvalidArgument, match=f"checkpoint='{name}' is not known: use one of {', '.join(NAMES)}"):
+        choose_store(name, context())
+
+
+def test_anchor_that_cannot_serve() -> None:
+    """The anchor is checked when the store is chosen."""
+    assert choose_store("xcom", context(), "notify") == XComCheckpointStore("export", "manual__1", "notify", OWNER)
+    with pytest.raises(OSSInvalidArgument, match="checkpoint_anchor='absent'"):
+        choose_store("xcom", context(), "absent")
+
+
+def test_object() -> None:
+    """An object with the three methods is used as it is."""
+    store = MemoryStore()
+    assert choose_store(store, {}) is store
+
+
+@pytest.mark.parametrize("thing", [None, 5, object(), {"load": 1}, MemoryStore.load])
+def test_object_that_is_no_store(thing: Any) -> None:
+    """Anything else is refused, with the methods that it lacks."""
+    with pytest.raises(OSSInvalidArgument, match="methods load, save and delete"):
+        choose_store(thing, context())
+
+
+@pytest.mark.parametrize(
+    ("map_index", "expected"), [(-1, OWNER), (None, OWNER), (0, f"{OWNER}[0]"), (12, f"{OWNER}[12]")]
+)
+def test_owner(map_index: int | None, expected: str) -> None:
+    """The owner's name tells apart the instances of a mapped task, and is the same in all attempts."""
+    assert owner_of(Instance(map_index)) == expected
+    assert choose_store("variable", context(map_index=map_index)) == VariableCheckpointStore(expected)

@@ -1,0 +1,33 @@
+"""A hook that is connected to the local OSS server."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.transfer.retry import RetryPolicy, make_retrying
+
+MakeHook = Callable[..., OSSHook]
+
+IMPATIENT = RetryPolicy(tries=3, first_delay_seconds=0.001, longest_delay_seconds=0.002)
+
+
+@pytest.fixture
+def make_hook(connect: Callable[..., str]) -> MakeHook:
+    """Make a hook whose connection has these fields, and whose repetitions follow at once."""
+
+    def make(bucket_name: str | None = None, **fields: object) -> OSSHook:
+        hook = OSSHook(connect(**fields), bucket_name)
+        hook._retrying = make_retrying(IMPATIENT, threading.Event())
+        return hook
+
+    return make
+
+
+@pytest.fixture
+def hook(make_hook: MakeHook) -> OSSHook:
+    """A hook with the usual connection."""
+    return make_hook()

@@ -1,0 +1,214 @@
+"""The connection behind the hook: read late, kept secret, and tested from the UI."""
+
+from __future__ import annotations
+
+import json
+import logging
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import oss2
+import pytest
+from airflow.sdk.exceptions import AirflowNotFoundException
+from airflow.sdk.log import redact
+
+from airflow_provider_oss.emulator import Fault, OSSEmulator, StsSession
+from airflow_provider_oss.exceptions import OSSCredentialsExpired, OSSInvalidArgument, OSSInvalidConnection
+from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.model import ObjectRef
+from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, REGION, connection_json
+from tests.hooks.conftest import MakeHook
+
+Connect = Callable[..., str]
+
+
+def test_connection_is_read_on_first_use(server: OSSEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook can be made before its connection exists, and reads it once when it is needed."""
+    hook = OSSHook("oss_late")
+    monkeypatch.setenv("AIRFLOW_CONN_OSS_LATE", connection_json(server))
+    hook.put_object("key", "data")
+
+    monkeypatch.delenv("AIRFLOW_CONN_OSS_LATE")
+    assert hook.object_exists("key")
+
+
+def test_missing_connection() -> None:
+    """A connection that does not exist is Airflow's own error."""
+    with pytest.raises(AirflowNotFoundException, match="oss_absent"):
+        OSSHook("oss_absent").head_object("key")
+
+
+def test_wrong_connection(connect: Connect, server: OSSEmulator) -> None:
+    """A connection that cannot work is an error before anything is sent."""
+    hook = OSSHook(connect(extra={"regoin": "cn-hangzhou"}))
+    with pytest.raises(OSSInvalidConnection, match="regoin"):
+        hook.put_object("key", "data")
+    assert not server.requests
+
+
+def test_region_of_the_hook(connect: Connect) -> None:
+    """The hook's region goes before the connection's."""
+    hook = OSSHook(connect(extra={"region": "cn-beijing"}), region=f"oss-{REGION}")
+    hook.put_object("key", "data")
+    assert hook.settings.region == REGION
+
+
+def test_bucket_of_the_call_the_hook_the_connection(connect: Connect) -> None:
+    """The bucket is named by the key, the call, the hook or the connection, in this order."""
+    hook = OSSHook(connect(), "other")
+    assert hook.resolve("oss://third/a/b") == ObjectRef("third", "a/b")
+    assert hook.resolve("a/b", "third") == ObjectRef("third", "a/b")
+    assert hook.resolve("a/b") == ObjectRef("other", "a/b")
+    assert OSSHook(connect()).resolve("a/b") == ObjectRef(BUCKET, "a/b")
+    assert (hook.resolve_bucket("third"), hook.resolve_bucket(None)) == ("third", "other")
+
+
+def test_no_bucket_anywhere(connect: Connect) -> None:
+    """Without a bucket the error names every place where one can be given."""
+    hook = OSSHook(connect(schema=""))
+    with pytest.raises(OSSInvalidArgument, match=r"bucket_name.*schema"):
+        hook.resolve("key")
+    with pytest.raises(OSSInvalidArgument, match=r"bucket_name.*'oss_default'"):
+        hook.get_conn()
+    with pytest.raises(OSSInvalidArgument, match="bucket_name"):
+        next(hook.list_objects())
+
+
+def test_oss2_bucket(hook: OSSHook) -> None:
+    """``get_conn`` gives the default bucket as oss2 knows it, for what the hook has no method for."""
+    bucket = hook.get_conn()
+    assert isinstance(bucket, oss2.Bucket)
+    assert bucket.bucket_name == BUCKET
+    bucket.put_object("key", b"data")
+    assert hook.head_object("key").size_bytes == 4
+
+
+@pytest.mark.parametrize("source", ["connection", "environment"])
+def test_secrets_are_masked_in_logs(
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, source: str
+) -> None:
+    """Secret and token, wherever they come from, are hidden by Airflow's masker, even where oss2 logs them."""
+    secret, token = f"sEcReT-of-{source}", f"tOkEn-of-{source}"
+    if source == "connection":
+        connect(password=secret, extra={"region": REGION, "security_token": token})
+    else:
+        connect(login=None, password=None, extra={"region": REGION, "credential_source": "environment"})
+        monkeypatch.setenv("OSS_ACCESS_KEY_ID", KEY_ID)
+        monkeypatch.setenv("OSS_ACCESS_KEY_SECRET", secret)
+        monkeypatch.setenv("OSS_SESSION_TOKEN", token)
+    hook = OSSHook()
+    with caplog.at_level(logging.DEBUG), pytest.raises(OSSCredentialsExpired):
+        hook.put_object("key", "data")
+
+    assert redact(f"{secret} and {token}") == "*** and ***"
+    assert "x-oss-security-token:***" in redact(caplog.text)
+    assert secret not in caplog.text
+
+
+def test_environment_credentials_work(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ``credential_source`` environment the hook uses the worker's own AccessKey."""
+    connect(login=None, password=None, extra={"region": REGION, "credential_source": "environment"})
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_ID", KEY_ID)
+    monkeypatch.setenv("ALIBABA_CLOUD_ACCESS_KEY_SECRET", KEY_SECRET)
+    OSSHook().put_object("key", "data")
+
+
+def test_connection_of_the_alibaba_provider_works(server: OSSEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An existing connection of the alibaba provider's type is used as it is."""
+    extra = {
+        "auth_type": "AK",
+        "access_key_id": KEY_ID,
+        "access_key_secret": KEY_SECRET,
+        "region": REGION,
+        "endpoint": server.endpoint,
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_OSS_DEFAULT", json.dumps({"conn_type": "oss", "schema": BUCKET, "extra": extra}))
+    OSSHook().put_object("key", "data")
+    assert OSSHook().head_object("key").size_bytes == 4
+
+
+# The Test button
+
+
+def test_button_with_a_good_connection(hook: OSSHook, server: OSSEmulator) -> None:
+    """A connection that works says so, and nothing is written."""
+    assert hook.test_connection() == (True, f"OSS accepts the AccessKey for bucket {BUCKET}")
+    assert {request.method for request in server.requests} == {"HEAD"}
+
+
+def test_button_without_a_bucket(make_hook: MakeHook) -> None:
+    """A connection without a bucket is tested by listing the account's."""
+    assert make_hook(schema="").test_connection() == (True, "OSS accepts the AccessKey; it sees 2 buckets")
+
+
+@pytest.mark.parametrize("schema", [BUCKET, ""], ids=["bucket", "no bucket"])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"password": "wrong-secret"}, "check the connection's password"),
+        ({"login": "nobody"}, "check the connection's login"),
+        ({"extra": {"region": REGION, "security_token": "made-up"}}, "security_token"),
+        ({"extra": {"region": "cn-beijing"}}, "Invalid signing region"),
+        ({"password": ""}, "password (AccessKey secret) is missing"),
+    ],
+    ids=["secret", "key id", "token", "region", "no secret"],
+)
+def test_button_with_a_wrong_connection(
+    make_hook: MakeHook, schema: str, fields: dict[str, object], message: str
+) -> None:
+    """What is wrong with a connection is said, with the remedy and without the secret."""
+    works, text = make_hook(schema=schema, **fields).test_connection()
+    assert not works
+    assert message in text
+    assert "wrong-secret" not in text
+
+
+def test_button_with_a_missing_bucket(make_hook: MakeHook) -> None:
+    """A bucket that does not exist is a failure that names it."""
+    works, text = make_hook(schema="absent-bucket").test_connection()
+    assert not works
+    assert "check the bucket's name" in text
+    assert "absent-bucket" in text
+
+
+@pytest.mark.parametrize("schema", [BUCKET, ""], ids=["bucket", "no bucket"])
+def test_button_without_permission(make_hook: MakeHook, server: OSSEmulator, schema: str) -> None:
+    """An AccessKey that is right but may not look is a success that says what it may not do."""
+    server.faults.add(Fault(code="AccessDenied"))
+    works, text = make_hook(schema=schema).test_connection()
+    assert works
+    assert "may not look at what was asked for" in text
+    assert "0003-00000001" in text
+
+
+@pytest.mark.parametrize("schema", [BUCKET, ""], ids=["bucket", "no bucket"])
+def test_button_with_an_unreachable_endpoint(connect: Connect, schema: str) -> None:
+    """An endpoint where nobody answers is a failure, and it is not waited for repetitions."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    works, text = OSSHook(connect(host=f"http://127.0.0.1:{port}", schema=schema)).test_connection()
+    assert not works
+    assert "no connection to OSS" in text
+
+
+@pytest.fixture
+def sts_server(tmp_path: Path) -> Iterator[OSSEmulator]:
+    """A local OSS server that knows one temporary AccessKey."""
+    session = StsSession("sts-id", "sts-secret", "sts-token")
+    with OSSEmulator(root=tmp_path / "sts", buckets=(BUCKET,), sts_sessions=(session,)) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize(("token", "expected"), [("sts-token", True), (None, False), ("another", False)])
+def test_button_with_a_temporary_key(
+    sts_server: OSSEmulator, monkeypatch: pytest.MonkeyPatch, token: str | None, *, expected: bool
+) -> None:
+    """A temporary AccessKey works with its token only."""
+    monkeypatch.setenv(
+        "AIRFLOW_CONN_OSS_DEFAULT",
+        connection_json(
+            sts_server, login="sts-id", password="sts-secret", extra={"region": REGION, "security_token": token}
+        ),
+    )
+    assert OSSHook().test_connection()[0] is expected

@@ -1,0 +1,94 @@
+"""A task instance in a DAG run, as far as an operator sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from airflow.sdk import DAG, BaseOperator, Context
+from airflow.sdk.execution_time import task_runner
+from airflow.sdk.execution_time.context import TaskStateStoreAccessor
+
+from tests.checkpoint.airflow_edge import Supervisor
+
+RUN_ID = "manual__1"
+TI_ID = UUID("01a20005-698b-774c-b35e-f0bb865fb1fe")
+DATA = bytes(range(256)) * 1600
+
+Run = Callable[..., Any]
+Build = Callable[[], BaseOperator]
+
+
+@dataclass
+class Instance:
+    """What of a task instance is used."""
+
+    task_id: str
+    map_index: int = -1
+    dag_id: str = "export"
+    run_id: str = RUN_ID
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    """What Variable, XCom and the task state store speak to while the test runs."""
+    supervisor = Supervisor(task_ids=("notify",))
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
+    return supervisor
+
+
+@pytest.fixture
+def in_dag() -> Callable[[Build], Any]:
+    """Make the operator that ``build`` returns in a DAG where the task ``notify`` follows it."""
+
+    def make(build: Build) -> BaseOperator:
+        with DAG("export", schedule=None):
+            operator = build()
+            operator >> BaseOperator(task_id="notify")
+        return operator
+
+    return make
+
+
+@pytest.fixture
+def context_of(supervisor: Supervisor) -> Callable[[BaseOperator], Context]:
+    """Make the context that Airflow 3.3 gives to the operator's instance in the run."""
+    assert supervisor.holds_nothing()
+
+    def make(operator: BaseOperator) -> Context:
+        values: dict[str, Any] = {
+            "ti": Instance(operator.task_id),
+            "task": operator,
+            "run_id": RUN_ID,
+            "ds": "2026-11-21",
+            "params": {"kind": "csv"},
+            "task_state_store": TaskStateStoreAccessor(TI_ID, scope=None),  # type: ignore[arg-type]  # for backends
+        }
+        return values  # type: ignore[return-value]  # of what there is, the part that is used
+
+    return make
+
+
+@pytest.fixture
+def run(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Context]) -> Run:
+    """Make an operator in its DAG, render its templates and execute it, as a worker does; return its result."""
+
+    def execute(build: Build) -> Any:
+        operator = in_dag(build)
+        context = context_of(operator)
+        operator.render_template_fields(context)
+        return operator.execute(context)
+
+    return execute
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file of 400 KiB: four parts of 100 KiB."""
+    path = tmp_path / "dump.bin"
+    path.write_bytes(DATA)
+    return path

@@ -1,0 +1,198 @@
+"""What all upload operators share: templates, mapping, failures, plain results."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, BaseOperator, Context
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_oss.emulator import Fault, OSSEmulator
+from airflow_provider_oss.exceptions import (
+    OSSAccessDenied,
+    OSSCredentialsExpired,
+    OSSNoSuchBucket,
+    OSSObjectAlreadyExists,
+    OSSPermanentError,
+)
+from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.model import UploadResult
+from airflow_provider_oss.operators.base import OSSUploadBaseOperator, failing_at_once
+from airflow_provider_oss.operators.oss import (
+    OSSPutObjectOperator,
+    OSSPutStreamOperator,
+    OSSResumableUploadOperator,
+)
+from tests.conftest import BUCKET
+from tests.operators.conftest import Build, Run
+
+OPERATORS = (OSSPutObjectOperator, OSSPutStreamOperator, OSSResumableUploadOperator)
+NOT_TEMPLATED = {"forbid_overwrite", "progress"}
+"""A switch and a function: there is no text to render in either."""
+
+every_operator = pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)
+
+
+@pytest.fixture(autouse=True)
+def _connected(connect: Callable[..., str]) -> None:
+    connect()
+
+
+def own_parameters(operator: type[BaseOperator]) -> dict[str, inspect.Parameter]:
+    """Return what the operator's constructors take, without what every Airflow operator does."""
+    found: dict[str, inspect.Parameter] = {}
+    for cls in operator.__mro__[: operator.__mro__.index(OSSUploadBaseOperator) + 1]:
+        for parameter in inspect.signature(cls.__init__).parameters.values():
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                found[parameter.name] = parameter
+    return found
+
+
+@every_operator
+def test_everything_that_may_be_text_is_templated(operator: type[BaseOperator]) -> None:
+    """Every argument of the operator is a template field, but for a switch and a function."""
+    parameters = own_parameters(operator)
+    assert len(parameters) > 13
+    assert set(operator.template_fields) == set(parameters) - NOT_TEMPLATED
+    assert not [name for name in NOT_TEMPLATED & set(parameters) if "str" in str(parameters[name].annotation)]
+    assert set(operator.template_fields_renderers) <= set(operator.template_fields)
+
+
+@every_operator
+def test_every_argument_is_documented(operator: type[BaseOperator]) -> None:
+    """Each argument is described in the docstring of the class that takes it."""
+    text = f"{operator.__doc__}{OSSUploadBaseOperator.__doc__}"
+    assert [name for name in own_parameters(operator) if f":param {name}:" not in text] == []
+
+
+def test_templates_are_rendered(run: Run, file: Path) -> None:
+    """Texts at any depth are rendered before the upload: key, metadata, headers, tags, path, numbers."""
+    result = run(
+        lambda: OSSResumableUploadOperator(
+            task_id="upload",
+            key="day={{ ds }}/{{ params.kind }}",
+            bucket_name="{{ 'exp' ~ 'orts' }}",
+            file_path=str(file).replace("dump", "{{ 'dump' }}"),
+            meta={"run": "{{ run_id }}"},
+            headers={"Cache-Control": "max-age={{ 60 * 60 }}"},
+            tags={"kind": "{{ params.kind }}"},
+            mime="text/{{ params.kind }}",
+            acl="{{ 'private' }}",
+            storage_class="{{ 'IA' }}",
+            traffic_limit="{{ 819200 }}",
+            part_size="{{ 100 * 1024 }}",
+            parallel="{{ 2 }}",
+            checkpoint="{{ 'variable' }}",
+            oss_conn_id="{{ 'oss' }}_default",
+            region="{{ 'cn-hangzhou' }}",
+        )
+    )
+
+    assert result["uri"] == f"oss://{BUCKET}/day=2026-11-21/csv"
+    found = OSSHook().head_object("day=2026-11-21/csv")
+    assert (found.meta, found.content_type, found.storage_class) == ({"run": "manual__1"}, "text/csv", "IA")
+    assert found.headers["cache-control"] == "max-age=3600"
+    assert OSSHook().get_conn().get_object_tagging("day=2026-11-21/csv").tag_set.tagging_rule == {"kind": "csv"}
+
+
+def test_result_is_plain(run: Run) -> None:
+    """The result is JSON with exactly the promised fields, fit for XCom."""
+    result = run(lambda: OSSPutObjectOperator(task_id="upload", key="key", data="data"))
+    assert json.loads(json.dumps(result)) == result
+    assert list(result) == [field.name for field in fields(UploadResult)]
+    assert result["crc64"].isdecimal()
+
+
+def test_key_may_name_the_bucket(run: Run) -> None:
+    """A key may be a whole address, in any bucket, with characters that a URL would give a meaning."""
+    result = run(lambda: OSSPutObjectOperator(task_id="upload", key="oss://other/a?b#c%20d", data="data"))
+    assert (result["bucket"], result["key"]) == ("other", "a?b#c%20d")
+    assert OSSHook().object_exists("a?b#c%20d", "other")
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [("AccessDenied", OSSAccessDenied), ("NoSuchBucket", OSSNoSuchBucket), ("InvalidArgument", OSSPermanentError)],
+)
+def test_permanent_errors_fail_at_once(
+    run: Run, server: OSSEmulator, code: str, expected: type[OSSPermanentError]
+) -> None:
+    """An error that no retry can mend is Airflow's "do not retry", with our error as its cause and in its text."""
+    server.faults.add(Fault(code=code))
+    with pytest.raises(AirflowFailException) as caught:
+        run(lambda: OSSPutObjectOperator(task_id="upload", key="key", data="data"))
+    cause = caught.value.__cause__
+    assert isinstance(cause, expected)
+    assert str(cause) in str(caught.value)
+    assert type(cause).__name__ in str(caught.value)
+
+
+def test_transient_errors_pass(run: Run, server: OSSEmulator) -> None:
+    """An error that a later attempt may not meet is raised as it is, so that Airflow retries the task."""
+    server.faults.add(Fault(code="SecurityTokenExpired"))
+    with pytest.raises(OSSCredentialsExpired):
+        run(lambda: OSSPutObjectOperator(task_id="upload", key="key", data="data"))
+
+
+def test_other_errors_pass() -> None:
+    """What is no error of ours is left alone."""
+    error = KeyError("another")
+    with pytest.raises(KeyError) as caught, failing_at_once():
+        raise error
+    assert caught.value is error
+
+
+def test_object_that_is_there_already(run: Run) -> None:
+    """With ``forbid_overwrite`` another object fails the task at once and stays; an equal one is success."""
+    OSSHook().put_object("key", "old")
+
+    def build(data: str) -> Build:
+        return lambda: OSSPutObjectOperator(task_id="upload", key="key", data=data, forbid_overwrite=True)
+
+    with pytest.raises(AirflowFailException) as caught:
+        run(build("new"))
+    assert isinstance(caught.value.__cause__, OSSObjectAlreadyExists)
+    assert run(build("old"))["bytes_sent"] == 0
+
+
+@pytest.mark.parametrize(
+    ("operator", "constant", "mapped"),
+    [
+        (OSSPutObjectOperator, {"meta": {"a": "b"}}, {"key": "k", "data": "data"}),
+        (OSSPutStreamOperator, {"content_length": 4}, {"key": "k", "stream": lambda: [b"data"]}),
+        (OSSResumableUploadOperator, {"parallel": 2}, {"key": "k", "file_path": "/etc/hostname"}),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_mapping(
+    operator: type[BaseOperator],
+    constant: dict[str, Any],
+    mapped: dict[str, Any],
+    context_of: Callable[[BaseOperator], Context],
+) -> None:
+    """Every operator can be mapped over its arguments, and one of the instances works."""
+    with DAG("export", schedule=None):
+        expanded = operator.partial(task_id="upload", **constant).expand_kwargs([mapped, {**mapped, "key": "k2"}])
+    assert expanded.is_mapped
+
+    instance = expanded.unmap(mapped)
+    context = context_of(instance)
+    instance.render_template_fields(context)
+    result = instance.execute(context)
+    assert result["key"] == "k"
+    assert OSSHook().head_object("k").size_bytes == result["size"]
+
+
+def test_constructing_does_nothing(monkeypatch: pytest.MonkeyPatch, server: OSSEmulator) -> None:
+    """A DAG file makes operators without a connection, a file or a request."""
+    monkeypatch.delenv("AIRFLOW_CONN_OSS_DEFAULT")
+    OSSPutObjectOperator(task_id="a", key="{{ not_yet }}", data=None)
+    OSSPutStreamOperator(task_id="b", key="/", stream="file:///absent")
+    OSSResumableUploadOperator(task_id="c", key="k", file_path="/absent", checkpoint="nonsense", parallel=-1)
+    assert not server.requests

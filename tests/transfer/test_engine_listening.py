@@ -1,0 +1,192 @@
+"""The caller listens to an upload and may stop it: progress, log lines, cancellation."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from airflow_provider_oss.clients.buckets import Buckets
+from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.emulator import Fault
+from airflow_provider_oss.exceptions import OSSServiceUnavailable, OSSUploadCancelled
+from airflow_provider_oss.model import Checkpoint, CompletedPart, StoredObject
+from airflow_provider_oss.transfer.cancellation import Cancellation
+from airflow_provider_oss.transfer.progress import LOG_INTERVAL_SECONDS
+from airflow_provider_oss.transfer.retry import RetryPolicy
+from tests.conftest import client_settings
+from tests.support.sources import descriptors_of
+from tests.transfer.conftest import PART, Scene
+from tests.transfer.doubles import HandClock, InterferingClient
+
+Told = tuple[float, Checkpoint | None, Any]
+
+
+def test_progress_of_a_fresh_upload(scene: Scene) -> None:
+    """After every part the callback hears the growing fraction, the checkpoint and OSS's answer, in this thread."""
+    scene.write(5 * PART)
+    told: list[Told] = []
+    threads: set[threading.Thread] = set()
+
+    def listen(*what: Any) -> None:
+        told.append(what)
+        threads.add(threading.current_thread())
+
+    scene.run(progress=listen)
+
+    fractions, checkpoints, responses = zip(*told, strict=True)
+    assert fractions == (0.2, 0.4, 0.6, 0.8, 1.0)
+    assert [checkpoint.done_bytes for checkpoint in checkpoints] == [PART * n for n in range(1, 6)]
+    assert checkpoints[-1].done_parts == "1-5"
+    assert {checkpoint.upload_id for checkpoint in checkpoints} == {scene.store.saved[0].upload_id}
+    assert all(isinstance(response, CompletedPart) for response in responses)
+    assert sorted(response.number for response in responses) == [1, 2, 3, 4, 5]
+    assert threads == {threading.current_thread()}
+
+
+def test_progress_of_a_continued_upload(scene: Scene) -> None:
+    """Verified parts count from the first on, with no answer of OSS: nothing was sent."""
+    scene.write(5 * PART)
+    scene.stop_at_part(4)
+    told: list[Told] = []
+
+    scene.run(progress=lambda *what: told.append(what))
+
+    assert [fraction for fraction, _, _ in told] == [0.2, 0.4, 0.6, 0.8, 1.0]
+    assert sorted(response.number for _, _, response in told if response is not None) == [4, 5]
+    assert {checkpoint.attempt for _, checkpoint, _ in told if checkpoint} == {2}
+
+
+@pytest.mark.parametrize("size_bytes", [0, 10])
+def test_progress_of_one_request(scene: Scene, size_bytes: int) -> None:
+    """A file of one part is told of once: all done, no checkpoint, OSS's answer."""
+    scene.write(size_bytes)
+    told: list[Told] = []
+
+    scene.run(progress=lambda *what: told.append(what))
+
+    [(fraction, checkpoint, response)] = told
+    assert (fraction, checkpoint) == (1.0, None)
+    assert isinstance(response, StoredObject)
+
+
+def test_the_log_has_few_lines(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
+    """Progress is logged every few seconds and at the end, whatever the number of parts."""
+    caplog.set_level("INFO", "airflow_provider_oss")
+    scene.write(20 * PART)
+    clock = HandClock()
+
+    def time_passes(*_: object) -> None:
+        clock.seconds += LOG_INTERVAL_SECONDS / 5
+
+    scene.run(progress=time_passes, clock=clock)
+
+    lines = [message for message in caplog.messages if "% (" in message]
+    assert len(lines) == 20 / 5 + 1
+    assert lines[-1].startswith(f"{scene.ref}: 100.0% (2.0 of 2.0 MiB), sent 2.0 MiB, verified 0.0 MiB, ")
+    assert any("began upload" in message and "20 parts" in message for message in caplog.messages)
+
+
+def test_an_error_of_the_callback_is_the_callers(scene: Scene) -> None:
+    """What the callback raises comes through as it is, and the next attempt continues."""
+    data = scene.write(6 * PART)
+    error = RuntimeError("the listener broke")
+
+    def break_off(fraction: float, *_: object) -> None:
+        if fraction >= 0.5:
+            raise error
+
+    with pytest.raises(RuntimeError) as caught:
+        scene.run(progress=break_off, settings=replace(scene.settings, parallel=1))
+
+    assert caught.value is error
+    assert scene.uploads() == [scene.store.upload_id]
+    result = scene.run()
+    assert result.bytes_verified >= 3 * PART
+    assert scene.object() == data
+    scene.assert_nothing_left()
+
+
+def test_stopping(scene: Scene) -> None:
+    """A request to stop ends the upload with the parts in flight; nothing is saved any more, the next one continues."""
+    data = scene.write(20 * PART)
+    cancellation = Cancellation()
+    saves_at_request: list[int] = []
+
+    def stop_early(fraction: float, *_: object) -> None:
+        if fraction >= 0.2:
+            cancellation.request()
+            saves_at_request.append(len(scene.store.saved))
+
+    with pytest.raises(OSSUploadCancelled):
+        scene.run(
+            progress=stop_early,
+            cancellation=cancellation,
+            settings=replace(scene.settings, save_interval_seconds=0.0),
+        )
+
+    assert saves_at_request == [len(scene.store.saved)]
+    assert scene.requests("AbortMultipartUpload") == []
+    assert scene.uploads() == [scene.store.upload_id]
+    stored = len(scene.sent())
+    assert 4 <= stored < 20
+    scene.server.forget_requests()
+    result = scene.run()
+    assert len(scene.sent()) == 20 - stored
+    assert result.bytes_verified == stored * PART
+    assert scene.object() == data
+    scene.assert_nothing_left()
+
+
+def test_stopping_before_the_beginning(scene: Scene) -> None:
+    """A task that was asked to stop already sends nothing."""
+    scene.write(4 * PART)
+    cancellation = Cancellation()
+    cancellation.request()
+
+    with pytest.raises(OSSUploadCancelled):
+        scene.run(cancellation=cancellation)
+
+    assert scene.operations() == []
+
+
+def test_stopping_without_a_store(scene: Scene) -> None:
+    """An upload that nobody can continue is aborted when it is stopped."""
+    scene.write(6 * PART)
+    cancellation = Cancellation()
+
+    with pytest.raises(OSSUploadCancelled):
+        replace(scene.upload(), store=None, cancellation=cancellation, progress=lambda *_: cancellation.request()).run()
+
+    assert scene.uploads() == []
+
+
+def test_stopping_ends_a_pause(scene: Scene) -> None:
+    """Nobody waits for the pause before the next try of a part when the upload is to stop."""
+    scene.write(4 * PART)
+    cancellation = Cancellation()
+    patient = RetryPolicy(tries=5, first_delay_seconds=3600, longest_delay_seconds=3600)
+    scene.server.faults.add(Fault(operation="UploadPart", status=503))
+    client = InterferingClient(scene.client, "upload_part", cancellation.request)
+
+    with pytest.raises((OSSUploadCancelled, OSSServiceUnavailable)):
+        scene.run(client=client, cancellation=cancellation, settings=replace(scene.settings, retry=patient))
+
+    assert [thread for thread in threading.enumerate() if thread.name.startswith("oss-part-worker")] == []
+
+
+def test_stopping_while_a_part_is_stuck(scene: Scene) -> None:
+    """A part that does not come to an end is not waited for; the file it is read from stays open under it."""
+    scene.write(4 * PART)
+    cancellation = Cancellation()
+    scene.server.faults.add(Fault(operation="UploadPart", stall=True))
+    patient = OSS2ObjectClient(Buckets(replace(client_settings(scene.server), read_timeout_seconds=10.0)))
+    client = InterferingClient(patient, "upload_part", cancellation.request)
+
+    with pytest.raises(OSSUploadCancelled):
+        scene.run(client=client, cancellation=cancellation)
+
+    assert descriptors_of(scene.path) == 1
+    assert scene.uploads() == [scene.store.upload_id]
