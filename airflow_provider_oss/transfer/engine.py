@@ -168,15 +168,17 @@ class _Attempt:
         self._attempts = 1 if saved is None else saved.attempt + 1
         try:
             return self._with_renewed_credentials(decide(saved, wanted), wanted)
-        except OSSObjectAlreadyExists:
-            self._discard_upload()
-            result = self._recognise_finished()
-            if result is None:
-                raise
-            return result
         except BaseException as error:
             self._leave(error)
             raise
+
+    def _conclude(self, conflict: OSSObjectAlreadyExists) -> UploadResult:
+        """Look at the object that is in the way; only then abort, so that an attempt that dies here sends nothing."""
+        found = self._find_equal_object()
+        self._discard_upload()
+        if found is None:
+            raise conflict
+        return self._recognised(found)
 
     def _with_renewed_credentials(self, decision: Decision, wanted: Wanted) -> UploadResult:
         """Go on as often as new credentials can be had for those that expired."""
@@ -193,9 +195,12 @@ class _Attempt:
     def _continue_or_begin(self, decision: Decision) -> UploadResult:
         try:
             return self._continue(decision) if isinstance(decision, Continue) else self._begin(decision)
+        except OSSObjectAlreadyExists as error:
+            return self._conclude(error)
         except OSSNoSuchUpload as error:
             log.info("%s: looking whether the upload has been completed: %s", self._ref, error)
-            return self._recognise_finished() or self._begin_again()
+            found = self._find_equal_object()
+            return self._begin_again() if found is None else self._recognised(found)
 
     def _begin_again(self) -> UploadResult:
         log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
@@ -324,13 +329,13 @@ class _Attempt:
             self._ref, stored, crc, self._reporter.progress, attempts=self._attempts, elapsed_seconds=elapsed_seconds
         )
 
-    def _recognise_finished(self) -> UploadResult | None:
-        """Return the result when the object is there and equal to the source: another call or attempt made it."""
+    def _find_equal_object(self) -> StoredObject | None:
+        """Return the object when it is there and equal to the source: another call or attempt made it."""
         parts = self._completed.values()
         all_known = sum(part.size_bytes for part in parts) == self._size_bytes
-        found = find_equal_object(self._client, self._ref, self._reader, combined_crc64(parts) if all_known else None)
-        if found is None:
-            return None
+        return find_equal_object(self._client, self._ref, self._reader, combined_crc64(parts) if all_known else None)
+
+    def _recognised(self, found: StoredObject) -> UploadResult:
         self._upload_has_ended()
         self._reporter.part_verified(self._size_bytes - self._reporter.progress.done_bytes, None)
         if self._upload.options.callback is not None:
