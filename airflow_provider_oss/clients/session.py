@@ -103,8 +103,8 @@ class PooledSession:
         if raw.status < _SERVER_ERROR_STATUS and _REQUEST_ID not in raw.headers:
             raw.close()
             raise ValueError(
-                f"HTTP status {raw.status} without {_REQUEST_ID} does not come from OSS; look for a proxy or a login page "
-                "on the way, and check the endpoint"
+                f"HTTP status {raw.status} without {_REQUEST_ID} does not come from OSS; look for a proxy or a login "
+                "page on the way, and check the endpoint"
             )
         return Response(raw, is_document=is_document)
 

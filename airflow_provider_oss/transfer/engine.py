@@ -133,15 +133,19 @@ class _Attempt:
         self._reader = reader
         self._size_bytes = reader.fingerprint.size_bytes
         stopping = threading.Event()
-        self._slots = Slots(upload.settings.parallel)
+        self._slots = Slots(upload.settings.parallel, stopping)
         self._client = RetryingClient(
-            upload.client, make_retrying(upload.settings.retry, stopping, self._observe_failure)
+            upload.client,
+            make_retrying(upload.settings.retry, stopping, self._observe_failure, self._describe_tries),
+            self._slots.hold,
         )
         self._keeper = CheckpointKeeper(upload.store, upload.settings.save_interval_seconds, upload.clock)
         self._reporter = ProgressReporter(upload.ref, self._size_bytes, upload.progress, upload.clock)
         self._started = upload.clock.monotonic()
         self._upload_ids = UploadIds(upload.ref, upload.options, self._client, self._keeper, upload.clock)
-        self._parts = PartTransfer(reader, self._client, upload.options, slots=self._slots, stopping=stopping)
+        self._parts = PartTransfer(
+            reader, self._client, upload.options, threads=upload.settings.parallel, stopping=stopping
+        )
         self._checkpoint: Checkpoint | None = None
         self._completed: dict[int, CompletedPart] = {}
         self._done = PartRanges()
@@ -154,6 +158,10 @@ class _Attempt:
             self._upload_ids.note_lost_answer()
         if method == "upload_part" and isinstance(error, OSSConnectionTimeout):
             self._slots.halve()
+
+    def _describe_tries(self, tries: str) -> str:
+        parallel, allowed = self._upload.settings.parallel, self._slots.allowed
+        return tries if allowed == parallel else f"{tries}, parallel lowered from {parallel} to {allowed}"
 
     def has_ended(self) -> bool:
         """Stop the workers; return whether none is at work any more."""

@@ -10,7 +10,6 @@ from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.model import Checkpoint, CompletedPart, ObjectOptions, Part, StoredPart
 from airflow_provider_oss.ports import ObjectClient, SourceReader
 from airflow_provider_oss.transfer.plan import PartPlan, in_working_order
-from airflow_provider_oss.transfer.slots import Slots
 from airflow_provider_oss.transfer.workers import PartWorkers
 from airflow_provider_oss.verify import proven_etag
 
@@ -24,7 +23,7 @@ class PartOutcome:
 
 
 class PartTransfer:
-    """Works through all parts of a plan, as many at a time as there are slots, each in a buffer of one part's size."""
+    """Works through all parts of a plan, ``threads`` at a time, each in a buffer of one part's size."""
 
     def __init__(
         self,
@@ -32,13 +31,13 @@ class PartTransfer:
         client: ObjectClient,
         options: ObjectOptions,
         *,
-        slots: Slots,
+        threads: int,
         stopping: threading.Event,
     ) -> None:
         self._reader = reader
         self._client = client
         self._options = options
-        self._slots = slots
+        self._threads = threads
         self._stopping = stopping
         self._workers: PartWorkers[PartOutcome] | None = None
 
@@ -54,10 +53,9 @@ class PartTransfer:
         self._workers = PartWorkers(
             in_working_order(plan, stored.keys()),
             handle,
-            threads=min(self._slots.allowed, plan.count),
+            threads=min(self._threads, plan.count),
             buffer_bytes=plan.part_size_bytes,
             stopping=self._stopping,
-            slots=self._slots,
         )
         return self._workers.outcomes()
 

@@ -1,4 +1,4 @@
-"""How many parts may be in flight; fewer when the link cannot carry them."""
+"""How many parts may be on their way to OSS; fewer when the link cannot carry them."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 log = logging.getLogger(__name__)
+
+_TICK_SECONDS: Final = 0.2
 
 
 class Slots:
     """A number of slots that can be lowered while they are in use. For worker threads, not for signal handlers."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, stopping: threading.Event) -> None:
         self._allowed = count
+        self._begun_with = threading.local()
         self._used = 0
+        self._stopping = stopping
         self._condition = threading.Condition()
 
     @property
@@ -25,10 +30,12 @@ class Slots:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Wait for a slot, and hold it while the block runs."""
+        """Wait for a slot, or until all is stopping, and hold it while the block runs."""
         with self._condition:
-            self._condition.wait_for(lambda: self._used < self._allowed)
+            while self._used >= self._allowed and not self._stopping.is_set():
+                self._condition.wait(_TICK_SECONDS)
             self._used += 1
+            self._begun_with.allowed = self._allowed
         try:
             yield
         finally:
@@ -37,8 +44,12 @@ class Slots:
                 self._condition.notify_all()
 
     def halve(self) -> None:
-        """Allow half as many, at least one; those that are held already are not taken away."""
+        """
+        Allow half as many, at least one: the slot that this thread held last was too many. None is taken away.
+
+        Of several that were held at the same time and found too many, only the first counts.
+        """
         with self._condition:
-            if self._allowed > 1:
+            if 1 < self._allowed <= self._begun_with.allowed:
                 self._allowed //= 2
                 log.warning("Nothing moved for too long: from now on %d parts are in flight at a time", self._allowed)

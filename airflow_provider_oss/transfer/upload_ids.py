@@ -126,7 +126,9 @@ class UploadIds:
         try:
             uploads = self._client.list_uploads(intent.ref)
         except OSSPermanentError as error:
-            log.warning("%s: an empty upload whose id was lost may be left, looking for it failed: %s", intent.ref, error)
+            log.warning(
+                "%s: an empty upload whose id was lost may be left, looking for it failed: %s", intent.ref, error
+            )
             return
         for upload in uploads:
             if upload.upload_id != keep and upload.initiated >= begun_since and self._is_empty(upload):
