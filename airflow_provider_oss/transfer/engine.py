@@ -211,6 +211,8 @@ class _Attempt:
             return self._begin_again() if found is None else self._recognised(found)
 
     def _begin_again(self) -> UploadResult:
+        if self._checkpoint is not None and self._keeper.has_another(self._checkpoint.upload_id):
+            raise OSSUploadCancelled(f"{self._ref}: another attempt of this task is at work on another upload by now")
         log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
         self._sent.clear()
         self._upload_has_ended()
@@ -351,8 +353,10 @@ class _Attempt:
         return self._result(found, found.crc64)
 
     def _upload_has_ended(self) -> None:
-        self._checkpoint = None
-        self._keeper.delete()
+        """Delete the checkpoint, unless another attempt has saved its own since."""
+        ended, self._checkpoint = self._checkpoint, None
+        if ended is None or not self._keeper.has_another(ended.upload_id):
+            self._keeper.delete()
 
     def _discard_upload(self) -> None:
         """Abort the upload and drop its checkpoint: one operation, so that no upload is forgotten."""
