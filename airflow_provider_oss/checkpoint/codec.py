@@ -72,14 +72,14 @@ def _checkpoint(record: dict[str, Any]) -> Checkpoint:
         attempt=int(record["attempt"]),
         done_parts=record["done_parts"],
         done_bytes=int(record.get("done_bytes", 0)),
-        created_at=_checked_time(record["created_at"]),
+        created_at=_checked_time(record.get("created_at", ""), is_needed=not record["upload_id"]),
         updated_at=record.get("updated_at", ""),
     )
 
 
-def _checked_time(text: str) -> str:
-    """Return the text. Raises ValueError unless it is a time in ISO 8601 with its offset to UTC."""
-    if datetime.fromisoformat(text).tzinfo is None:
+def _checked_time(text: str, *, is_needed: bool) -> str:
+    """Return the text. Raises ValueError unless it is a time in ISO 8601 with its offset to UTC, or absent."""
+    if (text or is_needed) and datetime.fromisoformat(text).tzinfo is None:
         raise ValueError(f"{text!r} has no offset to UTC")
     return text
 
