@@ -1,0 +1,16 @@
+import sys, time, traceback, logging
+from tests.chaos import cells, deaths
+from tests.chaos.scenario import *
+def main():
+    logging.disable()
+    only=sys.argv[1:]; bad=0; tot=Measured()
+    with Stage(1) as stage:
+        for sc in [*cells.scenarios(), *deaths.scenarios()]:
+            if only and not any(o in sc.name for o in only): continue
+            t=time.time(); s="ok"
+            try: tot+=stage.play(sc)
+            except AssertionError as e: s="BROKEN "+str(e)[:600]; bad+=1
+            except Exception as e: s="ERROR "+traceback.format_exc()[-1500:]; bad+=1
+            if s!="ok" or time.time()-t>2: print(f"{time.time()-t:.2f} {sc.name} {s}",flush=True)
+    print("bad",bad,tot)
+if __name__=="__main__": main()
