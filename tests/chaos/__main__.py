@@ -1,11 +1,11 @@
 import sys, time, traceback, logging
-from tests.chaos import cells, deaths
+from tests.chaos import cells, deaths, kills
 from tests.chaos.scenario import *
 def main():
     logging.disable()
     only=sys.argv[1:]; bad=0; tot=Measured()
     with Stage(1) as stage:
-        for sc in [*cells.scenarios(), *deaths.scenarios()]:
+        for sc in [*cells.scenarios(), *deaths.scenarios(), *kills.scenarios(4)]:
             if only and not any(o in sc.name for o in only): continue
             t=time.time(); s="ok"
             try: tot+=stage.play(sc)

@@ -77,6 +77,11 @@ class Child:
         self._process.close()
         self._here.close()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.is_alive()
+
     def wait(self, seconds: float) -> None:
         """Let it work for so long, or until it ends."""
         self._process.join(seconds)
@@ -110,9 +115,9 @@ def _run(orders: Orders, pipe: Connection) -> None:
     state = replace(orders.job.state, before=steps, after=steps)
     job = replace(orders.job, state=state)
     with airflow_edges(state):
-        pipe.send("ready")
         task = make_task(job)
         _heed_signals(orders, task)
+        pipe.send("ready")
         try:
             ended = attempt(job, Interference(before=steps, after=steps), task=task)
         except AirflowTaskTimeout as timeout:

@@ -132,22 +132,11 @@ class World:
 
     def connection_json(self, session: int | None = None, **extra: object) -> str:
         """Return the Airflow connection as JSON."""
-        key_id, secret = KEY_ID, KEY_SECRET
-        fields: dict[str, object] = {"region": REGION, "read_timeout": READ_TIMEOUT_SECONDS, "connect_timeout": 2.0}
-        if session is not None:
-            chosen = self._sessions[session - 1]
-            key_id, secret = chosen.access_key_id, chosen.access_key_secret
-            fields["security_token"] = chosen.security_token
-        return json.dumps(
-            {
-                "conn_type": "aliyun_oss",
-                "login": key_id,
-                "password": secret,
-                "host": self.endpoint,
-                "schema": BUCKET,
-                "extra": fields | extra,
-            }
-        )
+        if session is None:
+            return connection_json(self.endpoint, **extra)
+        chosen = self._sessions[session - 1]
+        extra = {"security_token": chosen.security_token, **extra}
+        return connection_json(self.endpoint, (chosen.access_key_id, chosen.access_key_secret), **extra)
 
     # What the server holds, asked with the official client
 
@@ -193,6 +182,21 @@ class World:
                 yield
             finally:
                 self._offset_seconds = offset
+
+
+def connection_json(endpoint: str, key: tuple[str, str] = (KEY_ID, KEY_SECRET), **extra: object) -> str:
+    """Return an Airflow connection to the server at ``endpoint`` as JSON, with short time-outs."""
+    usual: dict[str, object] = {"region": REGION, "read_timeout": READ_TIMEOUT_SECONDS, "connect_timeout": 2.0}
+    return json.dumps(
+        {
+            "conn_type": "aliyun_oss",
+            "login": key[0],
+            "password": key[1],
+            "host": endpoint,
+            "schema": BUCKET,
+            "extra": usual | extra,
+        }
+    )
 
 
 def bytes_sent_again(records: tuple[RecordedRequest, ...], key: str) -> int:
