@@ -211,8 +211,8 @@ class _Attempt:
             return self._begin_again() if found is None else self._recognised(found)
 
     def _begin_again(self) -> UploadResult:
-        if self._checkpoint is not None and self._keeper.has_another(self._checkpoint.upload_id):
-            raise OSSUploadCancelled(f"{self._ref}: another attempt of this task is at work on another upload by now")
+        if self._checkpoint is not None and not self._keeper.still_names(self._checkpoint.upload_id):
+            raise OSSUploadCancelled(f"{self._ref}: another attempt of this task has taken over, this one stops")
         log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
         self._sent.clear()
         self._upload_has_ended()
@@ -353,9 +353,9 @@ class _Attempt:
         return self._result(found, found.crc64)
 
     def _upload_has_ended(self) -> None:
-        """Delete the checkpoint, unless another attempt has saved its own since."""
+        """Delete the checkpoint, unless it is another attempt's by now."""
         ended, self._checkpoint = self._checkpoint, None
-        if ended is None or not self._keeper.has_another(ended.upload_id):
+        if ended is None or self._keeper.still_names(ended.upload_id):
             self._keeper.delete()
 
     def _discard_upload(self) -> None:
@@ -374,4 +374,5 @@ class _Attempt:
         elif self._completed and isinstance(error, Exception) and not isinstance(error, OSSUploadCancelled):
             # Not when told to stop (a successor may be at work), nor on a time-out or signal, which are no Exceptions:
             # they may have interrupted the store in the middle of a call
-            self._keeper.save(self._up_to_date(self._checkpoint))
+            if self._keeper.still_names(self._checkpoint.upload_id):
+                self._keeper.save(self._up_to_date(self._checkpoint))
