@@ -371,8 +371,9 @@ class _Attempt:
         if not self._keeper.keeps:
             self.has_ended()
             self._upload_ids.clean_up(self._checkpoint)
-        elif self._completed and isinstance(error, Exception) and not isinstance(error, OSSUploadCancelled):
-            # Not when told to stop (a successor may be at work), nor on a time-out or signal, which are no Exceptions:
-            # they may have interrupted the store in the middle of a call
-            if self._keeper.still_names(self._checkpoint.upload_id):
-                self._keeper.save(self._up_to_date(self._checkpoint))
+            return
+        # Not when told to stop (a successor may be at work), nor on a time-out or signal, which are no Exceptions: they
+        # may have interrupted the store in the middle of a call
+        may_save = isinstance(error, Exception) and not isinstance(error, OSSUploadCancelled)
+        if may_save and self._completed and self._keeper.still_names(self._checkpoint.upload_id):
+            self._keeper.save(self._up_to_date(self._checkpoint))
