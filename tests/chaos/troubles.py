@@ -72,7 +72,7 @@ class Trouble:
         return self._once(lambda: _expire(world, renewed=self.fault == "expired-renewed"))
 
     def _once(self, act: Callable[[], None]) -> Interference:
-        return Interference(before=_FirstTime(self.call.operation, act))
+        return Interference(before=FirstTime(self.call.operation, act))
 
 
 def _expire(world: World, *, renewed: bool) -> None:
@@ -81,7 +81,7 @@ def _expire(world: World, *, renewed: bool) -> None:
         world.connect(session=2)
 
 
-class _FirstTime:
+class FirstTime:
     """Acts before the first call of one operation; others that come meanwhile wait."""
 
     def __init__(self, operation: str, act: Callable[[], None]) -> None:
@@ -102,7 +102,7 @@ class _Refusal:
 
     def __init__(self, world: World, operation: str, always: bool) -> None:  # noqa: FBT001 - the table's column
         self._world = world
-        self._close = _FirstTime(operation, world.close)
+        self._close = FirstTime(operation, world.close)
         self._operation = operation
         self._always = always
 
