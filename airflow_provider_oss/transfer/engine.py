@@ -213,6 +213,7 @@ class _Attempt:
     def _begin_again(self) -> UploadResult:
         if self._checkpoint is not None and not self._keeper.still_names(self._checkpoint.upload_id):
             raise OSSUploadCancelled(f"{self._ref}: another attempt of this task has taken over, this one stops")
+        self._reader.check_unchanged()
         log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
         self._sent.clear()
         self._upload_has_ended()
