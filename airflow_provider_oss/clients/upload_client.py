@@ -30,7 +30,6 @@ from airflow_provider_oss.model import (
 from airflow_provider_oss.ports import Body
 from airflow_provider_oss.verify import content_md5, proven_etag
 
-
 _SAFE_IN_XML: Final = {"encoding-type": "url"}
 """Lets OSS escape the key in its answer: XML cannot hold control characters."""
 
