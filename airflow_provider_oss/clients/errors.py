@@ -70,12 +70,13 @@ def renamed(details: ErrorDetails, clock: ServerClock) -> Iterator[None]:
     """
     from oss2.exceptions import OssError, RequestError
 
+    offset_seconds = clock.offset_seconds
     try:
         yield
     except RequestError as error:
         raise _connection_error(error, details) from error
     except OssError as error:
-        raise _corrected(_answer_error(error, details), error, clock) from error
+        raise _corrected(_answer_error(error, details), error, clock, offset_seconds) from error
     except (LookupError, ParseError, RuntimeError, ValueError) as error:
         # These are raised, by oss2 too, when an element or header is missing from an answer or not what it should be
         if isinstance(error, OSSProviderError):
@@ -83,14 +84,18 @@ def renamed(details: ErrorDetails, clock: ServerClock) -> Iterator[None]:
         raise OSSBadResponse(f"the answer of OSS could not be understood: {error}", details) from error
 
 
-def _corrected(renamed_error: OSSProviderError, error: OssError, clock: ServerClock) -> OSSProviderError:
+def _corrected(
+    renamed_error: OSSProviderError, error: OssError, clock: ServerClock, offset_seconds: float
+) -> OSSProviderError:
+    """Return OSSClockCorrected when the request, signed with ``offset_seconds``, would be signed otherwise now."""
     if not isinstance(renamed_error, OSSClockSkew):
         return renamed_error
     try:
         server_time = parsedate_to_datetime(error.headers.get("Date", "")).timestamp()
     except ValueError:
         return renamed_error
-    if not clock.correct(server_time):
+    # Another thread may have corrected it while this request was on its way
+    if not clock.correct(server_time) and clock.offset_seconds == offset_seconds:
         return renamed_error
     return OSSClockCorrected(renamed_error.message, renamed_error.details)
 

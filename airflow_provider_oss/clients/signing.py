@@ -40,6 +40,11 @@ class ServerClock:
         """Return seconds since the epoch."""
         return self._now() + self._offset_seconds
 
+    @property
+    def offset_seconds(self) -> float:
+        """How far this machine's clock was found to be behind."""
+        return self._offset_seconds
+
     def correct(self, server_time: float) -> bool:
         """Go by ``server_time`` from now on; return whether that makes a difference."""
         differs = abs(server_time - self.now()) > _TOLERANCE_SECONDS

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
@@ -29,6 +29,9 @@ from airflow_provider_oss.model import (
 )
 from airflow_provider_oss.ports import Body
 from airflow_provider_oss.verify import content_md5, proven_etag
+
+_SAFE_IN_XML: Final = {"encoding-type": "url"}
+"""Lets OSS escape the key in its answer: XML cannot hold control characters."""
 
 
 class OSS2UploadClient:
@@ -56,7 +59,9 @@ class OSS2UploadClient:
     def initiate_multipart_upload(self, ref: ObjectRef, options: ObjectOptions) -> str:
         """InitiateMultipartUpload."""
         with renamed(ErrorDetails(ref.bucket, ref.key), self._buckets.clock):
-            result = self._buckets.get(ref.bucket).init_multipart_upload(ref.key, headers=content_headers(ref, options))
+            result = self._buckets.get(ref.bucket).init_multipart_upload(
+                ref.key, headers=content_headers(ref, options), params=dict(_SAFE_IN_XML)
+            )
             if not result.upload_id:
                 raise ValueError("<UploadId> is empty")
         return str(result.upload_id)
@@ -88,7 +93,7 @@ class OSS2UploadClient:
     def _listed_parts(self, ref: ObjectRef, upload_id: str) -> Iterator[StoredPart]:
         marker: str | None = ""
         while marker is not None:
-            params = {"uploadId": upload_id, "max-parts": "1000", "part-number-marker": marker}
+            params = {"uploadId": upload_id, "max-parts": "1000", "part-number-marker": marker, **_SAFE_IN_XML}
             with renamed(ErrorDetails(ref.bucket, ref.key, upload_id), self._buckets.clock):
                 # oss2's list_parts drops HashCrc64ecma, the one field that proves what a part holds: hence _do
                 answer = self._buckets.get(ref.bucket)._do("GET", ref.bucket, ref.key, params=params)  # noqa: SLF001

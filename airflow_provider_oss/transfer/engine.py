@@ -13,6 +13,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from airflow_provider_oss import limits
@@ -138,7 +139,7 @@ class _Attempt:
         self._reporter = ProgressReporter(upload.ref, self._size_bytes, upload.progress, upload.clock)
         self._started = upload.clock.monotonic()
         self._upload_ids = UploadIds(upload.ref, upload.options, self._client, self._keeper, upload.clock)
-        self._parts = PartTransfer(reader, self._client_until, upload.options, slots=self._slots)
+        self._parts = PartTransfer(reader, self._client_until, upload.options, threads=upload.settings.parallel)
         self._checkpoint: Checkpoint | None = None
         self._completed: dict[int, CompletedPart] = {}
         self._done = PartRanges()
@@ -147,8 +148,9 @@ class _Attempt:
 
     def _client_until(self, stopping: threading.Event) -> RetryingClient:
         """Return a client that repeats failed calls until ``stopping`` is set."""
-        retrying = make_retrying(self._upload.settings.retry, stopping, self._observe_failure)
-        return RetryingClient(self._upload.client, retrying)
+        policy = self._upload.settings.retry
+        retrying = make_retrying(policy, stopping, self._observe_failure, self._describe_tries)
+        return RetryingClient(self._upload.client, retrying, partial(self._slots.hold, stopping))
 
     def _observe_failure(self, method: str, error: BaseException) -> None:
         """Look at every call that failed, in its thread."""
@@ -156,6 +158,10 @@ class _Attempt:
             self._upload_ids.note_lost_answer()
         if method == "upload_part" and isinstance(error, OSSConnectionTimeout):
             self._slots.halve()
+
+    def _describe_tries(self, tries: str) -> str:
+        parallel, allowed = self._upload.settings.parallel, self._slots.allowed
+        return tries if allowed == parallel else f"{tries}, parallel lowered from {parallel} to {allowed}"
 
     def has_ended(self) -> bool:
         """Stop the workers; return whether none is at work any more."""
@@ -170,15 +176,17 @@ class _Attempt:
         self._attempts = 1 if saved is None else saved.attempt + 1
         try:
             return self._with_renewed_credentials(decide(saved, wanted), wanted)
-        except OSSObjectAlreadyExists:
-            self._discard_upload()
-            result = self._recognise_finished()
-            if result is None:
-                raise
-            return result
         except BaseException as error:
             self._leave(error)
             raise
+
+    def _conclude(self, conflict: OSSObjectAlreadyExists) -> UploadResult:
+        """Look at the object that is in the way; only then abort, so that an attempt that dies here sends nothing."""
+        found = self._find_equal_object()
+        self._discard_upload()
+        if found is None:
+            raise conflict
+        return self._recognised(found)
 
     def _with_renewed_credentials(self, decision: Decision, wanted: Wanted) -> UploadResult:
         """Go on as often as new credentials can be had for those that expired."""
@@ -195,11 +203,17 @@ class _Attempt:
     def _continue_or_begin(self, decision: Decision) -> UploadResult:
         try:
             return self._continue(decision) if isinstance(decision, Continue) else self._begin(decision)
+        except OSSObjectAlreadyExists as error:
+            return self._conclude(error)
         except OSSNoSuchUpload as error:
             log.info("%s: looking whether the upload has been completed: %s", self._ref, error)
-            return self._recognise_finished() or self._begin_again()
+            found = self._find_equal_object()
+            return self._begin_again() if found is None else self._recognised(found)
 
     def _begin_again(self) -> UploadResult:
+        if self._checkpoint is not None and not self._keeper.still_names(self._checkpoint.upload_id):
+            raise OSSUploadCancelled(f"{self._ref}: another attempt of this task has taken over, this one stops")
+        self._reader.check_unchanged()
         log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
         self._sent.clear()
         self._upload_has_ended()
@@ -328,13 +342,13 @@ class _Attempt:
             self._ref, stored, crc, self._reporter.progress, attempts=self._attempts, elapsed_seconds=elapsed_seconds
         )
 
-    def _recognise_finished(self) -> UploadResult | None:
-        """Return the result when the object is there and equal to the source: another call or attempt made it."""
+    def _find_equal_object(self) -> StoredObject | None:
+        """Return the object when it is there and equal to the source: another call or attempt made it."""
         parts = self._completed.values()
         all_known = sum(part.size_bytes for part in parts) == self._size_bytes
-        found = find_equal_object(self._client, self._ref, self._reader, combined_crc64(parts) if all_known else None)
-        if found is None:
-            return None
+        return find_equal_object(self._client, self._ref, self._reader, combined_crc64(parts) if all_known else None)
+
+    def _recognised(self, found: StoredObject) -> UploadResult:
         self._upload_has_ended()
         self._reporter.part_verified(self._size_bytes - self._reporter.progress.done_bytes, None)
         if self._upload.options.callback is not None:
@@ -342,8 +356,10 @@ class _Attempt:
         return self._result(found, found.crc64)
 
     def _upload_has_ended(self) -> None:
-        self._checkpoint = None
-        self._keeper.delete()
+        """Delete the checkpoint, unless it is another attempt's by now."""
+        ended, self._checkpoint = self._checkpoint, None
+        if ended is None or self._keeper.still_names(ended.upload_id):
+            self._keeper.delete()
 
     def _discard_upload(self) -> None:
         """Abort the upload and drop its checkpoint: one operation, so that no upload is forgotten."""
@@ -358,7 +374,9 @@ class _Attempt:
         if not self._keeper.keeps:
             self.has_ended()
             self._upload_ids.clean_up(self._checkpoint)
-        elif self._completed and isinstance(error, Exception) and not isinstance(error, OSSUploadCancelled):
-            # Not when told to stop (a successor may be at work), nor on a time-out or signal, which are no Exceptions:
-            # they may have interrupted the store in the middle of a call
+            return
+        # Not when told to stop (a successor may be at work), nor on a time-out or signal, which are no Exceptions: they
+        # may have interrupted the store in the middle of a call
+        may_save = isinstance(error, Exception) and not isinstance(error, OSSUploadCancelled)
+        if may_save and self._completed and self._keeper.still_names(self._checkpoint.upload_id):
             self._keeper.save(self._up_to_date(self._checkpoint))

@@ -71,6 +71,17 @@ class CheckpointKeeper:
         except Exception as error:  # noqa: BLE001 - a store may raise anything, and nothing is lost by it
             log.warning("The checkpoint of upload %s could not be brought up to date: %s", checkpoint.upload_id, error)
 
+    def still_names(self, upload_id: str) -> bool:
+        """Whether the store names this upload; if not, another attempt of the task has replaced or deleted it."""
+        if self._store is None:
+            return True
+        try:
+            checkpoint = self._store.load()
+        except Exception as error:  # noqa: BLE001 - as in save
+            log.warning("Whether another attempt saved a checkpoint is not known: %s", error)
+            return True
+        return checkpoint is not None and checkpoint.upload_id == upload_id
+
     def delete(self) -> None:
         """Delete; a failure is logged. A checkpoint that stays is harmless: it is verified like any other."""
         if self._store is None or not self._holds_something:

@@ -10,7 +10,6 @@ from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.model import Checkpoint, CompletedPart, ObjectOptions, Part, StoredPart
 from airflow_provider_oss.ports import ObjectClient, SourceReader
 from airflow_provider_oss.transfer.plan import PartPlan, in_working_order
-from airflow_provider_oss.transfer.slots import Slots
 from airflow_provider_oss.transfer.workers import PartWorkers
 from airflow_provider_oss.verify import proven_etag
 
@@ -25,7 +24,7 @@ class PartOutcome:
 
 class PartTransfer:
     """
-    Works through all parts of a plan, as many at a time as there are slots, each in a buffer of one part's size.
+    Works through all parts of a plan, ``threads`` at a time, each in a buffer of one part's size.
 
     ``client_until`` makes the client for one run; once the event it is given is set, failed calls are not repeated.
     """
@@ -36,12 +35,12 @@ class PartTransfer:
         client_until: Callable[[threading.Event], ObjectClient],
         options: ObjectOptions,
         *,
-        slots: Slots,
+        threads: int,
     ) -> None:
         self._reader = reader
         self._client_until = client_until
         self._options = options
-        self._slots = slots
+        self._threads = threads
         self._workers: PartWorkers[PartOutcome] | None = None
 
     def run(
@@ -57,10 +56,9 @@ class PartTransfer:
         self._workers = PartWorkers(
             in_working_order(plan, stored.keys()),
             handle,
-            threads=min(self._slots.allowed, plan.count),
+            threads=min(self._threads, plan.count),
             buffer_bytes=plan.part_size_bytes,
             stopping=stopping,
-            slots=self._slots,
         )
         return self._workers.outcomes()
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import NoReturn
 
 from tenacity import (
     RetryCallState,
@@ -28,6 +30,7 @@ from airflow_provider_oss.exceptions import (
     OSSChecksumMismatch,
     OSSClockCorrected,
     OSSConnectionError,
+    OSSProviderError,
     OSSServiceUnavailable,
 )
 from airflow_provider_oss.model import (
@@ -79,19 +82,28 @@ def may_have_been_done(error: BaseException) -> bool:
 
 
 def make_retrying(
-    policy: RetryPolicy, stopping: threading.Event, observe: Callable[[str, BaseException], None] | None = None
+    policy: RetryPolicy,
+    stopping: threading.Event,
+    observe: Callable[[str, BaseException], None] | None = None,
+    tried: Callable[[str], str] = str,
 ) -> Retrying:
     """
-    Return tenacity's loop for ``policy``: it raises the last error as it is, and logs each repetition.
+    Return tenacity's loop for ``policy``: it raises the last error with the number of tries, and logs each repetition.
 
     Once ``stopping`` is set it neither pauses nor repeats. ``observe`` is told the name of the method that failed and
-    its error, each time, in the thread of the call.
+    its error, each time, in the thread of the call. ``tried`` may add to the words that say what was tried.
     """
 
     def after(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None
         if observe is not None and error is not None:
             observe(getattr(state.fn, "__name__", ""), error)
+
+    def give_up(state: RetryCallState) -> NoReturn:
+        error = state.outcome.exception() if state.outcome else None
+        assert isinstance(error, OSSProviderError)  # noqa: S101 - is_worth_repeating says so
+        text = tried(f"{state.attempt_number} tries")
+        raise type(error)(f"{error.message}; given up after {text}", error.details) from error.__cause__
 
     return Retrying(
         stop=stop_any(stop_after_attempt(policy.tries), stop_when_event_set(stopping)),
@@ -100,7 +112,7 @@ def make_retrying(
         after=after,
         before_sleep=_log_repetition,
         sleep=sleep_using_event(stopping),
-        reraise=True,
+        retry_error_callback=give_up,
     )
 
 
@@ -111,11 +123,21 @@ def _log_repetition(state: RetryCallState) -> None:
 
 
 class RetryingClient:
-    """An ObjectClient that repeats the failed calls of another one as a RetryPolicy says."""
+    """
+    An ObjectClient that repeats the failed calls of another one as a RetryPolicy says.
 
-    def __init__(self, client: ObjectClient, retrying: Retrying) -> None:
+    Each try to send a part is made inside ``in_flight()``, which may let it wait.
+    """
+
+    def __init__(
+        self,
+        client: ObjectClient,
+        retrying: Retrying,
+        in_flight: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._client = client
         self._call = retrying
+        self._in_flight = in_flight
 
     def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
         """Repeatable: the same bytes replace themselves; with forbid_overwrite the engine looks at the object."""
@@ -133,7 +155,12 @@ class RetryingClient:
         self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
     ) -> CompletedPart:
         """Repeatable: a part replaces the part of its number."""
-        return self._call(self._client.upload_part, ref, upload_id, part_number, body, crc64, options)
+
+        def upload_part() -> CompletedPart:
+            with self._in_flight():
+                return self._client.upload_part(ref, upload_id, part_number, body, crc64, options)
+
+        return self._call(upload_part)
 
     def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
         """Repeatable."""

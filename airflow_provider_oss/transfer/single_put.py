@@ -144,6 +144,10 @@ def _checked(chunks: Iterator[Any]) -> Iterator[bytes]:
 def _checked_chunks(reader: SourceReader) -> Iterator[bytes]:
     plan = PartPlan(reader.fingerprint.size_bytes, _READ_BYTES)
     buffer = memoryview(bytearray(_READ_BYTES))
+    if not plan.count:
+        reader.check_unchanged()
     for part in plan:
-        yield bytes(reader.read_into(part, buffer))
-    reader.check_unchanged()
+        data = bytes(reader.read_into(part, buffer))
+        if part.number == plan.count:  # before OSS has the last byte, and with it an object
+            reader.check_unchanged()
+        yield data

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Final, Generic, TypeVar
 
 from airflow_provider_oss.model import Part
-from airflow_provider_oss.transfer.slots import Slots
 
 Outcome = TypeVar("Outcome")
 
@@ -22,8 +21,7 @@ class PartWorkers(Generic[Outcome]):
 
     Memory is bounded by one buffer a thread. A part is taken only when a thread is free, so a failure or ``stop``
     leaves at most ``threads`` parts in flight. The threads are daemons: a task that is killed does not wait for them.
-    ``stopping`` is set when no further part is to be begun, so that ``handle`` can cut its pauses short; ``slots`` may
-    let fewer threads work than there are.
+    ``stopping`` is set when no further part is to be begun, so that ``handle`` can cut its pauses short.
     """
 
     def __init__(
@@ -34,14 +32,12 @@ class PartWorkers(Generic[Outcome]):
         threads: int,
         buffer_bytes: int,
         stopping: threading.Event,
-        slots: Slots,
     ) -> None:
         self._parts = parts
         self._handle = handle
         self._buffer_bytes = buffer_bytes
         self._lock = threading.Lock()
         self._stopping = stopping
-        self._slots = slots
         self._results: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
         self._threads = [
             threading.Thread(target=self._work, name=f"oss-part-worker-{number}", daemon=True)
@@ -87,20 +83,14 @@ class PartWorkers(Generic[Outcome]):
         with self._lock:
             return None if self._stopping.is_set() else next(self._parts, None)
 
-    def _work_on_next_part(self, buffer: memoryview) -> bool:
-        with self._slots.hold():
-            part = self._next_part()
-            if part is not None:
-                self._results.put(self._handle(part, buffer))
-        return part is not None
-
     def _work(self) -> None:
         try:
             buffer = memoryview(bytearray(self._buffer_bytes))
-            while self._work_on_next_part(buffer):
-                pass
+            while (part := self._next_part()) is not None:
+                self._results.put(self._handle(part, buffer))
         except BaseException as error:  # noqa: BLE001 - the top frame of a thread: the main thread raises it
-            self._stopping.set()
+            # In this order: who is woken by ``stopping`` must not be the first to tell why
             self._results.put(error)
+            self._stopping.set()
         finally:
             self._results.put(None)
