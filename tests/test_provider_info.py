@@ -1,0 +1,111 @@
+"""What Airflow finds out about the provider: by itself, beside the provider that has a connection type for OSS too."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import entry_points, version
+from pathlib import Path
+from typing import Any
+
+import airflow
+import pytest
+from jsonschema import Draft7Validator, Draft202012Validator
+
+from airflow_provider_oss import __version__
+from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.operators.base import OSSUploadBaseOperator
+from airflow_provider_oss.provider_info import get_provider_info
+from tests.support.airflow_home import airflow_environment
+
+ASK_AIRFLOW = """
+import json
+from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
+from airflow.providers_manager import ProvidersManager
+
+manager = ProvidersManager()
+shown = {meta.connection_type: meta.model_dump(mode="json") for meta in HookMetaService.hook_meta_data()}
+provider = manager.providers["airflow-provider-oss"]
+print(json.dumps({"version": provider.version, "data": provider.data, "shown": shown}))
+"""
+
+INFO = get_provider_info()
+
+
+@pytest.fixture(scope="module")
+def airflow_says(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What a new Airflow process knows of the installed providers, and what it had to say when it looked."""
+    home = tmp_path_factory.mktemp("airflow")
+    (home / "airflow.cfg").touch()
+    done = subprocess.run(
+        [sys.executable, "-c", ASK_AIRFLOW],
+        env=airflow_environment(home, home / "dags", {}),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    *log, answer = done.stdout.splitlines()
+    return json.loads(answer) | {"log": "\n".join([*log, done.stderr])}
+
+
+def test_airflow_discovers_the_provider(airflow_says: Any) -> None:
+    """The installed distribution's entry point tells Airflow name and version, without a warning."""
+    [found] = [point for point in entry_points(group="apache_airflow_provider") if point.load() is get_provider_info]
+    assert found.name == "provider_info"
+    assert airflow_says["version"] == __version__ == version("airflow-provider-oss")
+    assert airflow_says["data"]["package-name"] == "airflow-provider-oss"
+    assert "oss" not in airflow_says["log"].lower()
+
+
+def test_both_connection_types_are_there(airflow_says: Any) -> None:
+    """Beside the alibaba provider's connection type ours has its own entry, and neither hides the other."""
+    shown = airflow_says["shown"]
+    assert shown["aliyun_oss"]["hook_class_name"] == "airflow_provider_oss.hooks.oss.OSSHook"
+    assert shown["oss"]["hook_class_name"] == "airflow.providers.alibaba.cloud.hooks.oss.OSSHook"
+    assert shown["aliyun_oss"]["hook_name"] != shown["oss"]["hook_name"]
+
+
+def test_the_form(airflow_says: Any) -> None:
+    """The UI's form has every extra that is no object, with a label and help, the token hidden, fields renamed."""
+    form = airflow_says["shown"]["aliyun_oss"]
+    schema_file = Path(import_module("airflow_provider_oss.hooks").__file__ or "").parent / "connection.schema.json"
+    extras = json.loads(schema_file.read_text())["properties"]
+    assert set(form["extra_fields"]) == set(extras) - {"proxies"}
+    for name, field in form["extra_fields"].items():
+        assert field["schema"]["title"], name
+        assert field["description"], name
+        assert set(field["schema"].get("enum", [])) == set(extras[name].get("enum", [])), name
+    assert form["extra_fields"]["security_token"]["schema"]["format"] == "password"
+    standard = form["standard_fields"]
+    assert (standard["login"]["title"], standard["password"]["title"]) == ("AccessKey ID", "AccessKey secret")
+    assert (standard["host"]["title"], standard["url_schema"]["title"]) == ("Endpoint", "Default bucket")
+    assert standard["port"]["hidden"]
+
+
+def test_follows_the_schema_of_airflow() -> None:
+    """The information is valid by Airflow's own schemas, and has no key that they do not know."""
+    folder = Path(airflow.__file__).parent
+    schema = json.loads((folder / "provider_info.schema.json").read_text())
+    Draft7Validator(schema).validate(INFO)
+    # Not in the schema of 3.3, but read by its providers manager
+    assert set(INFO) - set(schema["properties"]) == {"versions"}
+    of_sources = json.loads((folder / "provider.yaml.schema.json").read_text())["properties"]["connection-types"]
+    Draft7Validator(of_sources).validate(INFO["connection-types"])
+    for field in INFO["connection-types"][0]["conn-fields"].values():
+        Draft202012Validator.check_schema(field["schema"])
+
+
+def test_everything_it_names_exists() -> None:
+    """Modules and classes that are named can be imported, and the hook calls itself what the form does."""
+    for kind in ("hooks", "operators"):
+        for entry in INFO[kind]:
+            for module in entry["python-modules"]:
+                import_module(module)
+    [connection_type] = INFO["connection-types"]
+    module, _, name = connection_type["hook-class-name"].rpartition(".")
+    assert getattr(import_module(module), name) is OSSHook
+    assert (OSSHook.conn_type, OSSHook.hook_name) == (connection_type["connection-type"], connection_type["hook-name"])
+    assert OSSHook.conn_name_attr in OSSUploadBaseOperator.template_fields
