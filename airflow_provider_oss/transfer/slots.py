@@ -49,6 +49,6 @@ class Slots:
         Of several that were held at the same time and found too many, only the first counts.
         """
         with self._condition:
-            if 1 < self._allowed <= self._begun_with.allowed:
+            if 1 < self._allowed == self._begun_with.allowed:
                 self._allowed //= 2
                 log.warning("Nothing moved for too long: from now on %d parts are in flight at a time", self._allowed)
