@@ -1,4 +1,4 @@
-"""Names that HTTP, XML and URLs find hard: each round-trips exactly, in one request and in parts, also when an id is lost."""
+"""Names that HTTP, XML and URLs find hard: each round-trips exactly, also in parts, and when an upload id is lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ KEYS: Final = {
     "longest": "k" * 1023,
     "longest-unicode": "é" * 511 + "k",
     "spaces": " begins and ends with a space ",
-    "markup": "<a href=\"x\">&amp;</a>]]>",
+    "markup": '<a href="x">&amp;</a>]]>',
     "tab": "a\tb",
     "newline": "a\nb",
     "control": "a\x01b\x1fc\x7fd",

@@ -197,7 +197,7 @@ def _cannot_meet(call: Call, fault: str) -> bool:
 
 
 def _of_unread_answer(call: Call, fault: str) -> tuple[Outcome, Outcome]:
-    """Return what happens when the headers hold all: a body that cannot be read to its end is noticed, if it is read."""
+    """Return what happens when the headers hold all: of the body it is noticed, if it is read, that it has no end."""
     if call is not UPLOAD_PART and fault in ("truncated", "huge"):
         return _USUAL[fault]
     return REPEATED, REPEATED

@@ -6,6 +6,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Final
 
 from airflow_provider_oss.emulator import Fault
@@ -28,7 +29,7 @@ def scenarios() -> Iterator[Scenario]:
     yield Scenario("timeouts:stalled", _stalled)
     yield Scenario("timeouts:narrow-link", _narrow_link)
     for parallel in (1, 2, 4, 7):
-        yield Scenario(f"timeouts:lowered:{parallel}", lambda scene, parallel=parallel: _lowered(parallel, scene))
+        yield Scenario(f"timeouts:lowered:{parallel}", partial(_lowered, parallel))
 
 
 def _connecting(scene: Scene) -> Measured:
@@ -50,7 +51,7 @@ def _deaf_listener() -> Iterator[int]:
         listener.listen(0)
         for _ in range(3):
             waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
+            waiting.settimeout(0)
             waiting.connect_ex(listener.getsockname())
         yield listener.getsockname()[1]
 
@@ -90,7 +91,9 @@ def _lowered(parallel: int, scene: Scene) -> Measured:
     job = scene.job(7 * PART_BYTES, parallel=parallel)
     ended = attempt(job)
     text = str(ended.error)
-    demand(type(ended.error) is OSSConnectionTimeout and "read_timeout" in text, f"a time-out, and its setting: {ended}")
+    demand(
+        type(ended.error) is OSSConnectionTimeout and "read_timeout" in text, f"a time-out, and its setting: {ended}"
+    )
     demand("5 tries" in text, f"it says how often it tried: {text}")
     lowered = f"parallel lowered from {parallel} to 1" in text
     demand(lowered == (parallel > 1), f"it says that parallel was lowered, if it was: {text}")

@@ -103,7 +103,9 @@ def _end_of(play: _Play, _future: object) -> None:
 def _judge(world: World, job: Job, zombie: Attempt, successor: Attempt) -> Measured:
     """The successor's word counts; the zombie may succeed as well, or give way."""
     if successor.error is not None:
-        demand(isinstance(successor.error, OSSTransientError), f"the successor succeeds or is retried, but: {successor}")
+        demand(
+            isinstance(successor.error, OSSTransientError), f"the successor succeeds or is retried, but: {successor}"
+        )
         successor = attempt(job)
     demand(successor.error is None, f"the successor succeeds, but: {successor}")
     gives_way = isinstance(zombie.error, OSSTransientError)
@@ -143,5 +145,7 @@ def _another_object(kind: str, scene: Scene) -> Measured:
     world, job = scene.common_world(), _forbidding(kind, scene)
     world.bucket().put_object(job.key, b"another")
     ended = attempt(job)
-    demand(type(ended.error).__name__ == "OSSObjectAlreadyExists" and ended.permanent, f"it is in the way, but: {ended}")
+    demand(
+        type(ended.error).__name__ == "OSSObjectAlreadyExists" and ended.permanent, f"it is in the way, but: {ended}"
+    )
     return check_clean_end(world, job, b"another") + Measured(faults=1)
