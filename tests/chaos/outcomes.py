@@ -149,6 +149,17 @@ _SPECIAL: Final = {
         Outcome(Verdict.REPEATED, remark="the damaged part is replaced", sends_again=True),
         Outcome(Verdict.NEXT, "OSSChecksumMismatch", "the damaged part is replaced", sends_again=True),
     ),
+    **{
+        (call, "flip-sent"): (
+            Outcome(Verdict.REPEATED, remark="until then the damaged object is there"),
+            Outcome(Verdict.NEXT, "OSSChecksumMismatch", "until then the damaged object is there"),
+        )
+        for call in (PUT_FILE, PUT_CALLABLE)
+    },
+    (PUT_ONE_SHOT, "flip-sent"): (
+        Outcome(Verdict.NEXT, "OSSChecksumMismatch", "until then the damaged object is there"),
+    )
+    * 2,
     (LIST_PARTS, "denied"): (Outcome(Verdict.REPEATED, remark="the checkpoint's ranges are verified by MD5"),) * 2,
     (COMPLETE, "truncated"): (REPEATED, _BAD),
     (ABORT, "denied"): (Outcome(Verdict.REPEATED, remark="the log names the upload that is left", leaves_upload=True),)

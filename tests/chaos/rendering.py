@@ -22,7 +22,8 @@ def rendered() -> str:
     for groups, same in groupby(((_groups(fault), fault) for fault in FAULTS), key=lambda pair: pair[0]):
         title = "; ".join(FAULTS[fault] for _, fault in same)
         for calls, once, always in groups:
-            lines.append(f"| {title} | {_names(calls, groups)} | {_words(once)} | {_words(always)} |")
+            always_text = "the same" if always == once else _words(always)
+            lines.append(f"| {title} | {_names(calls, groups)} | {_words(once)} | {always_text} |")
             title = ""
     return "\n".join(lines)
 
