@@ -76,12 +76,25 @@ def renamed(details: ErrorDetails, clock: ServerClock) -> Iterator[None]:
     except RequestError as error:
         raise _connection_error(error, details) from error
     except OssError as error:
-        raise _corrected(_answer_error(error, details), error, clock, offset_seconds) from error
+        renamed_error = _corrected(_answer_error(error, details), error, clock, offset_seconds)
+        _forget_what_was_signed(error)
+        raise renamed_error from error
     except (LookupError, ParseError, RuntimeError, ValueError) as error:
         # These are raised, by oss2 too, when an element or header is missing from an answer or not what it should be
         if isinstance(error, OSSProviderError):
             raise
         raise OSSBadResponse(f"the answer of OSS could not be understood: {error}", details) from error
+
+
+def _forget_what_was_signed(error: OssError) -> None:
+    """
+    Leave of oss2's error what helps, for it goes into tracebacks as the cause of ours.
+
+    Where a signature is refused OSS's answer repeats the text that was signed, the security token in it included, and
+    once more in hexadecimal digits, where no log masker finds it.
+    """
+    error.args, error.body, error.headers = (), b"", {}
+    error.details = {name: error.details[name] for name in ("Code", "Message", "EC") if name in error.details}
 
 
 def _corrected(

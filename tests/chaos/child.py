@@ -1,4 +1,4 @@
-"""An attempt in a process of its own, which may kill itself at any step. Started from a fork server: in milliseconds."""
+"""An attempt in a process of its own, which may kill itself at any step. A fork server starts it in milliseconds."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import oss2  # noqa: F401, TID253 - loaded once, by the fork server
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
@@ -67,7 +67,7 @@ class Child:
         self._process.start()
         there.close()
 
-    def __enter__(self) -> Child:
+    def __enter__(self) -> Self:
         demand(self._here.poll(_PATIENCE_SECONDS) and self._here.recv() == "ready", "the process begins")
         return self
 

@@ -13,13 +13,12 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import oss2
+import oss2  # noqa: TID253 - no DAG imports this module
 
 from airflow_provider_oss.emulator import Fault
 from tests.chaos.child import Child, End, Orders, run_child
 from tests.chaos.deaths import STORES
 from tests.chaos.scenario import Measured, Scenario, Scene, check_clean_end, check_nothing_is_forgotten
-from tests.chaos.tasks import Job
 from tests.chaos.world import BUCKET, KEY_ID, KEY_SECRET, PART_BYTES, World, connection_json, demand
 
 _SIZE_BYTES: Final = 7 * PART_BYTES + 1
@@ -43,15 +42,15 @@ def scenarios(rounds: int) -> Iterator[Scenario]:
             yield Scenario(f"server-killed:{store}:{number}", partial(_kill_server, store))
 
 
-def _slow_job(scene: Scene, store: str) -> tuple[World, Job, Orders]:
+def _slow_job(scene: Scene, store: str) -> tuple[World, Orders]:
     world = scene.common_world()
     world.server.faults.add(Fault(operation="UploadPart", rate_bytes_per_second=_BYTES_PER_SECOND))
     job = scene.job(_SIZE_BYTES, store=store, parallel=scene.random.choice((1, 2, 4)))
-    return world, job, Orders(job, world.connection_json())
+    return world, Orders(job, world.connection_json())
 
 
 def _kill_at_random(store: str, scene: Scene) -> Measured:
-    world, job, orders = _slow_job(scene, store)
+    world, orders = _slow_job(scene, store)
     kills = sum(_kill_one(world, orders, scene.random) for _ in range(_KILLS_IN_A_ROW))
     return _finish(world, orders) + Measured(kills=kills)
 
@@ -67,7 +66,7 @@ def _kill_one(world: World, orders: Orders, rng: random.Random) -> bool:
 
 
 def _stop_at_random(store: str, scene: Scene) -> Measured:
-    world, _, orders = _slow_job(scene, store)
+    world, orders = _slow_job(scene, store)
     with Child(orders) as child:
         child.wait(scene.random.uniform(0.0, _LONGEST_SECONDS))
         child.kill(signal.SIGTERM)
@@ -80,7 +79,7 @@ def _stop_at_random(store: str, scene: Scene) -> Measured:
 
 
 def _time_out_at_random(store: str, scene: Scene) -> Measured:
-    world, _, orders = _slow_job(scene, store)
+    world, orders = _slow_job(scene, store)
     end = run_child(replace(orders, execution_timeout_seconds=scene.random.uniform(0.01, _LONGEST_SECONDS)))
     demand(end.succeeded or end.error == "AirflowTaskTimeout", f"timed out, or done before it, but: {end}")
     check_nothing_is_forgotten(world, orders.job)

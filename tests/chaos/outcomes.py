@@ -149,6 +149,17 @@ _SPECIAL: Final = {
         Outcome(Verdict.REPEATED, remark="the damaged part is replaced", sends_again=True),
         Outcome(Verdict.NEXT, "OSSChecksumMismatch", "the damaged part is replaced", sends_again=True),
     ),
+    **{
+        (call, "flip-sent"): (
+            Outcome(Verdict.REPEATED, remark="until then the damaged object is there"),
+            Outcome(Verdict.NEXT, "OSSChecksumMismatch", "until then the damaged object is there"),
+        )
+        for call in (PUT_FILE, PUT_CALLABLE)
+    },
+    (PUT_ONE_SHOT, "flip-sent"): (
+        Outcome(Verdict.NEXT, "OSSChecksumMismatch", "until then the damaged object is there"),
+    )
+    * 2,
     (LIST_PARTS, "denied"): (Outcome(Verdict.REPEATED, remark="the checkpoint's ranges are verified by MD5"),) * 2,
     (COMPLETE, "truncated"): (REPEATED, _BAD),
     (ABORT, "denied"): (Outcome(Verdict.REPEATED, remark="the log names the upload that is left", leaves_upload=True),)
@@ -197,7 +208,7 @@ def _cannot_meet(call: Call, fault: str) -> bool:
 
 
 def _of_unread_answer(call: Call, fault: str) -> tuple[Outcome, Outcome]:
-    """Return what happens when the headers hold all: a body that cannot be read to its end is noticed, if it is read."""
+    """Return what happens when the headers hold all: of the body it is noticed, if it is read, that it has no end."""
     if call is not UPLOAD_PART and fault in ("truncated", "huge"):
         return _USUAL[fault]
     return REPEATED, REPEATED

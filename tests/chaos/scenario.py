@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -80,25 +79,24 @@ class Stage:
     """Plays scenarios one after the other, each from the same seed whatever the order."""
 
     seed: int
-    _folder: tempfile.TemporaryDirectory[str] = field(default_factory=tempfile.TemporaryDirectory)
+    folder: Path
     _shared: World | None = None
     _played: int = 0
 
     def __enter__(self) -> Self:
-        self._shared = World(Path(self._folder.name) / "oss")
+        self._shared = World(self.folder / "oss")
         self._shared.open()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._shared is not None:
             self._shared.close()
-        self._folder.cleanup()
 
     def play(self, scenario: Scenario) -> Measured:
         """Play it and return its figures. Raises BrokenPromiseError."""
         assert self._shared is not None
         self._played += 1
-        folder = Path(self._folder.name) / str(self._played)
+        folder = self.folder / str(self._played)
         folder.mkdir()
         name = f"{self._played}/{scenario.name}"
         return scenario.play(Scene(name, folder, self._shared, random.Random(f"{self.seed}/{scenario.name}")))

@@ -109,7 +109,7 @@ _TROUBLES: Final = ("load", "first-save", "save-of-the-id", "later-save", "delet
 
 
 def _failing(state: StateFile, what: str, number: int) -> StateFile:
-    """Return a view of ``state`` that fails at call ``number`` (from 1) of one kind, and at all of that kind after it."""
+    """Return a view of ``state`` that fails at call ``number`` (from 1) of one kind, and at all that follow."""
     calls = 0
 
     def before(name: str) -> None:

@@ -79,7 +79,7 @@ def _disturb(hook: OSSHook, interference: Interference, retry: RetryPolicy) -> N
 
 def make_task(job: Job) -> Any:
     """Return the operator, in a DAG with another task that may hold its checkpoint."""
-    with DAG("chaos"):
+    with DAG("chaos", schedule=None):
         task = _operator(job)
         BaseOperator(task_id="anchor") >> task
     return task

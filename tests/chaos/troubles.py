@@ -15,6 +15,7 @@ from tests.chaos.world import TOKEN_LIFE_SECONDS, World
 
 _MIB: Final = 1024 * 1024
 _CLOCK_ERROR_SECONDS: Final = 1800.0
+_STALL_SECONDS: Final = 0.6
 _ENTITIES: Final = "".join(f'<!ENTITY e{n} "{f"&e{n - 1};" * 10}">' for n in range(1, 10))
 _BOMB: Final = (
     f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY e0 "ha">{_ENTITIES}]><r><UploadId>&e9;</UploadId></r>'.encode()
@@ -52,6 +53,8 @@ class Trouble:
 
     def begin(self, world: World, job: Job) -> Interference:
         """Put the fault in force; return what is to happen around the calls."""
+        if self.fault == "stall":
+            world.connect(read_timeout=_STALL_SECONDS)
         if self.fault in _FAULTS:
             times = None if self.always else 1
             world.server.faults.add(Fault(operation=self.call.operation, times=times, **_FAULTS[self.fault]))
@@ -59,17 +62,21 @@ class Trouble:
         match self.fault:
             case "refused":
                 return _Refusal(world, self.call.operation, self.always).interference()
-            case "clock" if self.always:
-                world.turn_clock(_CLOCK_ERROR_SECONDS)
-                return Interference()
             case "clock":
-                return self._once(lambda: world.turn_clock(_CLOCK_ERROR_SECONDS))
+                return self._clock(world)
             case "gone":
                 return self._once(lambda: world.abort_all(job.key))
             case "finished":
                 return self._once(lambda: world.finish(job.key, job.path.read_bytes()))
         world.connect(session=1)
         return self._once(lambda: _expire(world, renewed=self.fault == "expired-renewed"))
+
+    def _clock(self, world: World) -> Interference:
+        """The clock is off from the beginning, or jumps just before the call."""
+        if not self.always:
+            return self._once(lambda: world.turn_clock(_CLOCK_ERROR_SECONDS))
+        world.turn_clock(_CLOCK_ERROR_SECONDS)
+        return Interference()
 
     def _once(self, act: Callable[[], None]) -> Interference:
         return Interference(before=FirstTime(self.call.operation, act))

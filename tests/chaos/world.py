@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
-import oss2
+import oss2  # noqa: TID253 - no DAG imports this module
 
 from airflow_provider_oss.emulator import Limits, OSSEmulator, RecordedRequest, StsSession
 
@@ -25,7 +25,8 @@ CONN_ID: Final = "oss_chaos"
 PART_BYTES: Final = 100 * 1024
 """The least that OSS takes for a part."""
 TOKEN_LIFE_SECONDS: Final = 600.0
-READ_TIMEOUT_SECONDS: Final = 0.4
+READ_TIMEOUT_SECONDS: Final = 20.0
+"""Long enough for a busy machine; scenarios in which nothing moves set their own."""
 
 
 class BrokenPromiseError(AssertionError):
@@ -128,7 +129,11 @@ class World:
 
     def connect(self, session: int | None = None, **extra: object) -> None:
         """Define the Airflow connection ``CONN_ID``: with the lasting key, or that of a session."""
-        os.environ[f"AIRFLOW_CONN_{CONN_ID.upper()}"] = self.connection_json(session, **extra)
+        self.connect_to(self.connection_json(session, **extra))
+
+    def connect_to(self, connection: str) -> None:
+        """Define the Airflow connection ``CONN_ID``."""
+        os.environ[f"AIRFLOW_CONN_{CONN_ID.upper()}"] = connection
 
     def connection_json(self, session: int | None = None, **extra: object) -> str:
         """Return the Airflow connection as JSON."""
@@ -143,6 +148,10 @@ class World:
     def bucket(self, name: str = BUCKET) -> oss2.Bucket:
         """Return the official client's view, with a clock of its own in order."""
         return oss2.Bucket(oss2.Auth(KEY_ID, KEY_SECRET), self.endpoint, name, enable_crc=False)
+
+    def objects(self) -> list[Any]:
+        """Return all objects, as the official client lists them."""
+        return list(oss2.ObjectIteratorV2(self.bucket()))
 
     def leftovers(self, key: str) -> Leftovers:
         """Return what the server holds of ``key``; with the clock in order for as long as the question takes."""
