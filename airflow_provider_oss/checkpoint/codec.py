@@ -79,8 +79,12 @@ def _checkpoint(record: dict[str, Any]) -> Checkpoint:
 
 def _checked_time(text: str, *, is_needed: bool) -> str:
     """Return the text. Raises ValueError unless it is a time in ISO 8601 with its offset to UTC, or absent."""
-    if (text or is_needed) and datetime.fromisoformat(text).tzinfo is None:
-        raise ValueError(f"{text!r} has no offset to UTC")
+    try:
+        is_time = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        is_time = False
+    if (text or is_needed) and not is_time:
+        raise ValueError(f"created_at={text!r} is no time in ISO 8601 with its offset to UTC")
     return text
 
 
