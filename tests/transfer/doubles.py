@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -86,6 +87,7 @@ class MemoryOSS:
     def __init__(self) -> None:
         self.objects: dict[ObjectRef, bytes] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
+        self.begun: dict[str, ListedUpload] = {}
         self.sent: list[int] = []
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
@@ -100,9 +102,10 @@ class MemoryOSS:
         data = self.objects[ref]
         return ObjectInfo(ref, len(data), "etag", crc64_of(data), None, None, None, None, None, {}, {})
 
-    def initiate_multipart_upload(self, _ref: ObjectRef, _options: ObjectOptions) -> str:
+    def initiate_multipart_upload(self, ref: ObjectRef, _options: ObjectOptions) -> str:
         upload_id = f"UPLOAD{next(self._ids)}"
         self.uploads[upload_id] = {}
+        self.begun[upload_id] = ListedUpload(ref, upload_id, int(time.time()))
         return upload_id
 
     def upload_part(
@@ -128,6 +131,9 @@ class MemoryOSS:
         del self.uploads[upload_id]
         self.objects[ref] = bytes(whole)
         return StoredObject("etag", crc64_of(whole))
+
+    def list_uploads(self, ref: ObjectRef) -> Sequence[ListedUpload]:
+        return [self.begun[upload_id] for upload_id in self.uploads if self.begun[upload_id].ref == ref]
 
     def abort_multipart_upload(self, _ref: ObjectRef, upload_id: str) -> None:
         self._parts(upload_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import ExitStack
+from typing import Self
 
 import pytest
 
@@ -23,7 +24,7 @@ class Holder:
         self.holds = threading.Event()
         self._thread = threading.Thread(target=self._work)
 
-    def __enter__(self) -> Holder:
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 
