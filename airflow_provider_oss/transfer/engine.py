@@ -153,7 +153,7 @@ class _Attempt:
         return RetryingClient(self._upload.client, retrying, partial(self._slots.hold, stopping))
 
     def _observe_failure(self, method: str, error: BaseException) -> None:
-        """Look at every call that failed, in its thread."""
+        """Look at every failure that is worth repeating, in the thread of the call."""
         if method == "initiate_multipart_upload" and may_have_been_done(error):
             self._upload_ids.note_lost_answer()
         if method == "upload_part" and isinstance(error, OSSConnectionTimeout):
@@ -224,7 +224,8 @@ class _Attempt:
 
     def _begin(self, decision: Fresh) -> UploadResult:
         if decision.abandoned is not None:
-            log.warning("%s: not continuing %s: %s", self._ref, decision.abandoned.upload_id, decision.reason)
+            abandoned = decision.abandoned.upload_id or "an upload without an id"
+            log.warning("%s: not continuing %s: %s", self._ref, abandoned, decision.reason)
             self._upload_ids.drop(decision.abandoned)
             self._checkpoint = None
         if decision.plan.count <= 1:

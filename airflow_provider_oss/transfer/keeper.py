@@ -45,15 +45,20 @@ class CheckpointKeeper:
         return checkpoint
 
     def save_first(self, checkpoint: Checkpoint) -> None:
-        """Save the id of a new upload. Raises OSSCheckpointNotSaved when the store fails: such an upload is lost."""
+        """Save the intent to begin an upload, or its id. Raises OSSCheckpointNotSaved: such an upload would be lost."""
         if self._store is None:
             return
         self._holds_something = True
         try:
             self._store.save(checkpoint)
         except Exception as error:
+            upload, outcome = (
+                (f"upload {checkpoint.upload_id}", "it is aborted")
+                if checkpoint.upload_id
+                else (f"a new upload of {checkpoint.ref}", "none is begun")
+            )
             raise OSSCheckpointNotSaved(
-                f"the checkpoint of upload {checkpoint.upload_id} could not be saved, so it is aborted: {error}"
+                f"the checkpoint of {upload} could not be saved, so {outcome}: {error}"
             ) from error
         self._last_save = self._clock.monotonic()
 

@@ -90,8 +90,9 @@ def make_retrying(
     """
     Return tenacity's loop for ``policy``: it raises the last error with the number of tries, and logs each repetition.
 
-    Once ``stopping`` is set it neither pauses nor repeats. ``observe`` is told the name of the method that failed and
-    its error, each time, in the thread of the call. ``tried`` may add to the words that say what was tried.
+    Once ``stopping`` is set it neither pauses nor repeats. ``observe`` is told of each failure that is worth repeating,
+    the last one too: the name of the method and its error, in the thread of the call. ``tried`` may add to the words
+    that say what was tried.
     """
 
     def after(state: RetryCallState) -> None:
@@ -148,7 +149,7 @@ class RetryingClient:
         return self._call(self._client.head_object, ref)
 
     def initiate_multipart_upload(self, ref: ObjectRef, options: ObjectOptions) -> str:
-        """Repeatable, but each call makes an upload of its own: one whose answer was lost stays until it expires."""
+        """Repeatable for a caller who looks for lost uploads: each call whose answer was lost may have begun one."""
         return self._call(self._client.initiate_multipart_upload, ref, options)
 
     def upload_part(
