@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench constraints clean
+.PHONY: help demo test chaos lint bench constraints clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -23,6 +23,9 @@ demo: $(INSTALLED)  ## Kill an upload in a real Airflow and watch it resume; FIL
 
 test: $(INSTALLED) lint  ## Check style and types, then run all tests with branch coverage
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report term --cov-fail-under 90
+
+chaos: $(INSTALLED)  ## Play every fault and many kills, by SEED and ROUNDS, and stop at the first broken promise
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
 lint: $(INSTALLED)  ## Check format, style and types
 	@$(BIN)/ruff format --check --quiet .

@@ -12,6 +12,7 @@ Every error this package raises.
     │   ├── OSSChecksumMismatch         what OSS holds is not what was sent
     │   ├── OSSCredentialsExpired       the security token has expired
     │   ├── OSSClockSkew                this machine's clock is more than 15 minutes off
+    │   │   └── OSSClockCorrected       so it was, and from now on OSS's own time is used
     │   ├── OSSSourceChanged            the source changed while it was read
     │   ├── OSSUploadCancelled          the task was asked to stop
     │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
@@ -103,6 +104,10 @@ class OSSCredentialsExpired(OSSTransientError):
 
 class OSSClockSkew(OSSTransientError):
     """The clock of this machine differs from OSS's by more than 15 minutes."""
+
+
+class OSSClockCorrected(OSSClockSkew):
+    """The clock of this machine differs from OSS's by more than 15 minutes; OSS's time is used from now on."""
 
 
 class OSSSourceChanged(OSSTransientError):

@@ -184,6 +184,7 @@ class Checkpoint:
 
     ref: ObjectRef
     upload_id: str
+    """Empty while the upload is about to be begun: what a later attempt must look for, should the id be lost."""
     part_size_bytes: int
     source: Fingerprint
     options_digest: str

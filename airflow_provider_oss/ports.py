@@ -9,6 +9,7 @@ from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
     Fingerprint,
+    ListedUpload,
     ObjectInfo,
     ObjectOptions,
     ObjectRef,
@@ -50,6 +51,9 @@ class ObjectClient(Protocol):
         self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], options: ObjectOptions
     ) -> StoredObject:
         """Make the object; OSSNoSuchUpload, OSSInvalidPart, OSSObjectAlreadyExists (CompleteMultipartUpload)."""
+
+    def list_uploads(self, ref: ObjectRef) -> Sequence[ListedUpload]:
+        """Return all unfinished uploads of exactly this key (ListMultipartUploads, all pages)."""
 
     def abort_multipart_upload(self, ref: ObjectRef, upload_id: str) -> None:
         """Drop the upload and its parts; OSSNoSuchUpload when it is gone (AbortMultipartUpload)."""

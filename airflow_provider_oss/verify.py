@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterable
@@ -35,6 +36,11 @@ def proven_etag(stored: StoredPart, data: memoryview, data_crc64: int) -> str | 
 def md5_etag(data: Body) -> str:
     """Return the ETag that OSS gives to a part of these bytes: their MD5 in upper-case hexadecimal digits."""
     return hashlib.md5(data, usedforsecurity=False).hexdigest().upper()
+
+
+def content_md5(body: Body) -> str:
+    """Return the Content-MD5 header for a body: OSS refuses a request whose body arrived otherwise (InvalidDigest)."""
+    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
 
 
 def combined_crc64(parts: Iterable[CompletedPart]) -> int:

@@ -6,12 +6,16 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from airflow_provider_oss.clients.buckets import Buckets
 from airflow_provider_oss.clients.object_client import OSS2ObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings, Credentials
 from airflow_provider_oss.emulator import Limits, OSSEmulator
+
+hypothesis.settings.register_profile("no_deadline", deadline=None)  # a busy machine is no bug
+hypothesis.settings.load_profile("no_deadline")
 
 KEY_ID = "local-access-key-id"
 KEY_SECRET = "local-access-key-secret"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_oss.exceptions import OSSCheckpointUnreadable, OSSInvalidArgument
+from airflow_provider_oss.exceptions import OSSCheckpointUnreadable
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def decode(data: Any, owner: str) -> Checkpoint:
         raise OSSCheckpointUnreadable(f"checkpoint belongs to {record['owner']!r}, not to {owner!r}")
     try:
         return _checkpoint(record)
-    except OSSInvalidArgument as error:
+    except ValueError as error:
         raise OSSCheckpointUnreadable(f"checkpoint: {error}; it reads {_excerpt(data)}") from error
 
 
@@ -65,15 +66,26 @@ def _checkpoint(record: dict[str, Any]) -> Checkpoint:
     return Checkpoint(
         ref=ObjectRef(record["bucket"], record["key"]),
         upload_id=record["upload_id"],
-        part_size_bytes=record["part_size"],
-        source=Fingerprint(source["name"], source["size"], source.get("modified_at")),
+        part_size_bytes=int(record["part_size"]),  # JSON Schema takes 1.0 for an integer
+        source=Fingerprint(source["name"], int(source["size"]), source.get("modified_at")),
         options_digest=record["options"],
-        attempt=record["attempt"],
+        attempt=int(record["attempt"]),
         done_parts=record["done_parts"],
-        done_bytes=record.get("done_bytes", 0),
-        created_at=record.get("created_at", ""),
+        done_bytes=int(record.get("done_bytes", 0)),
+        created_at=_checked_time(record.get("created_at", ""), is_needed=not record["upload_id"]),
         updated_at=record.get("updated_at", ""),
     )
+
+
+def _checked_time(text: str, *, is_needed: bool) -> str:
+    """Return the text. Raises ValueError unless it is a time in ISO 8601 with its offset to UTC, or absent."""
+    try:
+        is_time = datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        is_time = False
+    if (text or is_needed) and not is_time:
+        raise ValueError(f"created_at={text!r} is no time in ISO 8601 with its offset to UTC")
+    return text
 
 
 def _parse(data: Any) -> Any:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_oss.clients.session import PooledSession
 from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.clients.signing import CredentialsHolder, ServerClock, V1Auth, V4Auth
 from airflow_provider_oss.exceptions import OSSInvalidConnection
 
 if TYPE_CHECKING:
@@ -25,6 +26,8 @@ class Buckets:
 
     def __init__(self, settings: ClientSettings) -> None:
         self._settings = settings
+        self.clock = ServerClock()
+        self.credentials = CredentialsHolder(settings.credentials)
         self._session = PooledSession(settings, _POOL_SIZE)
         self._buckets: dict[str, oss2.Bucket] = {}
 
@@ -64,13 +67,6 @@ class Buckets:
             "is_path_style": self._settings.addressing_style == "path",
         }
 
-    def _auth(self) -> Any:
-        import oss2
-
-        credentials = self._settings.credentials
-        provider = oss2.StaticCredentialsProvider(
-            credentials.access_key_id, credentials.access_key_secret, credentials.security_token
-        )
-        return (
-            oss2.ProviderAuthV4(provider) if self._settings.signature_version == "v4" else oss2.ProviderAuth(provider)
-        )
+    def _auth(self) -> V1Auth | V4Auth:
+        auth_class = V4Auth if self._settings.signature_version == "v4" else V1Auth
+        return auth_class(self.credentials, self.clock)

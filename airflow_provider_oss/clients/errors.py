@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import ParseError
 
@@ -14,6 +15,7 @@ from airflow_provider_oss.exceptions import (
     OSSBadResponse,
     OSSCertificateError,
     OSSChecksumMismatch,
+    OSSClockCorrected,
     OSSClockSkew,
     OSSConnectionError,
     OSSConnectionTimeout,
@@ -32,6 +34,8 @@ from airflow_provider_oss.exceptions import (
 if TYPE_CHECKING:
     from oss2.exceptions import OssError, RequestError
 
+    from airflow_provider_oss.clients.signing import ServerClock
+
 _BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
     "AccessKeyIdAndSecurityTokenNotMatch": OSSAccessDenied,
     "FileAlreadyExists": OSSObjectAlreadyExists,
@@ -45,6 +49,7 @@ _BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
     "RequestTimeout": OSSServiceUnavailable,
     "SecurityTokenExpired": OSSCredentialsExpired,
 }
+_SERVER_ERROR_STATUS: Final = 500
 _REMEDIES: Final[dict[str, str]] = {
     "InvalidAccessKeyId": "check the connection's login (AccessKey ID), and the security_token of a temporary key",
     "SignatureDoesNotMatch": "check the connection's password (AccessKey secret)",
@@ -57,21 +62,55 @@ _REMEDIES: Final[dict[str, str]] = {
 
 
 @contextmanager
-def renamed(details: ErrorDetails) -> Iterator[None]:
-    """Raise any error of oss2, and any answer it cannot parse, as one of ours that carries ``details``."""
+def renamed(details: ErrorDetails, clock: ServerClock) -> Iterator[None]:
+    """
+    Raise any error of oss2, and any answer it cannot parse, as one of ours that carries ``details``.
+
+    When OSS refuses the time of a request, ``clock`` is corrected by the time of the answer.
+    """
     from oss2.exceptions import OssError, RequestError
 
+    offset_seconds = clock.offset_seconds
     try:
         yield
     except RequestError as error:
         raise _connection_error(error, details) from error
     except OssError as error:
-        raise _answer_error(error, details) from error
+        renamed_error = _corrected(_answer_error(error, details), error, clock, offset_seconds)
+        _forget_what_was_signed(error)
+        raise renamed_error from error
     except (LookupError, ParseError, RuntimeError, ValueError) as error:
         # These are raised, by oss2 too, when an element or header is missing from an answer or not what it should be
         if isinstance(error, OSSProviderError):
             raise
         raise OSSBadResponse(f"the answer of OSS could not be understood: {error}", details) from error
+
+
+def _forget_what_was_signed(error: OssError) -> None:
+    """
+    Leave of oss2's error what helps, for it goes into tracebacks as the cause of ours.
+
+    Where a signature is refused OSS's answer repeats the text that was signed, the security token in it included, and
+    once more in hexadecimal digits, where no log masker finds it.
+    """
+    error.args, error.body, error.headers = (), b"", {}
+    error.details = {name: error.details[name] for name in ("Code", "Message", "EC") if name in error.details}
+
+
+def _corrected(
+    renamed_error: OSSProviderError, error: OssError, clock: ServerClock, offset_seconds: float
+) -> OSSProviderError:
+    """Return OSSClockCorrected when the request, signed with ``offset_seconds``, would be signed otherwise now."""
+    if not isinstance(renamed_error, OSSClockSkew):
+        return renamed_error
+    try:
+        server_time = parsedate_to_datetime(error.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return renamed_error
+    # Another thread may have corrected it while this request was on its way
+    if not clock.correct(server_time) and clock.offset_seconds == offset_seconds:
+        return renamed_error
+    return OSSClockCorrected(renamed_error.message, renamed_error.details)
 
 
 def _connection_error(error: RequestError, details: ErrorDetails) -> OSSProviderError:
@@ -115,6 +154,8 @@ def _answer_error(error: OssError, details: ErrorDetails) -> OSSProviderError:
         return OSSInvalidArgument(f"oss2 refuses the call: {error.body}", details)
     if error.status < 0:
         return OSSBadResponse(f"oss2 could not make sense of the call: {error}", details)
+    if error.body and not error.code and error.status < _SERVER_ERROR_STATUS:
+        return OSSBadResponse(f"HTTP status {error.status} with a body that says no code", details)
     details = replace(
         details,
         http_status=error.status,
@@ -131,7 +172,7 @@ def _answer_error(error: OssError, details: ErrorDetails) -> OSSProviderError:
 def _error_class(status: int, code: str) -> type[OSSProviderError]:
     if code in _BY_CODE:
         return _BY_CODE[code]
-    if status >= 500 or status in (408, 429):  # noqa: PLR2004 - HTTP status classes
+    if status >= _SERVER_ERROR_STATUS or status in (408, 429):
         return OSSServiceUnavailable
     if status in (401, 403):
         return OSSAccessDenied

@@ -9,12 +9,12 @@ from typing import Any, Self
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
 from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.headers import content_headers, object_info, publishing_headers, sending_headers
+from airflow_provider_oss.clients.signing import ServerClock
 from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
 from airflow_provider_oss.clients.upload_client import OSS2UploadClient
 from airflow_provider_oss.exceptions import ErrorDetails
 from airflow_provider_oss.model import (
     ListedObject,
-    ListedUpload,
     ObjectInfo,
     ObjectOptions,
     ObjectRef,
@@ -28,13 +28,14 @@ _READ_BYTES = 1024 * 1024
 class ObjectBody:
     """An object being read. Give it up with ``close`` or a ``with`` block."""
 
-    def __init__(self, info: ObjectInfo, answer: Any) -> None:
+    def __init__(self, info: ObjectInfo, answer: Any, clock: ServerClock) -> None:
         self.info = info
         self._answer = answer
+        self._clock = clock
 
     def read(self, size: int | None = None) -> bytes:
         """Return up to ``size`` bytes, or all that is left; no bytes at the end. Raises OSSConnectionError."""
-        with renamed(ErrorDetails(self.info.ref.bucket, self.info.ref.key)):
+        with renamed(ErrorDetails(self.info.ref.bucket, self.info.ref.key), self._clock):
             return bytes(self._answer.read(size))
 
     def __iter__(self) -> Iterator[bytes]:
@@ -70,7 +71,7 @@ class OSS2ObjectClient(OSS2UploadClient):
             headers["content-length"] = str(content_length)
         body = StreamBody(chunks, content_length)
         try:
-            with renamed(details):
+            with renamed(details, self._buckets.clock):
                 result = self._buckets.get(ref.bucket).put_object(ref.key, body, headers=headers)
                 stored = stored_object(result, options, details, body.size_bytes)
         except SourceFailedError as error:
@@ -81,9 +82,9 @@ class OSS2ObjectClient(OSS2UploadClient):
     def get_object(self, ref: ObjectRef, byte_range: tuple[int | None, int | None] | None) -> ObjectBody:
         """GetObject. ``byte_range`` is (first, last), both included; outside the object is an error, not the whole."""
         headers = {"x-oss-range-behavior": "standard"} if byte_range else {}
-        with renamed(ErrorDetails(ref.bucket, ref.key)):
+        with renamed(ErrorDetails(ref.bucket, ref.key), self._buckets.clock):
             result = self._buckets.get(ref.bucket).get_object(ref.key, byte_range=byte_range, headers=headers)
-            return ObjectBody(object_info(ref, result.headers), result.resp)
+            return ObjectBody(object_info(ref, result.headers), result.resp, self._buckets.clock)
 
     def copy_object(
         self, source: ObjectRef, target: ObjectRef, options: ObjectOptions, *, replace_metadata: bool
@@ -93,25 +94,25 @@ class OSS2ObjectClient(OSS2UploadClient):
         if replace_metadata:
             headers = content_headers(target, options) | headers
             headers |= {"x-oss-metadata-directive": "REPLACE", "x-oss-tagging-directive": "Replace"}
-        with renamed(ErrorDetails(target.bucket, target.key)):
+        with renamed(ErrorDetails(target.bucket, target.key), self._buckets.clock):
             bucket = self._buckets.get(target.bucket)
             bucket.copy_object(source.bucket, source.key, target.key, headers=headers)
             return object_info(target, bucket.head_object(target.key).headers)
 
     def delete_object(self, ref: ObjectRef) -> None:
         """DeleteObject; of a missing object too."""
-        with renamed(ErrorDetails(ref.bucket, ref.key)):
+        with renamed(ErrorDetails(ref.bucket, ref.key), self._buckets.clock):
             self._buckets.get(ref.bucket).delete_object(ref.key)
 
     def delete_objects(self, bucket: str, keys: Sequence[str]) -> list[str]:
         """DeleteMultipleObjects of up to 1000 keys; return those that OSS reports deleted, missing ones too."""
-        with renamed(ErrorDetails(bucket)):
+        with renamed(ErrorDetails(bucket), self._buckets.clock):
             result = self._buckets.get(bucket).batch_delete_objects(list(keys))
             return list(result.deleted_keys)
 
     def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
         """ListObjectsV2, one page. Common prefixes are in ``prefixes``."""
-        with renamed(ErrorDetails(bucket)):
+        with renamed(ErrorDetails(bucket), self._buckets.clock):
             result = self._buckets.get(bucket).list_objects_v2(
                 prefix=prefix, delimiter=delimiter, continuation_token=token, max_keys=1000
             )
@@ -126,31 +127,16 @@ class OSS2ObjectClient(OSS2UploadClient):
                 next_token=result.next_continuation_token if result.is_truncated else None,
             )
 
-    def list_multipart_uploads(self, bucket: str, prefix: str, token: tuple[str, str]) -> Page[ListedUpload]:
-        """ListMultipartUploads, one page. The token is (key marker, upload id marker)."""
-        with renamed(ErrorDetails(bucket)):
-            result = self._buckets.get(bucket).list_multipart_uploads(
-                prefix=prefix, key_marker=token[0], upload_id_marker=token[1], max_uploads=1000
-            )
-            return Page(
-                items=tuple(
-                    ListedUpload(ObjectRef(bucket, item.key), item.upload_id, item.initiation_date)
-                    for item in result.upload_list
-                ),
-                prefixes=(),
-                next_token=(result.next_key_marker, result.next_upload_id_marker) if result.is_truncated else None,
-            )
-
     def list_buckets(self) -> list[str]:
         """ListBuckets, the first page: whether the credentials work at all."""
-        with renamed(ErrorDetails()):
+        with renamed(ErrorDetails(), self._buckets.clock):
             return [item.name for item in self._buckets.service().list_buckets(max_keys=100).buckets]
 
     def sign_url(
         self, ref: ObjectRef, method: str, expires_seconds: int, headers: Mapping[str, str], params: Mapping[str, str]
     ) -> str:
         """Return a presigned URL. Nothing is sent."""
-        with renamed(ErrorDetails(ref.bucket, ref.key)):
+        with renamed(ErrorDetails(ref.bucket, ref.key), self._buckets.clock):
             bucket = self._buckets.get(ref.bucket)
             # slash_safe: other tools show and split the URL; it makes no difference to the signature
             url = bucket.sign_url(

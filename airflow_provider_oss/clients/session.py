@@ -22,7 +22,11 @@ from airflow_provider_oss.exceptions import OSSInvalidConnection
 
 _TLS_SLICE_BYTES: Final = 256 * 1024
 _READ_BYTES: Final = 256 * 1024
+_MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
+_DOCUMENT_PARAMS: Final = frozenset(("list-type", "uploadId", "uploads"))
 _NO_BODY_STATUS: Final = (204, 304)
+_SERVER_ERROR_STATUS: Final = 500
+_REQUEST_ID: Final = "x-oss-request-id"
 
 
 class OSS2Request(Protocol):
@@ -84,16 +88,29 @@ class PooledSession:
         self._pools: dict[str, urllib3.PoolManager] = {}
 
     def do_request(self, request: OSS2Request, timeout: Any) -> Response:  # noqa: ARG002 - oss2 passes its own time-out
-        """Send oss2's request once. Raises ``oss2.exceptions.RequestError``, as oss2's own session does."""
+        """
+        Send oss2's request once. Raises ``oss2.exceptions.RequestError``, as oss2's own session does.
+
+        An answer that is not OSS's raises ValueError: a login page's 200 would otherwise count as a stored object.
+        """
         from oss2.exceptions import RequestError
 
         url = request.url
         if request.params:
             url = f"{url}?{urlencode(request.params, quote_via=quote, safe='')}"
         try:
-            return Response(self._send(request, url))
+            # Only GetObject has other answers than documents, and never with these parameters
+            is_document = request.method != "GET" or not _DOCUMENT_PARAMS.isdisjoint(request.params)
+            raw = self._send(request, url)
         except urllib3.exceptions.HTTPError as error:
             raise RequestError(error) from error
+        if raw.status < _SERVER_ERROR_STATUS and _REQUEST_ID not in raw.headers:
+            raw.close()
+            raise ValueError(
+                f"HTTP status {raw.status} without {_REQUEST_ID} does not come from OSS; look for a proxy or a login "
+                "page on the way, and check the endpoint"
+            )
+        return Response(raw, is_document=is_document)
 
     def _send(self, request: OSS2Request, url: str) -> urllib3.BaseHTTPResponse:
         headers = {name: _encoded(value) for name, value in request.headers.items() if value is not None}
@@ -148,22 +165,36 @@ def _encoded(value: Any) -> bytes:
 class Response:
     """The answer as oss2 reads it."""
 
-    def __init__(self, raw: urllib3.BaseHTTPResponse) -> None:
+    def __init__(self, raw: urllib3.BaseHTTPResponse, *, is_document: bool) -> None:
         self.response = raw
         self.status = raw.status
         self.headers = raw.headers
-        self.request_id = raw.headers.get("x-oss-request-id", "")
+        self.request_id = raw.headers.get(_REQUEST_ID, "")
+        self._is_document = is_document
         if raw.status in _NO_BODY_STATUS or raw.headers.get("content-length") == "0":
             raw.release_conn()
 
     def read(self, amt: int | None = None) -> bytes:
-        """Return up to ``amt`` bytes of the body, or all that is left. Raises RequestError when it breaks off."""
+        """
+        Return up to ``amt`` bytes of the body, or all that is left. Raises RequestError when it breaks off.
+
+        A document that is read as a whole and has more than 16 MiB raises ValueError: OSS never sends one.
+        """
         from oss2.exceptions import RequestError
 
         try:
-            return self.response.read(amt)
+            if amt is not None or not self._is_document:
+                return self.response.read(amt)
+            # urllib3 says that an answer broke off only when it is read once more than there is
+            document = b""
+            while chunk := self.response.read(_MAX_DOCUMENT_BYTES + 1 - len(document)):
+                document += chunk
         except urllib3.exceptions.HTTPError as error:
             raise RequestError(error) from error
+        if len(document) > _MAX_DOCUMENT_BYTES:
+            self.close()
+            raise ValueError(f"it has more than {_MAX_DOCUMENT_BYTES} bytes")
+        return document
 
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self.read(_READ_BYTES):

@@ -37,14 +37,13 @@ class StreamBody:
 
     def __iter__(self) -> Iterator[bytes]:
         try:
-            for chunk in _coalesced(self._chunks):
-                self._count(chunk)
-                yield chunk
+            # Counted before they are joined: the last bytes go out only when the stream has ended as it should
+            yield from _coalesced(map(self._counted, self._chunks))
             self._check_complete()
         except Exception as error:
             raise SourceFailedError(error) from error
 
-    def _count(self, chunk: bytes) -> None:
+    def _counted(self, chunk: bytes) -> bytes:
         self.size_bytes += len(chunk)
         if self._content_length is not None and self.size_bytes > self._content_length:
             raise OSSSourceChanged(f"the stream has more than the content_length={self._content_length} bytes given")
@@ -54,6 +53,7 @@ class StreamBody:
                 "request: upload it as a file with upload_file"
             )
         self.crc64 = crc64(chunk, self.crc64)
+        return chunk
 
     def _check_complete(self) -> None:
         if self._content_length is not None and self.size_bytes < self._content_length:
@@ -66,9 +66,9 @@ def _coalesced(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """Join small chunks: a stream of lines would otherwise cost a system call for each."""
     pending = bytearray()
     for chunk in chunks:
-        pending += chunk
         if len(pending) >= _CHUNK_BYTES:
             yield bytes(pending)
             pending.clear()
+        pending += chunk
     if pending:
         yield bytes(pending)

@@ -29,6 +29,7 @@ class Fault:
     - `stall`: the body is read, nothing is done, and no answer comes until the client leaves or the server stops;
     - `status` with `code` and `message`: the body is read, nothing is done, and this error is the answer; a `code` or
       `status` left out follows from the other (ServiceUnavailable where nothing fits);
+    - `foreign`: the body is read, nothing is done, and a login page answers: status 200, none of OSS's headers;
     - the work is done;
     - `reset="after"`: the connection is reset before a byte of the answer;
     - `response_body`: status 200 and the right headers, but with these bytes as the body;
@@ -52,6 +53,7 @@ class Fault:
     corrupt_request_byte: int | None = None
     corrupt_response_byte: int | None = None
     stall: bool = False
+    foreign: bool = False
     response_body: bytes | None = None
     truncate_response: bool = False
 
@@ -110,6 +112,11 @@ class Effects:
     def stall(self) -> bool:
         """Whether no answer comes."""
         return any(fault.stall for fault in self.faults)
+
+    @property
+    def foreign(self) -> bool:
+        """Whether somebody else answers."""
+        return any(fault.foreign for fault in self.faults)
 
     @property
     def truncate_response(self) -> bool:

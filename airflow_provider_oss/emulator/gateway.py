@@ -47,6 +47,7 @@ _CODES_BY_STATUS = {
     429: "QpsLimitExceeded",
     500: "InternalError",
 }
+_LOGIN_PAGE = b"<html><body>Please log in</body></html>"
 
 
 class Gateway:
@@ -157,6 +158,10 @@ class _Exchange:
         self._effects = self._gateway.faults.take(self._operation, self._target.key, self._part_number())
         self._body = Body(request, self._connection, self._effects, environment.limits.body_idle_timeout_seconds)
         await self._misbehave(self._body)
+        if self._effects.foreign:
+            await self._body.drain()
+            self._record(None)
+            return Response(200, {"Content-Type": "text/html"}, _LOGIN_PAGE)
         call = Call(environment, request, self._target, self._body, authenticated.is_owner)
         if self._target.key:
             check_key(self._target.key, environment.limits)
@@ -207,15 +212,18 @@ class _Exchange:
         return Response(error.status, headers, xml)
 
     async def _send(self, response: Response) -> None:
-        headers = {
+        headers = {} if self._effects.foreign else self._common_headers()
+        blobs = self._environment.store.blobs
+        sender = Sender(self._connection, blobs, self._effects, self._request.method, headers, self._record)
+        await sender.send(response)
+
+    def _common_headers(self) -> dict[str, str]:
+        return {
             "Server": "AliyunOSS",
             "Date": http_date(self._environment.clock()),
             "x-oss-request-id": self._request_id,
             "x-oss-server-time": str(int((time.monotonic() - self._started_monotonic) * 1000)),
         }
-        blobs = self._environment.store.blobs
-        sender = Sender(self._connection, blobs, self._effects, self._request.method, headers, self._record)
-        await sender.send(response)
 
     def _record(self, status: int | None) -> None:
         """Write the request into the ledger, once."""

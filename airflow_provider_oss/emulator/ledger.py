@@ -29,7 +29,7 @@ class RecordedRequest:
     bytes_received: int
     """Bytes of the body that were really read."""
     status: int | None
-    """None when the connection was reset, or the client left before an answer."""
+    """None when the connection was reset, somebody else answered, or the client left before an answer."""
     code: str | None
     """The OSS error code, None when there was no error."""
     request_id: str

@@ -19,6 +19,7 @@ from airflow_provider_oss.uri import resolve
 
 if TYPE_CHECKING:
     import oss2
+    from tenacity import Retrying
 
     from airflow_provider_oss.clients.buckets import Buckets
     from airflow_provider_oss.clients.object_client import OSS2ObjectClient
@@ -34,6 +35,8 @@ class OSSBaseHook(BaseHook):
     :param oss_conn_id: id of the Airflow connection, of type ``aliyun_oss`` or of the alibaba provider's type ``oss``.
     :param bucket_name: default bucket; None for the connection's schema.
     :param region: goes before the connection's region.
+
+    ``retry`` says how often a failed call is tried, and may be set before the first call.
     """
 
     conn_name_attr = "oss_conn_id"
@@ -48,7 +51,11 @@ class OSSBaseHook(BaseHook):
         self.oss_conn_id = oss_conn_id
         self.bucket_name = bucket_name
         self.region = region
-        self._retrying = make_retrying(RetryPolicy(), threading.Event())
+        self.retry = RetryPolicy()
+
+    @cached_property
+    def _retrying(self) -> Retrying:
+        return make_retrying(self.retry, threading.Event())
 
     @cached_property
     def settings(self) -> ClientSettings:
@@ -58,6 +65,17 @@ class OSSBaseHook(BaseHook):
         if settings.credentials.security_token is not None:
             mask_secret(settings.credentials.security_token)
         return settings
+
+    def renew_credentials(self) -> bool:
+        """Read the connection again; return whether it has other credentials now, which are used from now on."""
+        if "settings" not in self.__dict__:
+            return False
+        old = self.settings
+        del self.settings
+        changed = self.settings.credentials != old.credentials
+        if changed:
+            self._buckets.credentials.replace(self.settings.credentials)
+        return changed
 
     @cached_property
     def _buckets(self) -> Buckets:

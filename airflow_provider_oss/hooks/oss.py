@@ -64,7 +64,8 @@ class OSSHook(OSSBaseHook):
             self.resolve(key, bucket_name),
             self._client,
             options=parse_options(**options),
-            settings=UploadSettings(part_size_bytes=limits.MAX_PUT_SIZE_BYTES),
+            settings=UploadSettings(part_size_bytes=limits.MAX_PUT_SIZE_BYTES, retry=self.retry),
+            renew_credentials=self.renew_credentials,
         ).run()
 
     def put_file(
@@ -123,13 +124,15 @@ class OSSHook(OSSBaseHook):
             self._client,
             store=checkpoint,
             options=parse_options(**options),
-            settings=UploadSettings(part_size_bytes=part_size, parallel=parallel),
+            settings=UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
             progress=progress,
+            renew_credentials=self.renew_credentials,
             cancellation=cancellation or Cancellation(),
         ).run()
 
     def _single_put(self, key: str, bucket_name: str | None, options: ObjectOptionArguments) -> SinglePut:
-        return SinglePut(self.resolve(key, bucket_name), self._client, parse_options(**options))
+        ref = self.resolve(key, bucket_name)
+        return SinglePut(ref, self._client, parse_options(**options), self.retry, self.renew_credentials)
 
     # Multipart, call by call
 

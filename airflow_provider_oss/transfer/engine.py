@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from airflow_provider_oss import limits
@@ -20,11 +22,12 @@ from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
     OSSCallbackFailed,
     OSSChecksumMismatch,
+    OSSConnectionTimeout,
+    OSSCredentialsExpired,
     OSSInvalidArgument,
     OSSInvalidPart,
     OSSNoSuchUpload,
     OSSObjectAlreadyExists,
-    OSSProviderError,
     OSSUploadCancelled,
 )
 from airflow_provider_oss.model import (
@@ -49,7 +52,15 @@ from airflow_provider_oss.transfer.ranges import PartRanges, parse_ranges
 from airflow_provider_oss.transfer.recognition import find_equal_object
 from airflow_provider_oss.transfer.result import make_result
 from airflow_provider_oss.transfer.resume import Continue, Decision, Fresh, Wanted, decide
-from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, make_retrying
+from airflow_provider_oss.transfer.retry import (
+    RetryingClient,
+    RetryPolicy,
+    cannot_renew,
+    make_retrying,
+    may_have_been_done,
+)
+from airflow_provider_oss.transfer.slots import Slots
+from airflow_provider_oss.transfer.upload_ids import UploadIds
 from airflow_provider_oss.verify import combined_crc64
 
 log = logging.getLogger(__name__)
@@ -87,6 +98,9 @@ class Upload:
     progress: ProgressCallback | None = None
     """Called as ``progress(fraction, checkpoint, response)`` in the caller's thread after every part; ``response`` is
     the CompletedPart that OSS acknowledged (StoredObject for a single put), None for a part verified and not sent."""
+    renew_credentials: Callable[[], bool] = cannot_renew
+    """Called in the caller's thread when OSS says that the security token has expired; returns whether there are other
+    credentials now, with which the upload then goes on."""
     cancellation: Cancellation = field(default_factory=Cancellation)
     clock: Clock = field(default_factory=SystemClock)
 
@@ -119,18 +133,35 @@ class _Attempt:
         self._ref = upload.ref
         self._reader = reader
         self._size_bytes = reader.fingerprint.size_bytes
-        stopping = threading.Event()
-        self._client = RetryingClient(upload.client, make_retrying(upload.settings.retry, stopping))
+        self._slots = Slots(upload.settings.parallel)
+        self._client = self._client_until(threading.Event())
         self._keeper = CheckpointKeeper(upload.store, upload.settings.save_interval_seconds, upload.clock)
         self._reporter = ProgressReporter(upload.ref, self._size_bytes, upload.progress, upload.clock)
         self._started = upload.clock.monotonic()
-        self._parts = PartTransfer(
-            reader, self._client, upload.options, parallel=upload.settings.parallel, stopping=stopping
-        )
+        self._upload_ids = UploadIds(upload.ref, upload.options, self._client, self._keeper, upload.clock)
+        self._parts = PartTransfer(reader, self._client_until, upload.options, threads=upload.settings.parallel)
         self._checkpoint: Checkpoint | None = None
         self._completed: dict[int, CompletedPart] = {}
         self._done = PartRanges()
+        self._sent: set[int] = set()
         self._attempts = 1
+
+    def _client_until(self, stopping: threading.Event) -> RetryingClient:
+        """Return a client that repeats failed calls until ``stopping`` is set."""
+        policy = self._upload.settings.retry
+        retrying = make_retrying(policy, stopping, self._observe_failure, self._describe_tries)
+        return RetryingClient(self._upload.client, retrying, partial(self._slots.hold, stopping))
+
+    def _observe_failure(self, method: str, error: BaseException) -> None:
+        """Look at every failure that is worth repeating, in the thread of the call."""
+        if method == "initiate_multipart_upload" and may_have_been_done(error):
+            self._upload_ids.note_lost_answer()
+        if method == "upload_part" and isinstance(error, OSSConnectionTimeout):
+            self._slots.halve()
+
+    def _describe_tries(self, tries: str) -> str:
+        parallel, allowed = self._upload.settings.parallel, self._slots.allowed
+        return tries if allowed == parallel else f"{tries}, parallel lowered from {parallel} to {allowed}"
 
     def has_ended(self) -> bool:
         """Stop the workers; return whether none is at work any more."""
@@ -141,31 +172,51 @@ class _Attempt:
         wanted = Wanted(
             self._ref, self._size_bytes, self._upload.settings.part_size_bytes, digest(self._upload.options)
         )
-        decision = decide(self._keeper.load(), wanted)
+        saved = self._keeper.load()
+        self._attempts = 1 if saved is None else saved.attempt + 1
         try:
-            return self._continue_or_begin(decision)
-        except OSSObjectAlreadyExists:
-            self._discard_upload()
-            result = self._recognise_finished()
-            if result is None:
-                raise
-            return result
+            return self._with_renewed_credentials(decide(saved, wanted), wanted)
         except BaseException as error:
             self._leave(error)
             raise
 
+    def _conclude(self, conflict: OSSObjectAlreadyExists) -> UploadResult:
+        """Look at the object that is in the way; only then abort, so that an attempt that dies here sends nothing."""
+        found = self._find_equal_object()
+        self._discard_upload()
+        if found is None:
+            raise conflict
+        return self._recognised(found)
+
+    def _with_renewed_credentials(self, decision: Decision, wanted: Wanted) -> UploadResult:
+        """Go on as often as new credentials can be had for those that expired."""
+        while True:
+            try:
+                return self._continue_or_begin(decision)
+            except OSSCredentialsExpired as error:
+                if not self._upload.renew_credentials():
+                    raise
+                log.info("%s: going on with new credentials: %s", self._ref, error)
+                if self._checkpoint is not None:
+                    decision = decide(self._checkpoint, wanted)
+
     def _continue_or_begin(self, decision: Decision) -> UploadResult:
         try:
             return self._continue(decision) if isinstance(decision, Continue) else self._begin(decision)
+        except OSSObjectAlreadyExists as error:
+            return self._conclude(error)
         except OSSNoSuchUpload as error:
             log.info("%s: looking whether the upload has been completed: %s", self._ref, error)
-            self._checkpoint = None
-            return self._recognise_finished() or self._begin_again()
+            found = self._find_equal_object()
+            return self._begin_again() if found is None else self._recognised(found)
 
     def _begin_again(self) -> UploadResult:
+        if self._checkpoint is not None and not self._keeper.still_names(self._checkpoint.upload_id):
+            raise OSSUploadCancelled(f"{self._ref}: another attempt of this task has taken over, this one stops")
+        self._reader.check_unchanged()
         log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
-        self._reporter.restart()
-        self._keeper.delete()
+        self._sent.clear()
+        self._upload_has_ended()
         plan = make_plan(self._size_bytes, self._upload.settings.part_size_bytes)
         return self._begin(Fresh(plan, "the upload is gone"))
 
@@ -173,13 +224,14 @@ class _Attempt:
 
     def _begin(self, decision: Fresh) -> UploadResult:
         if decision.abandoned is not None:
-            log.warning("%s: not continuing %s: %s", self._ref, decision.abandoned.upload_id, decision.reason)
-            self._attempts = decision.abandoned.attempt + 1
-            self._checkpoint = decision.abandoned
-            self._discard_upload()
+            abandoned = decision.abandoned.upload_id or "an upload without an id"
+            log.warning("%s: not continuing %s: %s", self._ref, abandoned, decision.reason)
+            self._upload_ids.drop(decision.abandoned)
+            self._checkpoint = None
         if decision.plan.count <= 1:
             return self._put()
-        return self._send_and_complete(self._initiate(decision.plan), decision.plan, {})
+        checkpoint = self._upload_ids.begin(decision.plan, self._reader.fingerprint, self._attempts)
+        return self._send_and_complete(checkpoint, decision.plan, {})
 
     def _put(self) -> UploadResult:
         buffer = memoryview(bytearray(self._size_bytes))
@@ -191,33 +243,11 @@ class _Attempt:
         self._reporter.part_sent(self._size_bytes, None, stored)
         return self._result(stored, crc)
 
-    def _initiate(self, plan: PartPlan) -> Checkpoint:
-        upload_id = self._client.initiate_multipart_upload(self._ref, self._upload.options)
-        now = self._upload.clock.utc_now()
-        checkpoint = Checkpoint(
-            ref=self._ref,
-            upload_id=upload_id,
-            part_size_bytes=plan.part_size_bytes,
-            source=self._reader.fingerprint,
-            options_digest=digest(self._upload.options),
-            attempt=self._attempts,
-            created_at=now,
-            updated_at=now,
-        )
-        try:
-            self._keeper.save_first(checkpoint)
-        except BaseException:
-            self._abort(checkpoint)
-            raise
-        log.info("%s: began upload %s: %d parts of %d bytes", self._ref, upload_id, plan.count, plan.part_size_bytes)
-        return checkpoint
-
     # Continuing
 
     def _continue(self, decision: Continue) -> UploadResult:
-        self._attempts = decision.checkpoint.attempt + 1
         now = self._upload.clock.utc_now()
-        checkpoint = replace(decision.checkpoint, attempt=self._attempts, updated_at=now)
+        checkpoint = self._checkpoint = replace(decision.checkpoint, attempt=self._attempts, updated_at=now)
         stored = self._stored_parts(checkpoint, decision.plan)
         self._keeper.save(checkpoint)
         log.info(
@@ -240,6 +270,7 @@ class _Attempt:
 
     def _send_and_complete(self, checkpoint: Checkpoint, plan: PartPlan, stored: dict[int, StoredPart]) -> UploadResult:
         self._checkpoint = checkpoint
+        self._reporter.restart()
         self._transfer(checkpoint, plan, stored)
         try:
             return self._complete(checkpoint)
@@ -268,6 +299,8 @@ class _Attempt:
         self._done.add(part.number)
         checkpoint = self._up_to_date(checkpoint, part.size_bytes)
         if outcome.was_sent:
+            self._sent.add(part.number)
+        if part.number in self._sent:  # also when it is verified once more in the same attempt
             self._reporter.part_sent(part.size_bytes, checkpoint, part)
         else:
             self._reporter.part_verified(part.size_bytes, checkpoint)
@@ -310,30 +343,30 @@ class _Attempt:
             self._ref, stored, crc, self._reporter.progress, attempts=self._attempts, elapsed_seconds=elapsed_seconds
         )
 
-    def _recognise_finished(self) -> UploadResult | None:
-        """Return the result when the object is there and equal to the source: another call or attempt made it."""
+    def _find_equal_object(self) -> StoredObject | None:
+        """Return the object when it is there and equal to the source: another call or attempt made it."""
         parts = self._completed.values()
         all_known = sum(part.size_bytes for part in parts) == self._size_bytes
-        found = find_equal_object(self._client, self._ref, self._reader, combined_crc64(parts) if all_known else None)
-        if found is None:
-            return None
+        return find_equal_object(self._client, self._ref, self._reader, combined_crc64(parts) if all_known else None)
+
+    def _recognised(self, found: StoredObject) -> UploadResult:
         self._upload_has_ended()
-        if not all_known:  # else all parts are counted already: only the answer to Complete was lost
-            self._reporter.restart()
-            self._reporter.part_verified(self._size_bytes, None)
+        self._reporter.part_verified(self._size_bytes - self._reporter.progress.done_bytes, None)
         if self._upload.options.callback is not None:
             log.warning("%s: whether the callback was answered is not known", self._ref)
         return self._result(found, found.crc64)
 
     def _upload_has_ended(self) -> None:
-        self._checkpoint = None
-        self._keeper.delete()
+        """Delete the checkpoint, unless it is another attempt's by now."""
+        ended, self._checkpoint = self._checkpoint, None
+        if ended is None or self._keeper.still_names(ended.upload_id):
+            self._keeper.delete()
 
     def _discard_upload(self) -> None:
         """Abort the upload and drop its checkpoint: one operation, so that no upload is forgotten."""
         if self._checkpoint is not None:
-            self._abort(self._checkpoint)
-            self._upload_has_ended()
+            self._upload_ids.drop(self._checkpoint)
+            self._checkpoint = None
 
     def _leave(self, error: BaseException) -> None:
         """Leave the upload to a later attempt; without a store there is none, so it is aborted."""
@@ -341,19 +374,10 @@ class _Attempt:
             return
         if not self._keeper.keeps:
             self.has_ended()
-            self._discard_upload()
-        elif isinstance(error, Exception) and not isinstance(error, OSSUploadCancelled):
-            # Not when told to stop (a successor may be at work), nor on a time-out or signal, which are no Exceptions:
-            # they may have interrupted the store in the middle of a call
+            self._upload_ids.clean_up(self._checkpoint)
+            return
+        # Not when told to stop (a successor may be at work), nor on a time-out or signal, which are no Exceptions: they
+        # may have interrupted the store in the middle of a call
+        may_save = isinstance(error, Exception) and not isinstance(error, OSSUploadCancelled)
+        if may_save and self._completed and self._keeper.still_names(self._checkpoint.upload_id):
             self._keeper.save(self._up_to_date(self._checkpoint))
-
-    def _abort(self, checkpoint: Checkpoint) -> None:
-        try:
-            self._client.abort_multipart_upload(checkpoint.ref, checkpoint.upload_id)
-        except OSSNoSuchUpload:
-            pass
-        except OSSProviderError as error:
-            log.error(  # noqa: TRY400 - the text is what an operator needs to clean up by hand
-                "Upload %s of %s could not be aborted and stays, billed, until it is: %s",
-                *(checkpoint.upload_id, checkpoint.ref, error),
-            )

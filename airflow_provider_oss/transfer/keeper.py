@@ -45,15 +45,20 @@ class CheckpointKeeper:
         return checkpoint
 
     def save_first(self, checkpoint: Checkpoint) -> None:
-        """Save the id of a new upload. Raises OSSCheckpointNotSaved when the store fails: such an upload is lost."""
+        """Save the intent to begin an upload, or its id. Raises OSSCheckpointNotSaved: such an upload would be lost."""
         if self._store is None:
             return
         self._holds_something = True
         try:
             self._store.save(checkpoint)
         except Exception as error:
+            upload, outcome = (
+                (f"upload {checkpoint.upload_id}", "it is aborted")
+                if checkpoint.upload_id
+                else (f"a new upload of {checkpoint.ref}", "none is begun")
+            )
             raise OSSCheckpointNotSaved(
-                f"the checkpoint of upload {checkpoint.upload_id} could not be saved, so it is aborted: {error}"
+                f"the checkpoint of {upload} could not be saved, so {outcome}: {error}"
             ) from error
         self._last_save = self._clock.monotonic()
 
@@ -70,6 +75,17 @@ class CheckpointKeeper:
             self._store.save(checkpoint)
         except Exception as error:  # noqa: BLE001 - a store may raise anything, and nothing is lost by it
             log.warning("The checkpoint of upload %s could not be brought up to date: %s", checkpoint.upload_id, error)
+
+    def still_names(self, upload_id: str) -> bool:
+        """Whether the store names this upload; if not, another attempt of the task has replaced or deleted it."""
+        if self._store is None:
+            return True
+        try:
+            checkpoint = self._store.load()
+        except Exception as error:  # noqa: BLE001 - as in save
+            log.warning("Whether another attempt saved a checkpoint is not known: %s", error)
+            return True
+        return checkpoint is not None and checkpoint.upload_id == upload_id
 
     def delete(self) -> None:
         """Delete; a failure is logged. A checkpoint that stays is harmless: it is verified like any other."""

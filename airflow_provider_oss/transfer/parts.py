@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_oss.crc64 import crc64
@@ -23,39 +23,42 @@ class PartOutcome:
 
 
 class PartTransfer:
-    """Works through all parts of a plan, ``parallel`` at a time, each in a buffer of one part's size."""
+    """
+    Works through all parts of a plan, ``threads`` at a time, each in a buffer of one part's size.
+
+    ``client_until`` makes the client for one run; once the event it is given is set, failed calls are not repeated.
+    """
 
     def __init__(
         self,
         reader: SourceReader,
-        client: ObjectClient,
+        client_until: Callable[[threading.Event], ObjectClient],
         options: ObjectOptions,
         *,
-        parallel: int,
-        stopping: threading.Event,
+        threads: int,
     ) -> None:
         self._reader = reader
-        self._client = client
+        self._client_until = client_until
         self._options = options
-        self._parallel = parallel
-        self._stopping = stopping
+        self._threads = threads
         self._workers: PartWorkers[PartOutcome] | None = None
 
     def run(
         self, checkpoint: Checkpoint, plan: PartPlan, stored: Mapping[int, StoredPart]
     ) -> Iterator[PartOutcome | None]:
         """Yield the outcome of every part, in order of completion; None now and then while waiting."""
+        stopping = threading.Event()
+        client = self._client_until(stopping)
 
         def handle(part: Part, buffer: memoryview) -> PartOutcome:
-            return self._verify_or_send(checkpoint, part, buffer, stored.get(part.number))
+            return self._verify_or_send(client, checkpoint, part, buffer, stored.get(part.number))
 
-        self._stopping.clear()
         self._workers = PartWorkers(
             in_working_order(plan, stored.keys()),
             handle,
-            threads=min(self._parallel, plan.count),
+            threads=min(self._threads, plan.count),
             buffer_bytes=plan.part_size_bytes,
-            stopping=self._stopping,
+            stopping=stopping,
         )
         return self._workers.outcomes()
 
@@ -64,7 +67,7 @@ class PartTransfer:
         return self._workers is None or self._workers.stop(within_seconds)
 
     def _verify_or_send(
-        self, checkpoint: Checkpoint, part: Part, buffer: memoryview, stored: StoredPart | None
+        self, client: ObjectClient, checkpoint: Checkpoint, part: Part, buffer: memoryview, stored: StoredPart | None
     ) -> PartOutcome:
         """Run in a worker thread."""
         data = self._reader.read_into(part, buffer)
@@ -72,5 +75,5 @@ class PartTransfer:
         etag = proven_etag(stored, data, crc) if stored is not None else None
         if etag is not None:
             return PartOutcome(CompletedPart(part.number, part.size_bytes, etag, crc), was_sent=False)
-        sent = self._client.upload_part(checkpoint.ref, checkpoint.upload_id, part.number, data, crc, self._options)
+        sent = client.upload_part(checkpoint.ref, checkpoint.upload_id, part.number, data, crc, self._options)
         return PartOutcome(sent, was_sent=True)

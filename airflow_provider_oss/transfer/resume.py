@@ -57,17 +57,26 @@ def decide(checkpoint: Checkpoint | None, wanted: Wanted) -> Decision:
 
 
 def _obstacle(checkpoint: Checkpoint, wanted: Wanted) -> str | None:
-    if checkpoint.ref != wanted.ref:
-        return f"the checkpoint is of {checkpoint.ref}"
-    if checkpoint.options_digest != wanted.options_digest:
-        return "mime, meta, headers, storage_class or tags changed, and OSS fixes them when an upload begins"
-    if checkpoint.part_size_bytes != _expected_part_size_bytes(checkpoint, wanted):
-        return f"the part size changed from {checkpoint.part_size_bytes} bytes"
-    if PartPlan(wanted.size_bytes, checkpoint.part_size_bytes).count > limits.MAX_PARTS:
-        return f"the source grew past {limits.MAX_PARTS} parts of {checkpoint.part_size_bytes} bytes"
-    if wanted.size_bytes <= checkpoint.part_size_bytes:
-        return "the source shrank to one part"
-    return None
+    """Return the first reason why the checkpoint's upload cannot become what is wanted."""
+    part_size_bytes = checkpoint.part_size_bytes
+    obstacles = (
+        (not checkpoint.upload_id, "the last attempt ended before it knew its upload id"),
+        (checkpoint.ref != wanted.ref, f"it is of {checkpoint.ref}"),
+        (
+            checkpoint.options_digest != wanted.options_digest,
+            "mime, meta, headers, storage_class or tags changed, and OSS fixes them when an upload begins",
+        ),
+        (
+            part_size_bytes != _expected_part_size_bytes(checkpoint, wanted),
+            f"the part size changed from {part_size_bytes} bytes",
+        ),
+        (
+            PartPlan(wanted.size_bytes, part_size_bytes).count > limits.MAX_PARTS,
+            f"the source grew past {limits.MAX_PARTS} parts of {part_size_bytes} bytes",
+        ),
+        (wanted.size_bytes <= part_size_bytes, "the source shrank to one part"),
+    )
+    return next((reason for is_in_the_way, reason in obstacles if is_in_the_way), None)
 
 
 def _expected_part_size_bytes(checkpoint: Checkpoint, wanted: Wanted) -> int:

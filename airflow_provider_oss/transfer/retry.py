@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from typing import NoReturn
 
 from tenacity import (
     RetryCallState,
@@ -26,10 +28,20 @@ from tenacity import (
 from airflow_provider_oss.exceptions import (
     OSSBadResponse,
     OSSChecksumMismatch,
+    OSSClockCorrected,
     OSSConnectionError,
+    OSSProviderError,
     OSSServiceUnavailable,
 )
-from airflow_provider_oss.model import CompletedPart, ObjectInfo, ObjectOptions, ObjectRef, StoredObject, StoredPart
+from airflow_provider_oss.model import (
+    CompletedPart,
+    ListedUpload,
+    ObjectInfo,
+    ObjectOptions,
+    ObjectRef,
+    StoredObject,
+    StoredPart,
+)
 from airflow_provider_oss.ports import Body, ObjectClient
 
 log = logging.getLogger(__name__)
@@ -48,24 +60,60 @@ class RetryPolicy:
     longest_delay_seconds: float = 20.0
 
 
+_INTERNAL_ERROR_STATUS = 500
+_WORTH_REPEATING = (OSSConnectionError, OSSServiceUnavailable, OSSBadResponse, OSSChecksumMismatch, OSSClockCorrected)
+
+
+def cannot_renew() -> bool:
+    """Stand for credentials that cannot be renewed."""
+    return False
+
+
 def is_worth_repeating(error: BaseException) -> bool:
     """Whether the same call may succeed when it is simply made again."""
-    return isinstance(error, OSSConnectionError | OSSServiceUnavailable | OSSBadResponse | OSSChecksumMismatch)
+    return isinstance(error, _WORTH_REPEATING)
 
 
-def make_retrying(policy: RetryPolicy, stopping: threading.Event) -> Retrying:
+def may_have_been_done(error: BaseException) -> bool:
+    """Whether OSS may have done what was asked although the call failed: its answer was lost or not understood."""
+    if isinstance(error, OSSServiceUnavailable):
+        return error.details.http_status == _INTERNAL_ERROR_STATUS  # busy answers come before the work
+    return isinstance(error, OSSConnectionError | OSSBadResponse)
+
+
+def make_retrying(
+    policy: RetryPolicy,
+    stopping: threading.Event,
+    observe: Callable[[str, BaseException], None] | None = None,
+    tried: Callable[[str], str] = str,
+) -> Retrying:
     """
-    Return tenacity's loop for ``policy``: it raises the last error as it is, and logs each repetition.
+    Return tenacity's loop for ``policy``: it raises the last error with the number of tries, and logs each repetition.
 
-    Once ``stopping`` is set it neither pauses nor repeats.
+    Once ``stopping`` is set it neither pauses nor repeats. ``observe`` is told of each failure that is worth repeating,
+    the last one too: the name of the method and its error, in the thread of the call. ``tried`` may add to the words
+    that say what was tried.
     """
+
+    def after(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if observe is not None and error is not None:
+            observe(getattr(state.fn, "__name__", ""), error)
+
+    def give_up(state: RetryCallState) -> NoReturn:
+        error = state.outcome.exception() if state.outcome else None
+        assert isinstance(error, OSSProviderError)  # noqa: S101 - is_worth_repeating says so
+        text = tried(f"{state.attempt_number} tries")
+        raise type(error)(f"{error.message}; given up after {text}", error.details) from error.__cause__
+
     return Retrying(
         stop=stop_any(stop_after_attempt(policy.tries), stop_when_event_set(stopping)),
         wait=wait_random_exponential(multiplier=policy.first_delay_seconds, max=policy.longest_delay_seconds),
         retry=retry_if_exception(is_worth_repeating),
+        after=after,
         before_sleep=_log_repetition,
         sleep=sleep_using_event(stopping),
-        reraise=True,
+        retry_error_callback=give_up,
     )
 
 
@@ -76,11 +124,21 @@ def _log_repetition(state: RetryCallState) -> None:
 
 
 class RetryingClient:
-    """An ObjectClient that repeats the failed calls of another one as a RetryPolicy says."""
+    """
+    An ObjectClient that repeats the failed calls of another one as a RetryPolicy says.
 
-    def __init__(self, client: ObjectClient, retrying: Retrying) -> None:
+    Each try to send a part is made inside ``in_flight()``, which may let it wait.
+    """
+
+    def __init__(
+        self,
+        client: ObjectClient,
+        retrying: Retrying,
+        in_flight: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
         self._client = client
         self._call = retrying
+        self._in_flight = in_flight
 
     def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
         """Repeatable: the same bytes replace themselves; with forbid_overwrite the engine looks at the object."""
@@ -91,14 +149,19 @@ class RetryingClient:
         return self._call(self._client.head_object, ref)
 
     def initiate_multipart_upload(self, ref: ObjectRef, options: ObjectOptions) -> str:
-        """Repeatable, but each call makes an upload of its own: one whose answer was lost stays until it expires."""
+        """Repeatable for a caller who looks for lost uploads: each call whose answer was lost may have begun one."""
         return self._call(self._client.initiate_multipart_upload, ref, options)
 
     def upload_part(
         self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
     ) -> CompletedPart:
         """Repeatable: a part replaces the part of its number."""
-        return self._call(self._client.upload_part, ref, upload_id, part_number, body, crc64, options)
+
+        def upload_part() -> CompletedPart:
+            with self._in_flight():
+                return self._client.upload_part(ref, upload_id, part_number, body, crc64, options)
+
+        return self._call(upload_part)
 
     def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
         """Repeatable."""
@@ -109,6 +172,10 @@ class RetryingClient:
     ) -> StoredObject:
         """Repeatable for a caller who looks at the object when the upload is gone."""
         return self._call(self._client.complete_multipart_upload, ref, upload_id, tuple(parts), options)
+
+    def list_uploads(self, ref: ObjectRef) -> Sequence[ListedUpload]:
+        """Repeatable."""
+        return self._call(self._client.list_uploads, ref)
 
     def abort_multipart_upload(self, ref: ObjectRef, upload_id: str) -> None:
         """Repeatable for a caller to whom a missing upload is fine."""

@@ -9,14 +9,19 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeAlias
 
 from airflow_provider_oss import limits
-from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSObjectAlreadyExists
+from airflow_provider_oss.exceptions import (
+    OSSCredentialsExpired,
+    OSSInvalidArgument,
+    OSSInvalidSource,
+    OSSObjectAlreadyExists,
+)
 from airflow_provider_oss.model import ObjectOptions, ObjectRef, Progress, StoredObject, UploadResult
 from airflow_provider_oss.ports import Clock, SourceReader
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.plan import PartPlan
 from airflow_provider_oss.transfer.recognition import HeadClient, find_equal_object
 from airflow_provider_oss.transfer.result import make_result
-from airflow_provider_oss.transfer.retry import RetryPolicy, make_retrying
+from airflow_provider_oss.transfer.retry import RetryPolicy, cannot_renew, make_retrying
 from airflow_provider_oss.transfer.source import FileSource
 
 log = logging.getLogger(__name__)
@@ -44,6 +49,8 @@ class SinglePut:
     client: StreamClient
     options: ObjectOptions = field(default_factory=ObjectOptions)
     retry: RetryPolicy = field(default_factory=RetryPolicy)
+    renew_credentials: Callable[[], bool] = cannot_renew
+    """Called when OSS says that the security token has expired; returns whether there are other credentials now."""
     clock: Clock = field(default_factory=SystemClock)
 
     def put_file(self, path: str) -> UploadResult:
@@ -75,9 +82,7 @@ class SinglePut:
         """
         started = self.clock.monotonic()
         if callable(stream):
-            stored = make_retrying(self.retry, threading.Event())(
-                lambda: self._send(chunks_of(stream()), content_length)
-            )
+            stored = self._repeat(lambda: self._send(chunks_of(stream()), content_length))
         else:
             stored = self._send(chunks_of(stream), content_length)
         size_bytes = stored.size_bytes or 0
@@ -86,14 +91,23 @@ class SinglePut:
     def _put_readable(self, reader: SourceReader) -> StoredObject:
         """Repeat with a new iterator each time. After a lost answer ``forbid_overwrite`` meets our own object."""
         size_bytes = reader.fingerprint.size_bytes
-        retrying = make_retrying(self.retry, threading.Event())
         try:
-            return retrying(lambda: self._send(_checked_chunks(reader), size_bytes))
+            return self._repeat(lambda: self._send(_checked_chunks(reader), size_bytes))
         except OSSObjectAlreadyExists:
             found = find_equal_object(self.client, self.ref, reader)
             if found is None:
                 raise
             return found
+
+    def _repeat(self, send: Callable[[], StoredObject]) -> StoredObject:
+        """Repeat as the policy says, and as often as new credentials can be had for those that expired."""
+        while True:
+            try:
+                return make_retrying(self.retry, threading.Event())(send)
+            except OSSCredentialsExpired as error:
+                if not self.renew_credentials():
+                    raise
+                log.info("%s: going on with new credentials: %s", self.ref, error)
 
     def _send(self, chunks: Iterator[bytes], content_length: int | None) -> StoredObject:
         return self.client.put_stream(self.ref, chunks, content_length, self.options)
@@ -130,6 +144,10 @@ def _checked(chunks: Iterator[Any]) -> Iterator[bytes]:
 def _checked_chunks(reader: SourceReader) -> Iterator[bytes]:
     plan = PartPlan(reader.fingerprint.size_bytes, _READ_BYTES)
     buffer = memoryview(bytearray(_READ_BYTES))
+    if not plan.count:
+        reader.check_unchanged()
     for part in plan:
-        yield bytes(reader.read_into(part, buffer))
-    reader.check_unchanged()
+        data = bytes(reader.read_into(part, buffer))
+        if part.number == plan.count:  # before OSS has the last byte, and with it an object
+            reader.check_unchanged()
+        yield data

@@ -68,7 +68,6 @@ class PartWorkers(Generic[Outcome]):
             else:
                 yield result
         if first_error is not None:
-            self._stopping.clear()  # nobody is left to be stopped, and what follows the error may repeat its calls
             raise first_error
 
     def stop(self, within_seconds: float) -> bool:
@@ -78,10 +77,7 @@ class PartWorkers(Generic[Outcome]):
         for thread in self._threads:
             if thread.is_alive():
                 thread.join(max(0.0, deadline - time.monotonic()))
-        if any(thread.is_alive() for thread in self._threads):
-            return False
-        self._stopping.clear()  # as in outcomes: the abort that may follow is worth repeating
-        return True
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _next_part(self) -> Part | None:
         with self._lock:
@@ -93,7 +89,8 @@ class PartWorkers(Generic[Outcome]):
             while (part := self._next_part()) is not None:
                 self._results.put(self._handle(part, buffer))
         except BaseException as error:  # noqa: BLE001 - the top frame of a thread: the main thread raises it
-            self._stopping.set()
+            # In this order: who is woken by ``stopping`` must not be the first to tell why
             self._results.put(error)
+            self._stopping.set()
         finally:
             self._results.put(None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -114,7 +115,7 @@ def usual(**changes: Any) -> dict[str, Any]:
         ({"part_size": 0}, "part_size"),
         ({"part_size": 1.5}, "part_size"),
         ({"part_size": MAX_PART_SIZE_BYTES + 1}, "part_size"),
-        ({"upload_id": ""}, "upload_id"),
+        ({"upload_id": "x" * 129}, "upload_id"),
         ({"upload_id": "a b"}, "upload_id"),
         ({"attempt": 0}, "attempt"),
         ({"done_parts": "1-"}, "done_parts"),
@@ -129,6 +130,30 @@ def test_what_is_wrong_is_named(changes: dict[str, Any], where: str) -> None:
     """The error names the field that does not follow the schema and shows the record, which may name an upload."""
     with pytest.raises(OSSCheckpointUnreadable, match=f"checkpoint, {where}: .*it reads .*'owner'"):
         decode(usual(**changes), OWNER)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"upload_id": ""},
+        {"upload_id": "", "created_at": "today"},
+        {"upload_id": "", "created_at": "2026-11-21T20:58:00"},
+        {"created_at": "today"},
+        {"created_at": "2026-11-21T20:58:00"},
+    ],
+)
+def test_time_that_is_none(changes: dict[str, Any]) -> None:
+    """A time of beginning that cannot be compared is named; it may be absent only where an upload has its id."""
+    with pytest.raises(OSSCheckpointUnreadable, match=r"checkpoint: created_at='.*' is no time .*it reads .*'owner'"):
+        decode(usual(**changes), OWNER)
+    assert decode(usual(created_at=""), OWNER).upload_id == "U1"
+
+
+@given(CHECKPOINTS, TIMES.filter(bool))
+def test_upload_about_to_begin(checkpoint: Checkpoint, created_at: str) -> None:
+    """The intent to begin an upload, which has no id yet, comes back equal too."""
+    intent = replace(checkpoint, upload_id="", created_at=created_at)
+    assert decode(json.dumps(encode(intent, OWNER)), OWNER) == intent
 
 
 @pytest.mark.parametrize("key", ["/a", "\\a", "ü" * 512, "\ud800"])

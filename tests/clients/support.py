@@ -61,13 +61,15 @@ def _serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
 
 
 @contextmanager
-def canned_server(status: int, headers: Mapping[str, str], body: bytes) -> Iterator[str]:
-    """Serve this one answer to whatever is asked, then close the connection."""
+def canned_server(status: int, headers: Mapping[str, str], body: bytes, request_id: str | None = "R1") -> Iterator[str]:
+    """Serve this one answer to whatever is asked, then close the connection. None is a server that is not OSS."""
 
     class Handler(_QuietHandler):
         def answer(self) -> None:
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
             self.send_response(status)
+            if request_id is not None:
+                self.send_header("x-oss-request-id", request_id)
             for name, value in headers.items():
                 self.send_header(name, value)
             self.end_headers()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+import traceback
+from functools import partial
 from pathlib import Path
 
 import pytest
+from oss2.exceptions import OssError
 
 from airflow_provider_oss.clients.buckets import Buckets
 from airflow_provider_oss.clients.object_client import OSS2ObjectClient
@@ -14,19 +17,24 @@ from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
-    OSSClockSkew,
+    OSSClockCorrected,
     OSSCredentialsExpired,
     OSSInvalidConnection,
     OSSRequestRejected,
 )
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
 from tests.clients.support import DOMAIN, EXPIRED, SESSION, client_with, forward_proxy
-from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, client_settings
+from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, TINY_PARTS, client_settings
 
 REF = ObjectRef(BUCKET, "dump.bin")
 VERSIONS: tuple[SignatureVersion, ...] = ("v1", "v4")
 
 signed_both_ways = pytest.mark.parametrize("version", VERSIONS)
+
+
+def later(seconds: float) -> float:
+    """Return the time on a clock that is ahead of ours."""
+    return time.time() + seconds
 
 
 def use_every_call(client: OSS2ObjectClient, ref: ObjectRef = REF) -> None:
@@ -87,12 +95,34 @@ def test_refused_credentials(
 
 
 @signed_both_ways
+def test_refused_signature_keeps_the_token(shared_server: OSSEmulator, version: SignatureVersion) -> None:
+    """What OSS repeats of a text whose signature it refuses is in no traceback: neither as text nor as digits."""
+    credentials = Credentials(SESSION.access_key_id, "wrong-secret", SESSION.security_token)
+    client = client_with(client_settings(shared_server), credentials=credentials, signature_version=version)
+
+    with pytest.raises(OSSAccessDenied, match="check the connection's password") as caught:
+        client.delete_object(REF)
+
+    cause = caught.value.__cause__
+    assert isinstance(cause, OssError)
+    assert cause.code == "SignatureDoesNotMatch"
+    shown = f"{''.join(traceback.format_exception(caught.value))} {vars(cause)}"
+    assert SESSION.security_token not in shown
+    assert SESSION.security_token.encode().hex(" ").upper() not in shown.upper()
+
+
+@signed_both_ways
 def test_wrong_clock(tmp_path: Path, version: SignatureVersion) -> None:
-    """A clock that is an hour off is an error of its own, with the remedy."""
-    with OSSEmulator(root=tmp_path / "oss", clock=lambda: time.time() + 3600) as server:
-        client = client_with(client_settings(server), signature_version=version)
-        with pytest.raises(OSSClockSkew, match="set this machine's clock"):
-            client.head_object(REF)
+    """A clock that is 20 minutes off is an error of its own, with the remedy; after it every call is accepted."""
+    for offset in (1200, -1200):
+        clock = partial(later, offset)
+        with OSSEmulator(root=tmp_path / str(offset), clock=clock, limits=TINY_PARTS) as server:
+            client = client_with(client_settings(server), signature_version=version)
+            with pytest.raises(OSSClockCorrected, match="set this machine's clock"):
+                client.delete_object(REF)
+            use_every_call(client)
+            client.list_buckets()
+            assert [request.operation for request in server.requests if request.status == 403] == ["DeleteObject"]
 
 
 @pytest.mark.parametrize("style", ["auto", "path"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from email.utils import formatdate
 
 import oss2.exceptions
 import pytest
@@ -11,6 +12,7 @@ from oss2.exceptions import OssError
 from airflow_provider_oss.clients import errors
 from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.signing import ServerClock
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
@@ -18,6 +20,7 @@ from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
     OSSBadResponse,
     OSSChecksumMismatch,
+    OSSClockCorrected,
     OSSClockSkew,
     OSSCredentialsExpired,
     OSSInvalidArgument,
@@ -212,7 +215,7 @@ def test_remedies_belong_to_codes() -> None:
 def test_errors_that_oss2_makes_itself(error: Exception) -> None:
     """What oss2 raises about an answer it cannot use is a bad response with the place and the cause."""
     details = ErrorDetails(BUCKET, "k")
-    with pytest.raises(OSSBadResponse, match=r"no (sense|element|number)") as caught, renamed(details):
+    with pytest.raises(OSSBadResponse, match=r"no (sense|element|number)") as caught, renamed(details, ServerClock()):
         raise error
     assert caught.value.details is details
     assert caught.value.__cause__ is error
@@ -220,29 +223,93 @@ def test_errors_that_oss2_makes_itself(error: Exception) -> None:
 
 def test_argument_that_oss2_refuses() -> None:
     """What oss2 refuses to send is an argument that cannot work, and no retry can mend it."""
-    with pytest.raises(OSSInvalidArgument, match="The key is invalid"), renamed(ErrorDetails()):
+    with pytest.raises(OSSInvalidArgument, match="The key is invalid"), renamed(ErrorDetails(), ServerClock()):
         raise oss2.exceptions.ClientError("The key is invalid, please check it.")
 
 
 def test_our_own_errors_pass() -> None:
     """An error of ours that is a ValueError too is passed on as it is."""
     error = OSSBadResponse("as it is")
-    with pytest.raises(OSSBadResponse) as caught, renamed(ErrorDetails()):
+    with pytest.raises(OSSBadResponse) as caught, renamed(ErrorDetails(), ServerClock()):
         raise error
     assert caught.value is error
 
 
-@pytest.mark.parametrize(
-    ("status", "expected"),
-    [(400, OSSRequestRejected), (403, OSSAccessDenied), (502, OSSServiceUnavailable), (504, OSSServiceUnavailable)],
-)
-def test_answer_of_something_between(status: int, expected: type[OSSProviderError]) -> None:
-    """An error page of a gateway is named by its HTTP status; it has no code and no request id."""
-    page = b"<html>gateway</html>"
-    headers = {"Content-Type": "text/html", "Content-Length": str(len(page))}
+PAGE = b"<html>gateway</html>"
+PAGE_HEADERS = {"Content-Type": "text/html", "Content-Length": str(len(PAGE))}
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_gateway_in_trouble(status: int) -> None:
+    """An error page of a gateway that does not reach OSS is a passing fault; it has no code and no request id."""
     with (
-        canned_server(status, headers, page) as url,
-        pytest.raises(expected, match=f"HTTP status {status}") as caught,
+        canned_server(status, PAGE_HEADERS, PAGE, request_id=None) as url,
+        pytest.raises(OSSServiceUnavailable, match=f"HTTP status {status}") as caught,
     ):
         client_of(url).put_object(REF, b"", 0, ObjectOptions())
     assert caught.value.details == ErrorDetails(BUCKET, REF.key, http_status=status)
+
+
+@pytest.mark.parametrize("status", [200, 203, 302, 400, 403, 404])
+def test_answer_of_something_between(status: int) -> None:
+    """A page that is not OSS's says nothing: nothing counts as stored, missing, gone or refused because of it."""
+    with canned_server(status, PAGE_HEADERS, PAGE, request_id=None) as url:
+        client = client_of(url)
+        for call in (
+            lambda: client.put_object(REF, b"", 0, ObjectOptions()),
+            lambda: client.head_object(REF),
+            lambda: client.get_object(REF, None),
+            lambda: client.abort_multipart_upload(REF, "U1"),
+            lambda: client.delete_object(REF),
+        ):
+            with pytest.raises(OSSBadResponse, match=f"HTTP status {status} without x-oss-request-id") as caught:
+                call()
+            assert caught.value.details.http_status is None
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+def test_error_without_a_code(status: int) -> None:
+    """An error document of OSS's that arrives damaged is a bad response, never a missing object or a refusal."""
+    with (
+        canned_server(status, PAGE_HEADERS, PAGE) as url,
+        pytest.raises(OSSBadResponse, match=f"HTTP status {status} with a body that says no code"),
+    ):
+        client_of(url).put_object(REF, b"", 0, ObjectOptions())
+
+
+def refused_time(date: str) -> OssError:
+    return oss2.exceptions.ServerError(403, {"Date": date}, b"", {"Code": "RequestTimeTooSkewed"})
+
+
+@pytest.mark.parametrize("date", ["", "soon", formatdate(1_000_059, usegmt=True)], ids=["none", "garbled", "near"])
+def test_refused_time_that_cannot_be_corrected(date: str) -> None:
+    """Where OSS does not tell its time, or tells ours, the same request again would be refused again."""
+    clock = ServerClock(lambda: 1_000_000.0)
+    with pytest.raises(OSSClockSkew) as caught, renamed(ErrorDetails(), clock):
+        raise refused_time(date)
+    assert caught.type is OSSClockSkew
+    assert clock.offset_seconds == 0
+
+
+def test_refused_time_is_corrected() -> None:
+    """The clock goes by the time of the refusal, and the error says that the next request is signed otherwise."""
+    clock = ServerClock(lambda: 1_000_000.0)
+    with pytest.raises(OSSClockCorrected), renamed(ErrorDetails(), clock):
+        raise refused_time(formatdate(1_001_200, usegmt=True))
+    assert clock.now() == 1_001_200
+
+
+def test_time_corrected_meanwhile() -> None:
+    """A request that was on its way while another corrected the clock is worth repeating too."""
+    clock = ServerClock(lambda: 1_000_000.0)
+
+    def call() -> None:
+        with renamed(ErrorDetails(), clock):
+            clock.correct(1_001_200)
+            raise refused_time(formatdate(1_001_200, usegmt=True))
+
+    with pytest.raises(OSSClockCorrected):
+        call()
+    with pytest.raises(OSSClockSkew) as caught:  # its time was right from the beginning
+        call()
+    assert caught.type is OSSClockSkew

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 import pytest
 
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.transfer.retry import RetryPolicy, make_retrying
+from airflow_provider_oss.transfer.retry import RetryPolicy
 
 MakeHook = Callable[..., OSSHook]
 
@@ -21,7 +20,7 @@ def make_hook(connect: Callable[..., str]) -> MakeHook:
 
     def make(bucket_name: str | None = None, **fields: object) -> OSSHook:
         hook = OSSHook(connect(**fields), bucket_name)
-        hook._retrying = make_retrying(IMPATIENT, threading.Event())
+        hook.retry = IMPATIENT
         return hook
 
     return make

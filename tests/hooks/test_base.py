@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,9 +19,14 @@ from airflow_provider_oss.exceptions import OSSCredentialsExpired, OSSInvalidArg
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.model import ObjectRef
 from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, REGION, connection_json
-from tests.hooks.conftest import MakeHook
+from tests.hooks.conftest import IMPATIENT, MakeHook
 
 Connect = Callable[..., str]
+
+SESSIONS = (
+    StsSession("old-id", "old-secret", "old-token", expires_at=1.0),
+    StsSession("new-id", "new-secret", "new-token"),
+)
 
 
 def test_connection_is_read_on_first_use(server: OSSEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -85,16 +91,18 @@ def test_oss2_bucket(hook: OSSHook) -> None:
     assert b"".join(bucket.get_object("key")) == b"data"
 
 
+@pytest.mark.parametrize("version", ["v1", "v4"])
 @pytest.mark.parametrize("source", ["connection", "environment"])
 def test_secrets_are_masked_in_logs(
-    connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, source: str
+    connect: Connect, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, source: str, version: str
 ) -> None:
-    """Secret and token, wherever they come from, are hidden by Airflow's masker, even where oss2 logs them."""
-    secret, token = f"sEcReT-of-{source}", f"tOkEn-of-{source}"
+    """Secret and token, wherever they come from, are hidden by Airflow's masker; only oss2's V1 signer logs a token."""
+    secret, token = f"sEcReT-of-{source}-{version}", f"tOkEn-of-{source}-{version}"
+    extra = {"region": REGION, "signature_version": version}
     if source == "connection":
-        connect(password=secret, extra={"region": REGION, "security_token": token})
+        connect(password=secret, extra=extra | {"security_token": token})
     else:
-        connect(login=None, password=None, extra={"region": REGION, "credential_source": "environment"})
+        connect(login=None, password=None, extra=extra | {"credential_source": "environment"})
         monkeypatch.setenv("OSS_ACCESS_KEY_ID", KEY_ID)
         monkeypatch.setenv("OSS_ACCESS_KEY_SECRET", secret)
         monkeypatch.setenv("OSS_SESSION_TOKEN", token)
@@ -103,7 +111,10 @@ def test_secrets_are_masked_in_logs(
         hook.put_object("key", "data")
 
     assert redact(f"{secret} and {token}") == "*** and ***"
-    assert "x-oss-security-token:***" in redact(caplog.text)
+    assert "Start to put object" in caplog.text
+    assert ("x-oss-security-token:***" in redact(caplog.text)) is (version == "v1")
+    assert (token in caplog.text) is (version == "v1")
+    assert token not in redact(caplog.text)
     assert secret not in caplog.text
 
 
@@ -127,6 +138,87 @@ def test_connection_of_the_alibaba_provider_works(server: OSSEmulator, monkeypat
     monkeypatch.setenv("AIRFLOW_CONN_OSS_DEFAULT", json.dumps({"conn_type": "oss", "schema": BUCKET, "extra": extra}))
     OSSHook().put_object("key", "data")
     assert OSSHook().head_object("key").size_bytes == 4
+
+
+# New credentials
+
+
+def temporary(number: int) -> dict[str, object]:
+    """Return the fields of a connection with one of the server's temporary keys."""
+    session = SESSIONS[number]
+    return {
+        "login": session.access_key_id,
+        "password": session.access_key_secret,
+        "extra": {"region": REGION, "security_token": session.security_token},
+    }
+
+
+def test_nothing_to_renew(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that was not read, or that says what it said, has no new credentials."""
+    hook = OSSHook(connect("oss_renewed"))
+    assert not hook.renew_credentials()
+    hook.put_object("key", "data")
+    assert not hook.renew_credentials()
+    monkeypatch.delenv("AIRFLOW_CONN_OSS_RENEWED")
+    with pytest.raises(AirflowNotFoundException):
+        hook.renew_credentials()
+
+
+def test_credentials_are_renewed(sts_server: OSSEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The connection's new credentials are used from now on, by clients that were made before too, and are masked."""
+    monkeypatch.setenv("AIRFLOW_CONN_OSS_DEFAULT", connection_json(sts_server, **temporary(0)))
+    hook = OSSHook()
+    bucket = hook.get_conn()
+    with pytest.raises(OSSCredentialsExpired):
+        hook.object_exists("key")
+
+    monkeypatch.setenv("AIRFLOW_CONN_OSS_DEFAULT", connection_json(sts_server, **temporary(1)))
+    assert hook.renew_credentials()
+    assert not hook.object_exists("key")
+    assert not bucket.object_exists("key")
+    assert not hook.renew_credentials()
+    assert redact(SESSIONS[1].access_key_secret) == "***"
+    assert redact(SESSIONS[1].security_token) == "***"
+
+
+@pytest.mark.parametrize("way", ["put_object", "put_file", "upload_file"])
+def test_upload_goes_on_with_new_credentials(
+    sts_server: OSSEmulator, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, way: str
+) -> None:
+    """Every way to store data reads the connection again when its token has expired, once, and succeeds."""
+    data = bytes(300 * 1024)
+    path = tmp_path / "dump.bin"
+    path.write_bytes(data)
+    monkeypatch.setenv("AIRFLOW_CONN_OSS_DEFAULT", connection_json(sts_server, **temporary(0)))
+    hook = OSSHook()
+    assert hook.settings.credentials.access_key_id == SESSIONS[0].access_key_id
+    monkeypatch.setenv("AIRFLOW_CONN_OSS_DEFAULT", connection_json(sts_server, **temporary(1)))
+
+    if way == "put_object":
+        hook.put_object("key", data)
+    elif way == "put_file":
+        hook.put_file("key", path)
+    else:
+        hook.upload_file("key", path, part_size=100 * 1024)
+
+    assert hook.head_object("key").size_bytes == len(data)
+    assert [request.status for request in sts_server.requests].count(403) == 1
+    assert not list(hook.list_multipart_uploads())
+
+
+def test_wrong_clock_costs_one_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a machine whose clock is 20 minutes off a call succeeds, repeated once; those that follow succeed at once."""
+    with OSSEmulator(root=tmp_path / "off", buckets=(BUCKET,), clock=lambda: time.time() + 1200) as server:
+        monkeypatch.setenv("AIRFLOW_CONN_OSS_DEFAULT", connection_json(server))
+        hook = OSSHook()
+        hook.retry = IMPATIENT
+        hook.put_object("key", "data")
+        assert hook.head_object("key").size_bytes == 4
+        assert [(request.operation, request.status) for request in server.requests] == [
+            ("PutObject", 403),
+            ("PutObject", 200),
+            ("HeadObject", 200),
+        ]
 
 
 # The Test button
@@ -195,13 +287,12 @@ def test_button_with_an_unreachable_endpoint(connect: Connect, schema: str) -> N
 
 @pytest.fixture
 def sts_server(tmp_path: Path) -> Iterator[OSSEmulator]:
-    """A local OSS server that knows one temporary AccessKey."""
-    session = StsSession("sts-id", "sts-secret", "sts-token")
-    with OSSEmulator(root=tmp_path / "sts", buckets=(BUCKET,), sts_sessions=(session,)) as emulator:
+    """A local OSS server that knows temporary AccessKeys."""
+    with OSSEmulator(root=tmp_path / "sts", buckets=(BUCKET,), sts_sessions=SESSIONS) as emulator:
         yield emulator
 
 
-@pytest.mark.parametrize(("token", "expected"), [("sts-token", True), (None, False), ("another", False)])
+@pytest.mark.parametrize(("token", "expected"), [("new-token", True), (None, False), ("another", False)])
 def test_button_with_a_temporary_key(
     sts_server: OSSEmulator, monkeypatch: pytest.MonkeyPatch, token: str | None, *, expected: bool
 ) -> None:
@@ -209,7 +300,7 @@ def test_button_with_a_temporary_key(
     monkeypatch.setenv(
         "AIRFLOW_CONN_OSS_DEFAULT",
         connection_json(
-            sts_server, login="sts-id", password="sts-secret", extra={"region": REGION, "security_token": token}
+            sts_server, login="new-id", password="new-secret", extra={"region": REGION, "security_token": token}
         ),
     )
     assert OSSHook().test_connection()[0] is expected

@@ -20,7 +20,7 @@ part_sizes = st.integers(limits.MIN_PART_SIZE_BYTES, limits.MAX_PART_SIZE_BYTES)
 checkpoints = st.builds(
     Checkpoint,
     ref=st.builds(ObjectRef, st.sampled_from(("exports", "other")), st.sampled_from(("a", "b")) | keys),
-    upload_id=st.text("0123456789ABCDEF", min_size=1, max_size=32),
+    upload_id=st.text("0123456789ABCDEF", max_size=32),
     part_size_bytes=part_sizes | st.integers(1, 10),
     source=st.builds(Fingerprint, st.text(max_size=20), sizes),
     options_digest=st.sampled_from(("0" * 16, "1" * 16)),
@@ -28,4 +28,4 @@ checkpoints = st.builds(
     done_parts=st.sampled_from(("", "1", "1-57,60", "9999-10000")),
     done_bytes=st.integers(0, limits.TIB),
 )
-"""Checkpoints that follow the schema, whatever sense they make."""
+"""Checkpoints and intents (no upload id) that the package may have saved, whatever sense they make."""

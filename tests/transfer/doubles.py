@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +14,7 @@ from airflow_provider_oss.exceptions import OSSInvalidPart, OSSNoSuchKey, OSSNoS
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
+    ListedUpload,
     ObjectInfo,
     ObjectOptions,
     ObjectRef,
@@ -72,6 +74,9 @@ class PassingClient:
     ) -> StoredObject:
         return self.call("complete", lambda: self._client.complete_multipart_upload(ref, upload_id, parts, options))
 
+    def list_uploads(self, ref: ObjectRef) -> Sequence[ListedUpload]:
+        return self.call("list_uploads", lambda: self._client.list_uploads(ref))
+
     def abort_multipart_upload(self, ref: ObjectRef, upload_id: str) -> None:
         self.call("abort", lambda: self._client.abort_multipart_upload(ref, upload_id))
 
@@ -82,6 +87,7 @@ class MemoryOSS:
     def __init__(self) -> None:
         self.objects: dict[ObjectRef, bytes] = {}
         self.uploads: dict[str, dict[int, bytes]] = {}
+        self.begun: dict[str, ListedUpload] = {}
         self.sent: list[int] = []
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
@@ -96,9 +102,10 @@ class MemoryOSS:
         data = self.objects[ref]
         return ObjectInfo(ref, len(data), "etag", crc64_of(data), None, None, None, None, None, {}, {})
 
-    def initiate_multipart_upload(self, _ref: ObjectRef, _options: ObjectOptions) -> str:
+    def initiate_multipart_upload(self, ref: ObjectRef, _options: ObjectOptions) -> str:
         upload_id = f"UPLOAD{next(self._ids)}"
         self.uploads[upload_id] = {}
+        self.begun[upload_id] = ListedUpload(ref, upload_id, int(time.time()))
         return upload_id
 
     def upload_part(
@@ -124,6 +131,9 @@ class MemoryOSS:
         del self.uploads[upload_id]
         self.objects[ref] = bytes(whole)
         return StoredObject("etag", crc64_of(whole))
+
+    def list_uploads(self, ref: ObjectRef) -> Sequence[ListedUpload]:
+        return [self.begun[upload_id] for upload_id in self.uploads if self.begun[upload_id].ref == ref]
 
     def abort_multipart_upload(self, _ref: ObjectRef, upload_id: str) -> None:
         self._parts(upload_id)

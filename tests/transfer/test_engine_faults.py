@@ -93,15 +93,21 @@ def test_a_single_put_is_tried_again(scene: Scene) -> None:
 
 
 def test_an_initiate_that_is_answered_late(scene: Scene) -> None:
-    """A lost answer to Initiate leaves one upload behind that nobody knows; the object is right all the same."""
+    """When the answer to Initiate is lost, the upload that it began is found and aborted before parts are sent."""
     data = scene.write(4 * PART)
     scene.server.faults.add(Fault(operation="InitiateMultipartUpload", reset="after", times=1))
 
     scene.run()
 
     assert scene.object() == data
-    assert len(scene.uploads()) == 1
-    assert scene.store.data is None
+    before_parts = scene.operations()[: scene.operations().index("UploadPart")]
+    assert before_parts == [
+        *["InitiateMultipartUpload"] * 2,
+        "ListMultipartUploads",
+        "ListParts",
+        "AbortMultipartUpload",
+    ]
+    scene.assert_nothing_left()
 
 
 @pytest.mark.parametrize(
@@ -169,6 +175,7 @@ def test_a_connection_that_stands_still(scene: Scene) -> None:
     with pytest.raises(OSSConnectionTimeout, match=r"raise read_timeout.*or lower part_size or parallel") as caught:
         scene.run(client=OSS2ObjectClient(Buckets(quick)), settings=settings)
 
+    assert caught.value.message.endswith("; given up after 2 tries, parallel lowered from 2 to 1")
     assert isinstance(caught.value, TimeoutError)
     assert caught.value.details.part_number == 2
     assert scene.uploads() == [scene.store.upload_id]

@@ -40,7 +40,7 @@ def test_progress_of_a_fresh_upload(scene: Scene) -> None:
     assert fractions == (0.2, 0.4, 0.6, 0.8, 1.0)
     assert [checkpoint.done_bytes for checkpoint in checkpoints] == [PART * n for n in range(1, 6)]
     assert checkpoints[-1].done_parts == "1-5"
-    assert {checkpoint.upload_id for checkpoint in checkpoints} == {scene.store.saved[0].upload_id}
+    assert {checkpoint.upload_id for checkpoint in checkpoints} == {scene.requests("UploadPart")[0].upload_id}
     assert all(isinstance(response, CompletedPart) for response in responses)
     assert sorted(response.number for response in responses) == [1, 2, 3, 4, 5]
     assert threads == {threading.current_thread()}

@@ -19,7 +19,7 @@ EVERY_TIME = 0.0
 
 
 def test_the_upload_is_saved_before_anything_is_sent(scene: Scene) -> None:
-    """The first checkpoint follows the upload id at once, and has all that a later attempt needs."""
+    """The intent is saved before the upload begins, its id at once after; both have all that a later attempt needs."""
     scene.write(4 * PART)
     asked_at_save: list[list[str]] = []
 
@@ -31,18 +31,20 @@ def test_the_upload_is_saved_before_anything_is_sent(scene: Scene) -> None:
     store = Watching()
     scene.run(store, clock=HandClock())
 
-    assert asked_at_save == [["InitiateMultipartUpload"]]
+    assert asked_at_save == [[], ["InitiateMultipartUpload"]]
+    intent = Checkpoint(
+        ref=scene.ref,
+        upload_id="",
+        part_size_bytes=PART,
+        source=Fingerprint(str(scene.path), 4 * PART, store.saved[0].source.modified_at),
+        options_digest=digest(scene.upload().options),
+        attempt=1,
+        created_at="2030-01-01T00:00:00.000Z",
+        updated_at="2030-01-01T00:00:00.000Z",
+    )
     assert store.saved == [
-        Checkpoint(
-            ref=scene.ref,
-            upload_id=scene.requests("CompleteMultipartUpload")[0].upload_id or "",
-            part_size_bytes=PART,
-            source=Fingerprint(str(scene.path), 4 * PART, store.saved[0].source.modified_at),
-            options_digest=digest(scene.upload().options),
-            attempt=1,
-            created_at="2030-01-01T00:00:00.000Z",
-            updated_at="2030-01-01T00:00:00.000Z",
-        )
+        intent,
+        replace(intent, upload_id=scene.requests("CompleteMultipartUpload")[0].upload_id or ""),
     ]
 
 
@@ -57,18 +59,26 @@ def test_saves_follow_the_parts(scene: Scene) -> None:
     settings = replace(scene.settings, parallel=1, save_interval_seconds=2.0)
     scene.run(settings=settings, clock=clock, progress=one_second_later)
 
-    assert [(saved.done_parts, saved.done_bytes) for saved in scene.store.saved] == [("", 0), ("1-2", 2 * PART)]
-    assert [saved.updated_at for saved in scene.store.saved] == ["2030-01-01T00:00:00.000Z", "2030-01-01T00:00:01.000Z"]
+    assert [(saved.done_parts, saved.done_bytes) for saved in scene.store.saved] == [
+        ("", 0),
+        ("", 0),
+        ("1-2", 2 * PART),
+    ]
+    assert [saved.updated_at for saved in scene.store.saved] == [
+        "2030-01-01T00:00:00.000Z",
+        "2030-01-01T00:00:00.000Z",
+        "2030-01-01T00:00:01.000Z",
+    ]
     assert {saved.created_at for saved in scene.store.saved} == {"2030-01-01T00:00:00.000Z"}
 
 
 def test_saves_are_rare(scene: Scene) -> None:
-    """However many parts there are, nothing is saved between the first checkpoint and the next due one."""
+    """However many parts there are, nothing is saved between the upload's id and the next due checkpoint."""
     scene.write(12 * PART)
 
     scene.run(clock=HandClock())
 
-    assert len(scene.store.saved) == 1
+    assert [bool(saved.upload_id) for saved in scene.store.saved] == [False, True]
     assert scene.store.deleted == 1
 
 
@@ -83,33 +93,49 @@ def test_a_store_that_cannot_be_read(scene: Scene) -> None:
 
 
 def test_a_first_save_that_fails(scene: Scene) -> None:
-    """An upload whose id could not be saved is aborted at once, and the attempt fails."""
+    """When not even the intent can be saved, the attempt fails before it has begun an upload."""
     scene.write(4 * PART)
 
-    with pytest.raises(OSSCheckpointNotSaved):
+    with pytest.raises(
+        OSSCheckpointNotSaved, match=r"could not be saved, so none is begun: the store is down for save"
+    ):
         scene.run(FailingStore("save"))
 
+    assert scene.operations() == []
+
+
+def test_an_id_that_cannot_be_saved(scene: Scene) -> None:
+    """An upload whose id could not be saved is aborted at once, its intent deleted, and the attempt fails."""
+    scene.write(4 * PART)
+    store = FailingStore("save", since=2)
+
+    with pytest.raises(
+        OSSCheckpointNotSaved, match=r"could not be saved, so it is aborted: the store is down for save"
+    ):
+        scene.run(store)
+
     assert scene.operations() == ["InitiateMultipartUpload", "AbortMultipartUpload"]
+    assert store.data is None
     assert scene.uploads() == []
 
 
 def test_a_later_save_that_fails(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
     """Once the id is saved, the upload goes on without the store, and the log says that it does."""
     data = scene.write(4 * PART)
-    store = FailingStore("save", since=2)
+    store = FailingStore("save", since=3)
 
     scene.run(store, settings=replace(scene.settings, save_interval_seconds=EVERY_TIME))
 
-    assert store.calls == ["load", "save", "save", "save", "save", "save", "delete"]
+    assert store.calls == ["load", "save", "save", *["save"] * 4, "load", "delete"]
     assert caplog.text.count("could not be brought up to date: the store is down") == 4
     assert scene.object() == data
     scene.assert_nothing_left()
 
 
 def test_a_failure_while_the_store_is_down(scene: Scene) -> None:
-    """When the upload fails and the store too, the upload's error is raised, and the first checkpoint still helps."""
+    """When the upload fails and the store too, the upload's error is raised, and the saved id still helps."""
     data = scene.write(4 * PART)
-    store = FailingStore("save", since=2)
+    store = FailingStore("save", since=3)
     scene.server.faults.add(Fault(operation="UploadPart", part_number=3, status=403, code="AccessDenied"))
 
     with pytest.raises(OSSAccessDenied):

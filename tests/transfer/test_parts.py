@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectOptions, StoredPart
+from airflow_provider_oss.ports import ObjectClient
 from airflow_provider_oss.transfer.parts import PartOutcome, PartTransfer
 from airflow_provider_oss.transfer.plan import PartPlan
 from airflow_provider_oss.transfer.source import BytesSource
@@ -19,7 +20,7 @@ PLAN = PartPlan(45, 10)
 
 
 def transfer_of(scene: Scene) -> PartTransfer:
-    return PartTransfer(BytesSource(DATA).open(), scene.client, ObjectOptions(), parallel=2, stopping=threading.Event())
+    return PartTransfer(BytesSource(DATA).open(), lambda _: scene.client, ObjectOptions(), threads=2)
 
 
 def work(
@@ -69,6 +70,26 @@ def test_it_can_be_used_again(scene: Scene) -> None:
 
         assert len(work(scene, transfer, upload_id, {})) == PLAN.count
         assert transfer.stop(0.0)
+
+
+def test_every_run_has_a_client_of_its_own(scene: Scene) -> None:
+    """Each run asks for a client with an event that only its own stop sets, so a run after a stop is not stopped."""
+    events: list[threading.Event] = []
+
+    def client_until(stopping: threading.Event) -> ObjectClient:
+        assert not stopping.is_set()
+        events.append(stopping)
+        return scene.client
+
+    transfer = PartTransfer(BytesSource(DATA).open(), client_until, ObjectOptions(), threads=2)
+    for _ in range(2):
+        upload_id = scene.client.initiate_multipart_upload(scene.ref, ObjectOptions())
+        assert len(work(scene, transfer, upload_id, {})) == PLAN.count
+        assert not events[-1].is_set()
+        assert transfer.stop(0.0)
+
+    assert [event.is_set() for event in events] == [True, True]
+    assert events[0] is not events[1]
 
 
 def test_stopping_before_the_beginning(scene: Scene) -> None:

@@ -38,8 +38,8 @@ def test_the_same_wish_is_continued(size_bytes: int) -> None:
 @pytest.mark.parametrize(
     ("wanted", "reason"),
     [
-        (replace(WANTED, ref=ObjectRef("exports", "b")), "checkpoint is of oss://exports/a"),
-        (replace(WANTED, ref=ObjectRef("other", "a")), "checkpoint is of oss://exports/a"),
+        (replace(WANTED, ref=ObjectRef("exports", "b")), "it is of oss://exports/a"),
+        (replace(WANTED, ref=ObjectRef("other", "a")), "it is of oss://exports/a"),
         (replace(WANTED, options_digest="e" * 16), "mime, meta, headers, storage_class or tags changed"),
         (replace(WANTED, part_size_bytes=2 * PART), "part size changed from 1048576"),
         (replace(WANTED, part_size_bytes=None), "part size changed from 1048576"),
@@ -56,6 +56,17 @@ def test_another_wish_gives_the_old_upload_up(wanted: Wanted, reason: str) -> No
     assert reason in decision.reason
     assert decision.plan.size_bytes == wanted.size_bytes
     assert decision.plan.part_size_bytes == wanted.part_size_bytes or wanted.part_size_bytes is None
+
+
+def test_an_intent_is_not_continued() -> None:
+    """A checkpoint without an upload id names nothing to continue: it is given up, with what it was about to begin."""
+    intent = replace(CHECKPOINT, upload_id="", done_parts="")
+
+    decision = decide(intent, WANTED)
+
+    assert decision == Fresh(
+        PartPlan(SIZE, PART), "the last attempt ended before it knew its upload id", abandoned=intent
+    )
 
 
 def automatic(size_bytes: int, part_size_bytes: int) -> Checkpoint:
@@ -121,3 +132,4 @@ def test_every_checkpoint_leads_to_a_plan_that_oss_allows(case: tuple[Checkpoint
         assert decision.plan == without.plan
     else:
         assert decision.plan.count > 1
+        assert decision.checkpoint.upload_id

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 
 from airflow_provider_oss import exceptions
-from airflow_provider_oss.exceptions import OSSConnectionError, OSSProviderError, OSSServiceUnavailable
+from airflow_provider_oss.exceptions import ErrorDetails, OSSConnectionError, OSSProviderError, OSSServiceUnavailable
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
 from airflow_provider_oss.ports import ObjectClient
-from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, is_worth_repeating, make_retrying
+from airflow_provider_oss.transfer.retry import (
+    RetryingClient,
+    RetryPolicy,
+    is_worth_repeating,
+    make_retrying,
+    may_have_been_done,
+)
 
 AT_ONCE = RetryPolicy(tries=3, first_delay_seconds=0)
 REPEATED = {
@@ -22,6 +29,7 @@ REPEATED = {
     "OSSServiceUnavailable",
     "OSSBadResponse",
     "OSSChecksumMismatch",
+    "OSSClockCorrected",
 }
 ERRORS = [
     error
@@ -65,16 +73,66 @@ def test_passing_faults_are_invisible(failures: int) -> None:
     assert make_retrying(AT_ONCE, threading.Event())(call) == failures + 1
 
 
-def test_the_last_error_is_raised_as_it_is() -> None:
-    """When all tries are used up the call's own error comes, not one about trying."""
-    error = OSSConnectionError("gone")
+def test_the_last_error_is_raised_with_the_number_of_tries() -> None:
+    """When all tries are used up the call's own error comes, with details and cause, and says how many."""
+    error = OSSConnectionError("gone", ErrorDetails(key="a", part_number=7))
+    error.__cause__ = cause = OSError("reset")
     call = Flaky(99, error)
 
     with pytest.raises(OSSConnectionError) as caught:
         make_retrying(AT_ONCE, threading.Event())(call)
 
-    assert caught.value is error
+    assert type(caught.value) is OSSConnectionError
+    assert caught.value.message == "gone; given up after 3 tries"
+    assert caught.value.details == error.details
+    assert caught.value.__cause__ is cause
     assert call.calls == 3
+
+
+def test_more_words_about_what_was_tried() -> None:
+    """The caller may add to the words that say what was tried."""
+    retrying = make_retrying(AT_ONCE, threading.Event(), tried=lambda tries: f"{tries}, all in vain")
+
+    with pytest.raises(OSSServiceUnavailable, match=r"^busy; given up after 3 tries, all in vain$"):
+        retrying(Flaky(99))
+
+
+@pytest.mark.parametrize(
+    ("failures", "error"), [(0, None), (1, None), (99, None), (1, exceptions.OSSAccessDenied("no"))]
+)
+def test_failures_are_observed(failures: int, error: OSSProviderError | None) -> None:
+    """Who observes hears of each failure worth repeating, also the last, by the method's name, in the call's thread."""
+    client, seen = FlakyClient(), []
+    client.failures, client.error = failures, error
+
+    def observe(method: str, failed: BaseException) -> None:
+        seen.append((method, type(failed), threading.current_thread()))
+
+    retrying = make_retrying(AT_ONCE, threading.Event(), observe)
+    with suppress(OSSProviderError):
+        RetryingClient(client, retrying).upload_part(REF, "U", 1, b"", 0, OPTIONS)
+
+    times = 0 if error else min(failures, AT_ONCE.tries)
+    assert seen == [("upload_part", OSSServiceUnavailable, threading.current_thread())] * times
+
+
+@pytest.mark.parametrize(
+    ("error", "may_be_done"),
+    [
+        (OSSConnectionError("reset"), True),
+        (exceptions.OSSConnectionTimeout("silence"), True),
+        (exceptions.OSSBadResponse("no XML"), True),
+        (OSSServiceUnavailable("broke", ErrorDetails(http_status=500)), True),
+        (OSSServiceUnavailable("busy", ErrorDetails(http_status=503)), False),
+        (OSSServiceUnavailable("slow down", ErrorDetails(http_status=429)), False),
+        (exceptions.OSSAccessDenied("no"), False),
+        (KeyboardInterrupt(), False),
+    ],
+    ids=repr,
+)
+def test_what_may_have_been_done(error: BaseException, may_be_done: bool) -> None:  # noqa: FBT001 - a table
+    """A lost or broken answer does not mean undone work; a refusal does, and so does "busy"."""
+    assert may_have_been_done(error) == may_be_done
 
 
 def test_an_error_that_stays_is_raised_at_once() -> None:
@@ -150,6 +208,7 @@ CALLS: dict[str, Callable[[ObjectClient], Any]] = {
     "upload_part": lambda client: client.upload_part(REF, "U", 1, b"", 0, OPTIONS),
     "list_parts": lambda client: client.list_parts(REF, "U"),
     "complete_multipart_upload": lambda client: client.complete_multipart_upload(REF, "U", iter(()), OPTIONS),
+    "list_uploads": lambda client: client.list_uploads(REF),
     "abort_multipart_upload": lambda client: client.abort_multipart_upload(REF, "U"),
 }
 
@@ -159,14 +218,16 @@ class FlakyClient:
 
     def __init__(self) -> None:
         self.failures = 2
+        self.error: OSSProviderError | None = None
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         def call(*arguments: Any) -> tuple[str, ...]:
             if self.failures:
                 self.failures -= 1
-                raise OSSServiceUnavailable(name)
+                raise self.error or OSSServiceUnavailable(name)
             return (name, *arguments)
 
+        call.__name__ = name
         return call
 
 
@@ -183,3 +244,24 @@ def test_every_call_of_a_client_is_repeated(name: str, call: Callable[[ObjectCli
         assert answer == (name, REF, "U", (), OPTIONS)
     else:
         assert answer[0] == name
+
+
+def test_each_try_of_a_part_is_in_flight() -> None:
+    """What is to hold while a part is sent holds in every try, not in the pauses, and for no other call."""
+    entered, left = [], []
+
+    @contextmanager
+    def in_flight() -> Iterator[None]:
+        entered.append(client.failures)
+        try:
+            yield
+        finally:
+            left.append(client.failures)
+
+    for name, call in CALLS.items():
+        client = FlakyClient()
+        call(RetryingClient(client, make_retrying(AT_ONCE, threading.Event()), in_flight))
+        if name == "upload_part":
+            assert (entered, left) == ([2, 1, 0], [1, 0, 0])
+
+    assert len(entered) == 3

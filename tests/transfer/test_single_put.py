@@ -183,7 +183,7 @@ def test_a_missing_file(scene: Scene) -> None:
 )
 def test_a_file_that_changes_meanwhile(scene: Scene, change: object) -> None:
     """When the file changes while it is sent, nothing is stored, and nothing is tried again."""
-    scene.write(3 * limits.MIB + 1)
+    scene.write(3 * limits.MIB)
 
     class Changing:
         """Changes the file after the first block was read."""

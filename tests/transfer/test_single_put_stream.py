@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from collections.abc import Iterator
 from typing import Any
@@ -133,10 +134,11 @@ def test_a_stream_is_not_sent_twice(scene: Scene, make: Any) -> None:
     ("content_length", "complaint"),
     [
         (len(DATA) - 1, f"more than the content_length={len(DATA) - 1} bytes given"),
+        (limits.MIB, f"more than the content_length={limits.MIB} bytes given"),
         (len(DATA) + 1, f"ended after {len(DATA)} bytes, {len(DATA) + 1} were given as content_length"),
     ],
 )
-@pytest.mark.parametrize("kind", ["generator", "callable"])
+@pytest.mark.parametrize("kind", ["generator", "callable", "file object"])
 def test_another_length_than_given(scene: Scene, kind: str, content_length: int, complaint: str) -> None:
     """A stream that is longer or shorter than was said is an error that names both, and nothing is stored."""
     with pytest.raises(OSSSourceChanged, match=complaint):
@@ -165,6 +167,22 @@ def test_an_error_of_the_stream_is_passed_on(
 
     assert caught.value is error
     assert [stream.reads for stream in streams] == [fails_at_read]
+    assert objects(scene) == []
+
+
+def test_an_error_after_the_last_byte(scene: Scene) -> None:
+    """A stream that fails after as many bytes as were said is an error, and nothing is stored."""
+
+    def rows() -> Iterator[bytes]:
+        yield bytes(limits.MIB)
+        # Time for OSS to take what was sent for the whole, if it was
+        with contextlib.suppress(TimeoutError):
+            scene.server.wait_for_requests(lambda request: request.bucket == scene.bucket, timeout_seconds=0.3)
+        raise OSError("the query was cancelled")
+
+    with pytest.raises(OSError, match="was cancelled"):
+        put(scene, rows(), limits.MIB)
+
     assert objects(scene) == []
 
 

@@ -86,7 +86,7 @@ def test_waiting_is_not_silent() -> None:
 
 
 def test_the_first_error_ends_the_work() -> None:
-    """After an error no part is begun and those in flight are finished; the error is raised when nobody is at work."""
+    """After an error no part is begun, those in flight are told to stop and finished; then the error is raised."""
     stopping = threading.Event()
     both_begun = threading.Barrier(2)
     begun = []
@@ -105,7 +105,22 @@ def test_the_first_error_ends_the_work() -> None:
 
     assert sorted(begun) == [1, 2]
     assert told == [2]
-    assert not stopping.is_set()
+
+
+def test_the_first_error_is_the_one_that_is_raised() -> None:
+    """Whoever is stopped because another part failed, and fails for that, does not hide the error that began it."""
+    stopping = threading.Event()
+    both_begun = threading.Barrier(2)
+
+    def handle(part: Part, _: memoryview) -> int:
+        both_begun.wait(WAIT_SECONDS)
+        if part.number == 1:
+            raise ValueError("part 1")
+        assert stopping.wait(WAIT_SECONDS)
+        raise RuntimeError("stopped")
+
+    with pytest.raises(ValueError, match="part 1"):
+        results(workers_of(handle, threads=2, stopping=stopping).outcomes())
 
 
 def test_what_is_no_exception_comes_through_too() -> None:

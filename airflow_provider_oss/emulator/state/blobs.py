@@ -74,22 +74,26 @@ class Blobs:
         self._root = root
         self._pins: Counter[str] = Counter()
         self._doomed: set[str] = set()
-        for shard in range(256):
-            (root / f"{shard:02x}").mkdir(parents=True, exist_ok=True)
+        root.mkdir(parents=True, exist_ok=True)
 
     def path(self, blob: str) -> Path:
         """Where the blob is."""
         return self._root / blob[:2] / blob
 
+    def _new_path(self) -> Path:
+        path = self.path(secrets.token_hex(16))
+        path.parent.mkdir(exist_ok=True)
+        return path
+
     def create(self) -> BlobWriter:
         """Begin a new blob."""
-        return BlobWriter(self.path(secrets.token_hex(16)))
+        return BlobWriter(self._new_path())
 
     def link(self, segment: Segment) -> Segment:
         """Return a second blob with the same bytes, without copying them."""
-        twin = secrets.token_hex(16)
-        os.link(self.path(segment.blob), self.path(twin))
-        return Segment(twin, segment.size)
+        twin = self._new_path()
+        os.link(self.path(segment.blob), twin)
+        return Segment(twin.name, segment.size)
 
     def discard(self, segments: Iterable[Segment]) -> None:
         """Remove the blobs; one that is being read goes when its last reader has finished."""

@@ -1,0 +1,54 @@
+"""How many parts may be on their way to OSS; fewer when the link cannot carry them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+log = logging.getLogger(__name__)
+
+_TICK_SECONDS: Final = 0.2
+
+
+class Slots:
+    """A number of slots that can be lowered while they are in use. For worker threads, not for signal handlers."""
+
+    def __init__(self, count: int) -> None:
+        self._allowed = count
+        self._begun_with = threading.local()
+        self._used = 0
+        self._condition = threading.Condition()
+
+    @property
+    def allowed(self) -> int:
+        """How many may be held at a time, from now on."""
+        return self._allowed
+
+    @contextmanager
+    def hold(self, stopping: threading.Event) -> Iterator[None]:
+        """Wait for a slot, or until ``stopping`` is set, and hold it while the block runs."""
+        with self._condition:
+            while self._used >= self._allowed and not stopping.is_set():
+                self._condition.wait(_TICK_SECONDS)
+            self._used += 1
+            self._begun_with.allowed = self._allowed
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._used -= 1
+                self._condition.notify_all()
+
+    def halve(self) -> None:
+        """
+        Allow half as many, at least one: the slot that this thread held last was too many. None is taken away.
+
+        Of several that were held at the same time and found too many, only the first counts.
+        """
+        with self._condition:
+            if 1 < self._allowed == self._begun_with.allowed:
+                self._allowed //= 2
+                log.warning("Nothing moved for too long: from now on %d parts are in flight at a time", self._allowed)

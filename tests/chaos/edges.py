@@ -1,0 +1,147 @@
+"""
+Airflow's own edges, kept in a file that outlives a killed process: task state, Variables and XComs.
+
+Each does what Airflow's does as far as the checkpoint stores use it, and refuses what is no JSON, as Airflow would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+
+def _nothing(_operation: str) -> None:
+    pass
+
+
+@dataclass(slots=True)
+class StateFile:
+    """A small map in a file, replaced whole. ``before`` and ``after`` are told of every access."""
+
+    path: Path
+    before: Callable[[str], None] = _nothing
+    after: Callable[[str], None] = _nothing
+
+    def read(self, key: str) -> Any:
+        return self._told("load", lambda: self._all().get(key))
+
+    def write(self, key: str, value: Any) -> None:
+        self._told("save", lambda: self._replace({**self._all(), key: value}))
+
+    def remove(self, key: str) -> None:
+        self._told("delete", lambda: self._replace({k: v for k, v in self._all().items() if k != key}))
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """Everything that is stored, without telling anybody."""
+        return self._all()
+
+    def put(self, content: dict[str, Any]) -> None:
+        """Replace everything, without telling anybody."""
+        self._replace(content)
+
+    def _told(self, what: str, act: Callable[[], Any]) -> Any:
+        self.before(what)
+        value = act()
+        self.after(what)
+        return value
+
+    def _all(self) -> dict[str, Any]:
+        return json.loads(self.path.read_text()) if self.path.exists() else {}
+
+    def _replace(self, content: dict[str, Any]) -> None:
+        beside = self.path.with_suffix(".new")
+        beside.write_text(json.dumps(content))
+        beside.replace(self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskStateAccessor:
+    """``context["task_state_store"]``."""
+
+    file: StateFile
+
+    def get(self, key: str) -> Any:
+        return self.file.read(f"task_state/{key}")
+
+    def set(self, key: str, value: Any, *, retention: timedelta) -> None:
+        assert retention > timedelta(0)
+        self.file.write(f"task_state/{key}", value)
+
+    def delete(self, key: str) -> None:
+        self.file.remove(f"task_state/{key}")
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """``airflow.sdk.Variable``."""
+
+    file: StateFile
+
+    def get(self, key: str, default: Any) -> Any:
+        value = self.file.read(f"variable/{key}")
+        return default if value is None else value
+
+    def set(self, key: str, value: str, description: str) -> None:
+        assert isinstance(value, str)
+        assert description
+        self.file.write(f"variable/{key}", value)
+
+    def delete(self, key: str) -> None:
+        self.file.remove(f"variable/{key}")
+
+
+@dataclass(frozen=True, slots=True)
+class XComs:
+    """``airflow.sdk.XCom``."""
+
+    file: StateFile
+
+    def get_one(self, *, key: str, dag_id: str, run_id: str, task_id: str, map_index: int) -> Any:
+        return self.file.read(_xcom(dag_id, run_id, task_id, map_index, key))
+
+    def set(self, *, key: str, value: Any, dag_id: str, run_id: str, task_id: str) -> None:
+        self.file.write(_xcom(dag_id, run_id, task_id, -1, key), value)
+
+    def delete(self, *, key: str, dag_id: str, run_id: str, task_id: str, map_index: int) -> None:
+        self.file.remove(_xcom(dag_id, run_id, task_id, map_index, key))
+
+
+def _xcom(dag_id: str, run_id: str, task_id: str, map_index: int, key: str) -> str:
+    return f"xcom/{dag_id}/{run_id}/{task_id}/{map_index}/{key}"
+
+
+def store_context(file: StateFile) -> dict[str, Any]:
+    """Return what of the task's context the stores use."""
+    return {"task_state_store": TaskStateAccessor(file)}
+
+
+@contextmanager
+def airflow_edges(file: StateFile) -> Iterator[None]:
+    """Let the Variable and XCom stores use the file, in this process, while the block runs."""
+    with (
+        patch("airflow_provider_oss.checkpoint.variable.Variable", Variables(file)),
+        patch("airflow_provider_oss.checkpoint.xcom.XCom", XComs(file)),
+    ):
+        yield
+
+
+def named_upload(content: dict[str, Any]) -> str | None:
+    """Return the upload id that the stored checkpoint names: empty for one about to begin, None for no checkpoint."""
+    for value in content.values():
+        record = json.loads(value) if isinstance(value, str) else value
+        if isinstance(record, dict) and "upload_id" in record:
+            return str(record["upload_id"])
+    return None
+
+
+def quiet_airflow() -> None:
+    """Keep the campaign's output to what the campaign says."""
+    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")

@@ -1,0 +1,33 @@
+"""The README says what the campaign proves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from airflow_provider_oss import exceptions
+from tests.chaos.outcomes import CALLS, FAULTS, Verdict, rows
+from tests.chaos.rendering import BEGIN, END, rendered
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+def test_readme_shows_the_table() -> None:
+    """Between its two markers the README has the outcome table, character by character."""
+    _, _, rest = README.read_text("utf-8").partition(BEGIN)
+    table, end, _ = rest.partition(END)
+    assert end
+    assert table.strip() == rendered()
+
+
+def test_every_cell_is_stated() -> None:
+    """Each fault at each call has an outcome in both columns, and names an error if and only if the attempt fails."""
+    stated = list(rows())
+    assert len(stated) == len(CALLS) * len(FAULTS)
+    for row in stated:
+        for outcome in (row.once, row.always):
+            fails = outcome.verdict in (Verdict.NEXT, Verdict.FAILS)
+            assert (outcome.error is not None) == fails
+            assert outcome.error is None or issubclass(
+                getattr(exceptions, outcome.error),
+                exceptions.OSSPermanentError if outcome.verdict is Verdict.FAILS else exceptions.OSSTransientError,
+            )
