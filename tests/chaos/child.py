@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any, Final, Self
 
-import oss2  # noqa: F401, TID253 - loaded once, by the fork server
+import oss2  # noqa: F401 - loaded once, by the fork server
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
 from tests.chaos.client import Interference

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient  # noqa: TID253 - no DAG imports this module
+from airflow_provider_oss.clients.object_client import OSS2ObjectClient
 from airflow_provider_oss.model import (
     CompletedPart,
     ListedUpload,

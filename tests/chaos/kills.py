@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import oss2  # noqa: TID253 - no DAG imports this module
+import oss2
 
 from airflow_provider_oss.emulator import Fault
 from tests.chaos.child import Child, End, Orders, run_child

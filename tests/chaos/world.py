@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-import oss2  # noqa: TID253 - no DAG imports this module
+import oss2
 
 from airflow_provider_oss.emulator import Limits, OSSEmulator, RecordedRequest, StsSession
 

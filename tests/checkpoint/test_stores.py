@@ -241,8 +241,9 @@ class TestTaskState(AirflowContract):
         with pytest.raises(AirflowRuntimeError):
             self.make().load()
 
-    def test_kept_for_30_days(self) -> None:
+    def test_kept_for_30_days(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every save renews the retention, which no default of the deployment shortens."""
+        monkeypatch.setenv("AIRFLOW__STATE_STORE__DEFAULT_RETENTION_DAYS", "1")
         before = datetime.now(UTC)
         self.make().save(CHECKPOINT)
         [stored] = self.supervisor.task_state.values()

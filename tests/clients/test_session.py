@@ -19,11 +19,20 @@ from airflow_provider_oss.exceptions import (
     OSSConnectionError,
     OSSConnectionTimeout,
     OSSInvalidConnection,
+    OSSRequestRejected,
     OSSTransientError,
 )
 from airflow_provider_oss.limits import KIB, MIB
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
-from tests.clients.support import Certificate, client_with, forward_proxy, make_certificate, silent_listener
+from tests.clients.support import (
+    Certificate,
+    canned_server,
+    client_of,
+    client_with,
+    forward_proxy,
+    make_certificate,
+    silent_listener,
+)
 from tests.conftest import BUCKET, client_settings
 
 REF = ObjectRef(BUCKET, "dump.bin")
@@ -153,13 +162,12 @@ def test_reset_connection(server: OSSEmulator, client: OSS2ObjectClient, fault: 
     assert [request.operation for request in server.requests] == ["PutObject"]
 
 
-def test_redirect_is_not_followed(server: OSSEmulator, client: OSS2ObjectClient) -> None:
+def test_redirect_is_not_followed(server: OSSEmulator) -> None:
     """A signed request goes to the endpoint of the connection and nowhere else."""
-    server.faults.add(Fault(operation="PutObject", status=307, code="TemporaryRedirect"))
-
-    with pytest.raises(Exception, match="TemporaryRedirect"):
-        put(client)
-    assert len(server.requests) == 1
+    headers = {"Location": f"{server.endpoint}/{BUCKET}/dump.bin", "Content-Length": "0"}
+    with canned_server(307, headers, b"") as url, pytest.raises(OSSRequestRejected, match="HTTP status 307"):
+        put(client_of(url))
+    assert server.requests == ()
 
 
 def test_untrusted_certificate(secure_server: OSSEmulator) -> None:
