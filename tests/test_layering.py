@@ -39,7 +39,7 @@ RULES = {
     "transfer": rule(own={"transfer", *LEAVES}, others={"tenacity", "pendulum"}),
     "checkpoint": rule(own={"checkpoint", *LEAVES}, others={"airflow", "jsonschema"}),
     "clients": rule(own={"clients", *LEAVES}, others=SDK - {"alibabacloud_oss_v2", "requests"}),
-    "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2"}),
+    "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2", "tenacity"}),
     "operators": rule(own={"operators", "hooks", "checkpoint", "transfer.cancellation", *LEAVES}, others={"airflow"}),
     "emulator": rule(own={"emulator"}, others={"starlette", "uvicorn", "fastcrc"}),
 }

@@ -18,8 +18,6 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote
 
-from oss2 import ProviderAuth, ProviderAuthV4, StaticCredentialsProvider
-
 from airflow_provider_oss.clients.settings import Credentials
 
 _ALGORITHM: Final = "OSS4-HMAC-SHA256"
@@ -61,6 +59,8 @@ class CredentialsHolder:
 
     def replace(self, credentials: Credentials) -> None:
         """Sign with these from now on."""
+        from oss2 import StaticCredentialsProvider
+
         self._provider = StaticCredentialsProvider(
             credentials.access_key_id, credentials.access_key_secret, credentials.security_token
         )
@@ -70,28 +70,42 @@ class CredentialsHolder:
         return self._provider.get_credentials()
 
 
-class V1Auth(ProviderAuth):  # type: ignore[misc]  # oss2 is untyped
+class _Auth:
+    """What ``oss2.Bucket`` asks of its ``auth``; all but the signing of requests is left to oss2's own."""
+
+    def __init__(self, oss2_auth: Any, holder: CredentialsHolder, clock: ServerClock) -> None:
+        self._oss2_auth = oss2_auth
+        self._holder = holder
+        self._clock = clock
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._oss2_auth, name)
+
+
+class V1Auth(_Auth):
     """V1 signatures."""
 
     def __init__(self, holder: CredentialsHolder, clock: ServerClock) -> None:
-        super().__init__(holder)
-        self._clock = clock
+        from oss2 import ProviderAuth
+
+        super().__init__(ProviderAuth(holder), holder, clock)
 
     def _sign_request(self, req: Any, bucket_name: str, key: str) -> None:
         # Where this header is present it is signed in place of Date (OSS API: signature version 1)
         req.headers["x-oss-date"] = formatdate(self._clock.now(), usegmt=True)
-        super()._sign_request(req, bucket_name, key)
+        self._oss2_auth._sign_request(req, bucket_name, key)  # noqa: SLF001 - oss2's own interface
 
 
-class V4Auth(ProviderAuthV4):  # type: ignore[misc]  # oss2 is untyped
+class V4Auth(_Auth):
     """V4 signatures in headers (OSS API: "Include a V4 signature in the Authorization header")."""
 
     def __init__(self, holder: CredentialsHolder, clock: ServerClock) -> None:
-        super().__init__(holder)
-        self._clock = clock
+        from oss2 import ProviderAuthV4
+
+        super().__init__(ProviderAuthV4(holder), holder, clock)
 
     def _sign_request(self, req: Any, bucket_name: str, key: str) -> None:
-        credentials = self.credentials_provider.get_credentials()
+        credentials = self._holder.get_credentials()
         timestamp = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
         req.headers["x-oss-date"] = timestamp
         req.headers["x-oss-content-sha256"] = _UNSIGNED_PAYLOAD

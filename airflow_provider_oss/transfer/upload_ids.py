@@ -13,7 +13,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchUpload, OSSPermanentError, OSSProviderError
+from airflow_provider_oss.exceptions import (
+    OSSAccessDenied,
+    OSSCredentialsExpired,
+    OSSNoSuchUpload,
+    OSSPermanentError,
+    OSSProviderError,
+)
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ListedUpload, ObjectOptions, ObjectRef
 from airflow_provider_oss.options import digest
 from airflow_provider_oss.ports import Clock, ObjectClient
@@ -108,7 +114,7 @@ class UploadIds:
             if self._answers_lost:
                 self._abort_lost(intent, keep=upload_id)
         except BaseException as error:
-            is_refusal = isinstance(error, OSSPermanentError) and not self._answers_lost
+            is_refusal = isinstance(error, OSSPermanentError | OSSCredentialsExpired) and not self._answers_lost
             if is_refusal:
                 self._keeper.delete()
             elif not self._keeper.keeps:
