@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -60,6 +61,9 @@ class OSSBaseHook(BaseHook):
     @cached_property
     def settings(self) -> ClientSettings:
         """The connection, checked. Raises OSSInvalidConnection; registers the secrets with Airflow's log masker."""
+        return self._read_connection()
+
+    def _read_connection(self) -> ClientSettings:
         settings = to_client_settings(self.get_connection(self.oss_conn_id), self.region, os.environ)
         mask_secret(settings.credentials.access_key_secret)
         if settings.credentials.security_token is not None:
@@ -67,14 +71,16 @@ class OSSBaseHook(BaseHook):
         return settings
 
     def renew_credentials(self) -> bool:
-        """Read the connection again; return whether it has other credentials now, which are used from now on."""
-        if "settings" not in self.__dict__:
-            return False
-        old = self.settings
-        del self.settings
-        changed = self.settings.credentials != old.credentials
+        """
+        Read the connection again; return whether it has other credentials now, which are used from now on.
+
+        Nothing else of the connection is taken over. When it cannot be read the error is raised and nothing changes.
+        """
+        fresh = self._read_connection().credentials
+        changed = fresh != self.settings.credentials
         if changed:
-            self._buckets.credentials.replace(self.settings.credentials)
+            self.settings = replace(self.settings, credentials=fresh)
+            self._buckets.credentials.replace(fresh)
         return changed
 
     @cached_property
