@@ -86,10 +86,12 @@ def test_slow_but_alive_upload_is_no_time_out(server: OSSEmulator, settings: Cli
 def test_stalled_upload_times_out(server: OSSEmulator, settings: ClientSettings) -> None:
     """When OSS stops taking bytes in the middle of a body, the time-out error says what to change."""
     server.faults.add(Fault(operation="PutObject", rate_bytes_per_second=1))
-    client = client_with(settings, read_timeout_seconds=0.3)
+    client = client_with(settings, connect_timeout_seconds=30.0, read_timeout_seconds=0.3)
 
+    started = time.monotonic()
     with pytest.raises(OSSConnectionTimeout, match="raise read_timeout") as caught:
         put(client, bytes(24 * MIB))
+    assert time.monotonic() - started < 10
     assert "part_size" in str(caught.value)
     assert isinstance(caught.value, TimeoutError)
 
@@ -126,9 +128,11 @@ def test_download_cut_short_is_an_error(server: OSSEmulator, client: OSS2ObjectC
 def test_unreachable_host_times_out(settings: ClientSettings) -> None:
     """A host that never accepts is a time-out of the connect phase and names connect_timeout."""
     with silent_listener() as url:
-        client = client_with(settings, endpoint=url, connect_timeout_seconds=0.2)
+        client = client_with(settings, endpoint=url, connect_timeout_seconds=0.2, read_timeout_seconds=30.0)
+        started = time.monotonic()
         with pytest.raises(OSSConnectionTimeout, match="raise connect_timeout"):
             put(client)
+    assert time.monotonic() - started < 10
 
 
 def test_refused_connection_is_no_time_out(settings: ClientSettings) -> None:
