@@ -70,17 +70,25 @@ def test_requests_share_connections(client: OSS2ObjectClient) -> None:
     assert [pools[key].num_connections for key in pools.keys()] == [1]  # noqa: SIM118 - no dict, not iterable
 
 
-def test_slow_but_alive_upload_is_no_time_out(server: OSSEmulator, settings: ClientSettings) -> None:
-    """An upload that takes longer than the read time-out goes through as long as bytes move."""
+def send_slowly(server: OSSEmulator, client: OSS2ObjectClient) -> None:
+    """Send what takes 3 seconds in all, in steps of far less; the read time-out of the client is 1.5 seconds."""
     data = bytes(24 * MIB)
     server.faults.add(Fault(operation="PutObject", rate_bytes_per_second=8 * MIB))
-    client = client_with(settings, read_timeout_seconds=1.5)
-
     started = time.monotonic()
     put(client, data)
-
     assert time.monotonic() - started > 1.5
     assert client.head_object(REF).crc64 == crc64(data)
+
+
+def test_slow_but_alive_upload_is_no_time_out(server: OSSEmulator, settings: ClientSettings) -> None:
+    """An upload that takes longer than the read time-out goes through as long as bytes move."""
+    send_slowly(server, client_with(settings, read_timeout_seconds=1.5))
+
+
+def test_slow_but_alive_upload_over_tls_is_no_time_out(secure_server: OSSEmulator, certificate: Certificate) -> None:
+    """The same holds for TLS, where a socket takes all that it is given at once."""
+    settings = client_settings(secure_server)
+    send_slowly(secure_server, client_with(settings, read_timeout_seconds=1.5, verify=str(certificate.certificate)))
 
 
 def test_stalled_upload_times_out(server: OSSEmulator, settings: ClientSettings) -> None:
