@@ -15,6 +15,7 @@ from airflow_provider_oss.exceptions import (
     OSSInvalidPart,
     OSSNoSuchUpload,
 )
+from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.model import CompletedPart, ObjectOptions, ObjectRef, StoredPart
 from airflow_provider_oss.ports import Body
 from airflow_provider_oss.verify import md5_etag
@@ -265,3 +266,22 @@ def test_object_of_unknown_size() -> None:
         for call in (lambda: client.head_object(REF), lambda: client.get_object(REF, None)):
             with pytest.raises(OSSBadResponse):
                 call()
+
+
+def test_document_without_end() -> None:
+    """A document larger than OSS ever sends is a bad response, and is not read into memory without limit."""
+    body = b"<R>" + b" " * 16 * MIB + b"</R>"
+    with (
+        canned_server(200, {"Content-Length": str(len(body))}, body) as url,
+        pytest.raises(OSSBadResponse, match="more than"),
+    ):
+        client_of(url).list_parts(REF, "U1")
+
+
+def test_uploads_of_one_key(client: OSS2ObjectClient) -> None:
+    """The unfinished uploads of a key are listed without those of keys that only begin like it."""
+    wanted = {client.initiate_multipart_upload(REF, PLAIN) for _ in range(2)}
+    client.initiate_multipart_upload(ObjectRef(BUCKET, f"{REF.key}.bak"), PLAIN)
+
+    assert {upload.upload_id for upload in client.list_uploads(REF)} == wanted
+    assert client.list_uploads(ObjectRef(BUCKET, "dump")) == ()
