@@ -37,6 +37,7 @@ _GRACE_SECONDS = 1.0
 """How long a request that is being served when the server stops may take to end."""
 _CANCEL_SECONDS = 5.0
 """How long it may go on after its connection was reset: a Complete comes to its end even so."""
+_TURNS = 5
 _BACKLOG = 1024
 _WORKER_THREADS = 32
 """For bodies and callbacks; more than cores, for a callback waits for an application that may wait for this server."""
@@ -241,8 +242,11 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let requests end, then reset who is left; unlike the base class, wait for nothing that is not there."""
-        for listener in (*self.servers, *(sockets or ())):
-            listener.close()
+        for listener in sockets or ():
+            asyncio.get_running_loop().remove_reader(listener)
+        await _let_pending_callbacks_run()  # asyncio loses a connection whose server is closed right after the accept
+        for server in (*self.servers, *(sockets or ())):
+            server.close()
         for connection in list(self.server_state.connections):
             connection.shutdown()
         await self._wait_for_tasks(_GRACE_SECONDS)
@@ -252,11 +256,18 @@ class _Server(uvicorn.Server):
             task.cancel()
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+        await _let_pending_callbacks_run()  # they close the sockets
 
     async def _wait_for_tasks(self, seconds: float) -> set[asyncio.Task[None]]:
         """Return the requests that are still being served after so many seconds."""
         tasks = set(self.server_state.tasks)
         return (await asyncio.wait(tasks, timeout=seconds))[1] if tasks else tasks
+
+
+async def _let_pending_callbacks_run() -> None:
+    """Give the loop the turns that asyncio needs to make, or to close, the transport of a connection."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 class _Protocol(HttpToolsProtocol):

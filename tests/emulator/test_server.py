@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import concurrent.futures
 import contextlib
+import gc
 import hashlib
 import http.client
 import json
@@ -329,3 +330,11 @@ def test_a_callback_may_use_the_server(server: OSSEmulator, client: Client) -> N
         answer = client.send("PUT", "a", headers=headers, body=b"content")
     assert json.loads(answer.body) == {"read": "content"}
     assert server.requests[-1].operation == "PutObject"
+
+
+def test_connection_accepted_at_the_end_is_closed(tmp_path: Path) -> None:
+    """A client that comes in the last moment leaves no open socket behind: collecting one would warn."""
+    for _ in range(3):
+        with OSSEmulator(tmp_path) as server:
+            socket.create_connection(("127.0.0.1", server.port)).close()
+        gc.collect()
