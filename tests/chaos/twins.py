@@ -113,13 +113,13 @@ def _judge(world: World, job: Job, zombie: Attempt, successor: Attempt) -> Measu
     left = world.leftovers(job.key)
     demand(left.content == job.path.read_bytes(), "the object is the successor's, and never a mixture")
     demand(not left.uploads, f"no upload is left: {left.uploads}; zombie {zombie}, successor {successor}")
-    _check_checkpoint(world, job, zombie)
+    _check_checkpoint(job, zombie)
     if "meta" in job.options:
         demand(world.bucket().head_object(job.key).headers["x-oss-meta-changed"] == "yes", "the metadata are new")
     return Measured(faults=1)
 
 
-def _check_checkpoint(world: World, job: Job, zombie: Attempt) -> None:
+def _check_checkpoint(job: Job, zombie: Attempt) -> None:
     """
     Demand that no checkpoint is left, or one that is harmless.
 
