@@ -141,6 +141,7 @@ class _Attempt:
         self._upload_ids = UploadIds(upload.ref, upload.options, self._client, self._keeper, upload.clock)
         self._parts = PartTransfer(reader, self._client_until, upload.options, threads=upload.settings.parallel)
         self._checkpoint: Checkpoint | None = None
+        self._begun: Checkpoint | None = None
         self._completed: dict[int, CompletedPart] = {}
         self._done = PartRanges()
         self._sent: set[int] = set()
@@ -216,6 +217,8 @@ class _Attempt:
         self._reader.check_unchanged()
         log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
         self._sent.clear()
+        if self._checkpoint is not None and self._checkpoint is self._begun and not self._completed:
+            self._upload_ids.drop(replace(self._checkpoint, upload_id=""))  # the id was damaged on its way to us
         self._upload_has_ended()
         plan = make_plan(self._size_bytes, self._upload.settings.part_size_bytes)
         return self._begin(Fresh(plan, "the upload is gone"))
@@ -230,8 +233,8 @@ class _Attempt:
             self._checkpoint = None
         if decision.plan.count <= 1:
             return self._put()
-        checkpoint = self._upload_ids.begin(decision.plan, self._reader.fingerprint, self._attempts)
-        return self._send_and_complete(checkpoint, decision.plan, {})
+        self._begun = self._upload_ids.begin(decision.plan, self._reader.fingerprint, self._attempts)
+        return self._send_and_complete(self._begun, decision.plan, {})
 
     def _put(self) -> UploadResult:
         buffer = memoryview(bytearray(self._size_bytes))

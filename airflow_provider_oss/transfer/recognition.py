@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Iterator
 from typing import Protocol
 
 from airflow_provider_oss.crc64 import EMPTY, crc64
@@ -30,6 +31,37 @@ def find_equal_object(
     The source is read only when the sizes are equal and its CRC-64 is not known. An object that may not be looked at
     counts as unprovable, which is logged.
     """
+    found = _look_at(client, ref)
+    if found is None or found.size_bytes != reader.fingerprint.size_bytes:
+        return None
+    if found.crc64 != (source_crc64(reader) if known_crc64 is None else known_crc64):
+        return None
+    return _recognised(found)
+
+
+def find_equal_stream(
+    client: HeadClient, ref: ObjectRef, open_stream: Callable[[], Iterator[bytes]]
+) -> tuple[StoredObject, int] | None:
+    """Return the object and its size if it is equal to the stream, which is read whole only when there is an object."""
+    found = _look_at(client, ref)
+    if found is None:
+        return None
+    crc, size_bytes = EMPTY, 0
+    for chunk in open_stream():
+        crc = crc64(chunk, crc)
+        size_bytes += len(chunk)
+    if (found.crc64, found.size_bytes) != (crc, size_bytes):
+        return None
+    return _recognised(found), size_bytes
+
+
+def _recognised(found: ObjectInfo) -> StoredObject:
+    log.info("%s: the object is there already and equal to the source", found.ref)
+    return StoredObject(found.etag, found.crc64, version_id=found.version_id)
+
+
+def _look_at(client: HeadClient, ref: ObjectRef) -> ObjectInfo | None:
+    """Return the object when it is there, may be looked at and has a CRC-64."""
     try:
         found = client.head_object(ref)
     except OSSNoSuchKey:
@@ -37,12 +69,7 @@ def find_equal_object(
     except OSSAccessDenied as error:
         log.warning("%s: the object cannot be looked at, so it counts as not uploaded: %s", ref, error)
         return None
-    if found.crc64 is None or found.size_bytes != reader.fingerprint.size_bytes:
-        return None
-    if found.crc64 != (source_crc64(reader) if known_crc64 is None else known_crc64):
-        return None
-    log.info("%s: the object is there already and equal to the source", ref)
-    return StoredObject(found.etag, found.crc64, version_id=found.version_id)
+    return None if found.crc64 is None else found
 
 
 def source_crc64(reader: SourceReader) -> int:

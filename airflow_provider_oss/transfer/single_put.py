@@ -19,7 +19,7 @@ from airflow_provider_oss.model import ObjectOptions, ObjectRef, Progress, Store
 from airflow_provider_oss.ports import Clock, SourceReader
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.plan import PartPlan
-from airflow_provider_oss.transfer.recognition import HeadClient, find_equal_object
+from airflow_provider_oss.transfer.recognition import HeadClient, find_equal_object, find_equal_stream
 from airflow_provider_oss.transfer.result import make_result
 from airflow_provider_oss.transfer.retry import RetryPolicy, cannot_renew, make_retrying
 from airflow_provider_oss.transfer.source import FileSource
@@ -82,9 +82,23 @@ class SinglePut:
         """
         started = self.clock.monotonic()
         if callable(stream):
-            stored = self._repeat(lambda: self._send(chunks_of(stream()), content_length))
-        else:
-            stored = self._send(chunks_of(stream), content_length)
+            return self._put_callable(stream, content_length, started)
+        stored = self._send(chunks_of(stream), content_length)
+        size_bytes = stored.size_bytes or 0
+        return self._result(stored, Progress(size_bytes, sent_bytes=size_bytes), started)
+
+    def _put_callable(
+        self, open_stream: Callable[[], Stream], content_length: int | None, started: float
+    ) -> UploadResult:
+        """Repeat with a new stream each time. After a lost answer ``forbid_overwrite`` meets our own object."""
+        try:
+            stored = self._repeat(lambda: self._send(chunks_of(open_stream()), content_length))
+        except OSSObjectAlreadyExists:
+            found = find_equal_stream(self.client, self.ref, lambda: chunks_of(open_stream()))
+            if found is None:
+                raise
+            stored, size_bytes = found
+            return self._result(stored, Progress(size_bytes, verified_bytes=size_bytes), started)
         size_bytes = stored.size_bytes or 0
         return self._result(stored, Progress(size_bytes, sent_bytes=size_bytes), started)
 

@@ -15,12 +15,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from tests.chaos import cells, deaths, kills, moves, names, secret, stores, timeouts, twins
+from tests.chaos import cells, deaths, flips, kills, moves, names, secret, stores, timeouts, twins
 from tests.chaos.scenario import Measured, Scenario, Stage
 
 ROUNDS: Final = 30
 """Enough for more than 200 kills at random times."""
 _LIES: Final = 100
+_FLIP_STEP: Final = 5
+"""Every fifth byte; the seed says which."""
 
 
 def scenarios(rounds: int = ROUNDS, lies: int = _LIES) -> Iterator[Scenario]:
@@ -30,6 +32,7 @@ def scenarios(rounds: int = ROUNDS, lies: int = _LIES) -> Iterator[Scenario]:
         stores.scenarios(lies),
         kills.scenarios(rounds),
         cells.scenarios(),
+        flips.scenarios(_FLIP_STEP),
         moves.scenarios(),
         twins.scenarios(),
         names.scenarios(),

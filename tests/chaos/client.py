@@ -41,6 +41,8 @@ class DisturbedClient:
     def __init__(self, client: OSS2ObjectClient, interference: Interference) -> None:
         self._client = client
         self._interference = interference
+        self.acknowledged: list[tuple[str, CompletedPart]] = []
+        """Upload id and part, for every part whose acknowledgement arrived."""
 
     def _call(self, operation: str, act: Callable[[], Any]) -> Any:
         self._interference.before(operation)
@@ -66,9 +68,11 @@ class DisturbedClient:
     def upload_part(
         self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
     ) -> CompletedPart:
-        return self._call(
+        part: CompletedPart = self._call(
             "UploadPart", lambda: self._client.upload_part(ref, upload_id, part_number, body, crc64, options)
         )
+        self.acknowledged.append((upload_id, part))
+        return part
 
     def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
         return self._call("ListParts", lambda: self._client.list_parts(ref, upload_id))

@@ -7,7 +7,6 @@ Each does what Airflow's does as far as the checkpoint stores use it, and refuse
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,8 +139,3 @@ def named_upload(content: dict[str, Any]) -> str | None:
         if isinstance(record, dict) and "upload_id" in record:
             return str(record["upload_id"])
     return None
-
-
-def quiet_airflow() -> None:
-    """Keep the campaign's output to what the campaign says."""
-    os.environ.setdefault("AIRFLOW__LOGGING__LOGGING_LEVEL", "ERROR")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, Literal, TypeAlias
@@ -13,6 +13,7 @@ from airflow.sdk import DAG, BaseOperator
 
 from airflow_provider_oss.exceptions import OSSPermanentError
 from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.model import CompletedPart
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
     OSSPutStreamOperator,
@@ -48,6 +49,8 @@ class Attempt:
     result: Mapping[str, Any] | None = None
     error: BaseException | None = None
     permanent: bool = False
+    acknowledged: tuple[tuple[str, CompletedPart], ...] = ()
+    """Upload id and part, for every part whose acknowledgement arrived."""
 
     def __str__(self) -> str:
         return "success" if self.error is None else f"{type(self.error).__name__}: {self.error}"
@@ -57,24 +60,29 @@ def attempt(
     job: Job, interference: Interference = UNDISTURBED, retry: RetryPolicy = WITHOUT_PAUSES, task: Any = None
 ) -> Attempt:
     """Run one attempt as the task runner would, with objects of its own; or with ``task``, from make_task."""
+    task = task or (None if job.kind == "one-shot" else make_task(job))
+    hook = OSSHook(CONN_ID) if task is None else task.hook
+    client = _disturb(hook, interference, retry)
     try:
-        if job.kind == "one-shot":
-            hook = OSSHook(CONN_ID)
-            _disturb(hook, interference, retry)
-            return Attempt(hook.put_stream(job.key, _chunks(job.path), **job.options).as_dict())
-        task = task or make_task(job)
-        _disturb(task.hook, interference, retry)
-        return Attempt(task.execute(context_of(job, task)))
+        result = _run_hook(hook, job) if task is None else task.execute(context_of(job, task))
     except Exception as error:  # noqa: BLE001 - how an attempt ended is what is asked
+        ended = Attempt(error=error, permanent=job.kind == "one-shot" and isinstance(error, OSSPermanentError))
         if isinstance(error, AirflowFailException):
-            return Attempt(error=error.__cause__, permanent=True)
-        return Attempt(error=error, permanent=job.kind == "one-shot" and isinstance(error, OSSPermanentError))
+            ended = Attempt(error=error.__cause__, permanent=True)
+    else:
+        ended = Attempt(result)
+    return replace(ended, acknowledged=tuple(client.acknowledged))
 
 
-def _disturb(hook: OSSHook, interference: Interference, retry: RetryPolicy) -> None:
+def _run_hook(hook: OSSHook, job: Job) -> Mapping[str, Any]:
+    """Put a stream that cannot be read again: no operator does that."""
+    return hook.put_stream(job.key, _chunks(job.path), **job.options).as_dict()
+
+
+def _disturb(hook: OSSHook, interference: Interference, retry: RetryPolicy) -> DisturbedClient:
     hook.retry = retry
-    if interference is not UNDISTURBED:
-        hook.__dict__["_client"] = DisturbedClient(hook._client, interference)
+    client = hook.__dict__["_client"] = DisturbedClient(hook._client, interference)
+    return client
 
 
 def make_task(job: Job) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from tests.chaos import cells, deaths, kills, moves, names, outcomes, secret, stores, timeouts, twins
+from tests.chaos import cells, deaths, flips, kills, moves, names, outcomes, secret, stores, timeouts, twins
 from tests.chaos.scenario import Scenario, Stage
 
 SEED = 1
@@ -60,6 +60,11 @@ def test_death_at_random_times(stage: Stage) -> None:
 def test_rest_of_the_campaign(stage: Stage, scenarios: type[Iterable[Scenario]]) -> None:
     """The data moves, two are at work, names are odd, nothing moves, everything is logged: every promise holds."""
     _play(stage, scenarios())
+
+
+def test_flipped_bits(stage: Stage) -> None:
+    """A bit that flips in an answer or a request, wherever it is, costs a try and not the upload."""
+    _play(stage, flips.scenarios(50))
 
 
 def test_stores_that_lie_or_fail(stage: Stage) -> None:
