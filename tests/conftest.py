@@ -14,8 +14,9 @@ from airflow_provider_oss.clients.object_client import OSS2ObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings, Credentials
 from airflow_provider_oss.emulator import Limits, OSSEmulator
 
-hypothesis.settings.register_profile("no_deadline", deadline=None)  # a busy machine is no bug
-hypothesis.settings.load_profile("no_deadline")
+# A busy machine is no bug
+hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("patient")
 
 KEY_ID = "local-access-key-id"
 KEY_SECRET = "local-access-key-secret"
