@@ -88,6 +88,6 @@ class Node:
 
 
 def _environment() -> dict[str, str]:
-    """The packaged Node first on the path, and the certificates that this machine trusts."""
+    """The packaged Node first on the path, the certificates that this machine trusts, npm's cache in the checkout."""
     path = f"{NODE.parent}{os.pathsep}{os.environ.get('PATH', '')}"
-    return {**os.environ, "PATH": path, "NODE_USE_SYSTEM_CA": "1"}
+    return {**os.environ, "PATH": path, "NODE_USE_SYSTEM_CA": "1", "npm_config_cache": str(CACHE / "npm")}
