@@ -4,7 +4,7 @@ In a program::
 
     from airflow_provider_oss.emulator import OSSEmulator
 
-    with OSSEmulator(root=Path("/var/tmp/oss"), buckets=("exports",)) as server:
+    with OSSEmulator(root=Path("oss-data"), buckets=("exports",)) as server:
         print(server.endpoint)
 
 or as a process: ``python -m airflow_provider_oss.emulator --root DIR``.
