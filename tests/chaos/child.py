@@ -116,27 +116,26 @@ def _run(orders: Orders, pipe: Connection) -> None:
     job = replace(orders.job, state=state)
     with airflow_edges(state):
         task = make_task(job)
-        _heed_signals(orders, task)
+        _heed_signals(task)
         pipe.send("ready")
         try:
+            signal.setitimer(signal.ITIMER_REAL, orders.execution_timeout_seconds or 0)
             ended = attempt(job, Interference(before=steps, after=steps), task=task)
+            signal.setitimer(signal.ITIMER_REAL, 0)
         except AirflowTaskTimeout as timeout:
             ended = Attempt(error=timeout)
-        signal.setitimer(signal.ITIMER_REAL, 0)
     error = None if ended.error is None else type(ended.error).__name__
     pipe.send({"steps": steps.count, "error": error, "result": ended.result and json.loads(json.dumps(ended.result))})
 
 
-def _heed_signals(orders: Orders, task: Any) -> None:
+def _heed_signals(task: Any) -> None:
     """Do what Airflow's task runner does: on_kill in the handler of SIGTERM, an error out of that of a timer."""
 
     def time_out(*_: object) -> None:
         raise AirflowTaskTimeout("execution_timeout")
 
     signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
-    if orders.execution_timeout_seconds is not None:
-        signal.signal(signal.SIGALRM, time_out)
-        signal.setitimer(signal.ITIMER_REAL, orders.execution_timeout_seconds)
+    signal.signal(signal.SIGALRM, time_out)
 
 
 class _Steps:
