@@ -9,8 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from airflow_provider_oss.clients.buckets import Buckets
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings, Credentials
 from airflow_provider_oss.emulator import Limits, OSSEmulator
 
@@ -40,9 +39,9 @@ def settings(server: OSSEmulator) -> ClientSettings:
 
 
 @pytest.fixture
-def client(settings: ClientSettings) -> OSS2ObjectClient:
+def client(settings: ClientSettings) -> OSSObjectClient:
     """A client of the local OSS server."""
-    return OSS2ObjectClient(Buckets(settings))
+    return OSSObjectClient(settings)
 
 
 @pytest.fixture

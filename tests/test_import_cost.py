@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from airflow_provider_oss.emulator import OSSEmulator
+from tests.conftest import connection_json
 from tests.support.airflow_home import airflow_environment
 
 MEASURE = """
@@ -45,3 +47,32 @@ def test_importing_the_operators_is_cheap(tmp_path: Path) -> None:
     assert {name.split(".")[0] for name in added} - sys.stdlib_module_names == {"airflow_provider_oss"}
     for late in ("clients", "hooks.oss", "transfer.engine"):
         assert not [name for name in added if name.startswith(f"airflow_provider_oss.{late}")]
+
+
+UPLOAD = """
+import io, sys
+from airflow_provider_oss.hooks.oss import OSSHook
+
+hook = OSSHook()
+hook.put_object("put", b"data")
+hook.put_stream("stream", io.BytesIO(b"data"))
+hook.upload_file("upload", sys.argv[1], part_size=100 * 1024)
+print(sorted(name for name in ("oss2", "crcmod", "requests", "aliyunsdkcore", "Crypto") if name in sys.modules))
+"""
+
+
+def test_uploading_imports_no_sdk(tmp_path: Path, server: OSSEmulator) -> None:
+    """A task that uploads, in whatever way, never pays for importing oss2, which takes longer than most uploads."""
+    (tmp_path / "airflow.cfg").touch()
+    (tmp_path / "source.bin").write_bytes(bytes(300 * 1024))
+    done = subprocess.run(
+        [sys.executable, "-c", UPLOAD, tmp_path / "source.bin"],
+        env=airflow_environment(tmp_path, tmp_path / "dags", {})
+        | {"AIRFLOW_CONN_OSS_DEFAULT": connection_json(server)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "UploadPart" in [request.operation for request in server.requests]

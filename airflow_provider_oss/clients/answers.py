@@ -1,8 +1,10 @@
-"""What OSS answers to a write, read once for all calls that write."""
+"""What OSS answers, and what its answers to writes say."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 from xml.etree import ElementTree as ET
 
@@ -13,23 +15,33 @@ from airflow_provider_oss.model import ObjectOptions, StoredObject
 _CALLBACK_FAILED_STATUS: Final = 203
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that has been read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Whose names are looked up in any case."""
+    body: bytes
+
+
 def stored_object(
-    result: Any, options: ObjectOptions, details: ErrorDetails, size_bytes: int | None = None
+    answer: Answer, options: ObjectOptions, details: ErrorDetails, size_bytes: int | None = None
 ) -> StoredObject:
     """
     Return what the answer to PutObject or CompleteMultipartUpload says.
 
     With a callback the answer's body is the application's answer, or the reason why there is none: OSSCallbackFailed.
     """
-    body = result.resp.read()
     response = None
     if options.callback is not None:
-        if result.status == _CALLBACK_FAILED_STATUS:
+        if answer.status == _CALLBACK_FAILED_STATUS:
             raise OSSCallbackFailed(
-                f"the object is stored, but the callback to {options.callback.url} failed: {_message_of(body)}", details
+                f"the object is stored, but the callback to {options.callback.url} failed: {_message_of(answer.body)}",
+                details,
             )
-        response = _json_or_text(body)
-    headers = result.headers
+        response = _json_or_text(answer.body)
+    headers = answer.headers
     return StoredObject(
         etag=headers.get("etag", "").strip('"'),
         crc64=crc64_of(headers),

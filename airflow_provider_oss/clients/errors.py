@@ -1,14 +1,20 @@
-"""oss2's errors to ours: the one place where they are renamed."""
+"""Broken connections and answers that are no success to our errors: the one place where they are named."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import base64
+import binascii
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Final
-from xml.etree.ElementTree import ParseError
+from typing import Final
+from xml.etree import ElementTree as ET
 
+from urllib3 import exceptions as urllib3_errors
+
+from airflow_provider_oss.clients.answers import Answer
+from airflow_provider_oss.clients.signing import ServerClock
 from airflow_provider_oss.exceptions import (
     ErrorDetails,
     OSSAccessDenied,
@@ -20,7 +26,6 @@ from airflow_provider_oss.exceptions import (
     OSSConnectionError,
     OSSConnectionTimeout,
     OSSCredentialsExpired,
-    OSSInvalidArgument,
     OSSInvalidPart,
     OSSNoSuchBucket,
     OSSNoSuchKey,
@@ -30,11 +35,6 @@ from airflow_provider_oss.exceptions import (
     OSSRequestRejected,
     OSSServiceUnavailable,
 )
-
-if TYPE_CHECKING:
-    from oss2.exceptions import OssError, RequestError
-
-    from airflow_provider_oss.clients.signing import ServerClock
 
 _BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
     "AccessKeyIdAndSecurityTokenNotMatch": OSSAccessDenied,
@@ -62,61 +62,42 @@ _REMEDIES: Final[dict[str, str]] = {
 
 
 @contextmanager
-def renamed(details: ErrorDetails, clock: ServerClock) -> Iterator[None]:
-    """
-    Raise any error of oss2, and any answer it cannot parse, as one of ours that carries ``details``.
-
-    When OSS refuses the time of a request, ``clock`` is corrected by the time of the answer.
-    """
-    from oss2.exceptions import OssError, RequestError
-
-    offset_seconds = clock.offset_seconds
+def renamed(details: ErrorDetails) -> Iterator[None]:
+    """Raise what urllib3 says, and any answer that cannot be parsed, as one of our errors that carries ``details``."""
     try:
         yield
-    except RequestError as error:
-        raise _connection_error(error, details) from error
-    except OssError as error:
-        renamed_error = _corrected(_answer_error(error, details), error, clock, offset_seconds)
-        _forget_what_was_signed(error)
-        raise renamed_error from error
-    except (LookupError, ParseError, RuntimeError, ValueError) as error:
+    except urllib3_errors.HTTPError as error:
+        raise connection_error(error, details) from error
+    except (LookupError, ET.ParseError, RuntimeError, ValueError) as error:
         # These are raised, by oss2 too, when an element or header is missing from an answer or not what it should be
         if isinstance(error, OSSProviderError):
             raise
         raise OSSBadResponse(f"the answer of OSS could not be understood: {error}", details) from error
 
 
-def _forget_what_was_signed(error: OssError) -> None:
-    """
-    Leave of oss2's error what helps, for it goes into tracebacks as the cause of ours.
+class ClockCheck:
+    """Made before a request is signed: knows afterwards whether the same request would be signed otherwise now."""
 
-    Where a signature is refused OSS's answer repeats the text that was signed, the security token in it included, and
-    once more in hexadecimal digits, where no log masker finds it.
-    """
-    error.args, error.body, error.headers = (), b"", {}
-    error.details = {name: error.details[name] for name in ("Code", "Message", "EC") if name in error.details}
+    def __init__(self, clock: ServerClock) -> None:
+        self._clock = clock
+        self._offset_seconds = clock.offset_seconds
 
-
-def _corrected(
-    renamed_error: OSSProviderError, error: OssError, clock: ServerClock, offset_seconds: float
-) -> OSSProviderError:
-    """Return OSSClockCorrected when the request, signed with ``offset_seconds``, would be signed otherwise now."""
-    if not isinstance(renamed_error, OSSClockSkew):
-        return renamed_error
-    try:
-        server_time = parsedate_to_datetime(error.headers.get("Date", "")).timestamp()
-    except ValueError:
-        return renamed_error
-    # Another thread may have corrected it while this request was on its way
-    if not clock.correct(server_time) and clock.offset_seconds == offset_seconds:
-        return renamed_error
-    return OSSClockCorrected(renamed_error.message, renamed_error.details)
+    def corrected(self, error: OSSProviderError, headers: Mapping[str, str]) -> OSSProviderError:
+        """Correct the clock where OSS refused the time of the request; return OSSClockCorrected if that will help."""
+        if not isinstance(error, OSSClockSkew):
+            return error
+        try:
+            server_time = parsedate_to_datetime(headers.get("Date", "")).timestamp()
+        except ValueError:
+            return error
+        # Another thread may have corrected it while this request was on its way
+        if not self._clock.correct(server_time) and self._clock.offset_seconds == self._offset_seconds:
+            return error
+        return OSSClockCorrected(error.message, error.details)
 
 
-def _connection_error(error: RequestError, details: ErrorDetails) -> OSSProviderError:
-    from urllib3 import exceptions as urllib3_errors
-
-    cause = error.exception
+def connection_error(cause: Exception, details: ErrorDetails) -> OSSProviderError:
+    """Return what urllib3 says of a request without an answer."""
     if isinstance(cause, urllib3_errors.SSLError):
         return OSSCertificateError(
             f"the TLS connection to OSS failed: {cause}; check the endpoint, or set verify in the connection's extra "
@@ -147,26 +128,49 @@ def _root(error: BaseException) -> BaseException:
     return error
 
 
-def _answer_error(error: OssError, details: ErrorDetails) -> OSSProviderError:
-    from oss2.exceptions import ClientError
-
-    if isinstance(error, ClientError):
-        return OSSInvalidArgument(f"oss2 refuses the call: {error.body}", details)
-    if error.status < 0:
-        return OSSBadResponse(f"oss2 could not make sense of the call: {error}", details)
-    if error.body and not error.code and error.status < _SERVER_ERROR_STATUS:
-        return OSSBadResponse(f"HTTP status {error.status} with a body that says no code", details)
+def answer_error(
+    status: int, headers: Mapping[str, str], said: Mapping[str, str], details: ErrorDetails, *, has_document: bool
+) -> OSSProviderError:
+    """Return what an answer that is no success means. ``said``: the elements of its error document."""
+    code = said.get("Code", "")
+    if has_document and not code and status < _SERVER_ERROR_STATUS:
+        return OSSBadResponse(f"HTTP status {status} with a body that says no code", details)
     details = replace(
         details,
-        http_status=error.status,
-        code=error.code or None,
-        ec=error.ec or None,
-        request_id=error.request_id or None,
+        http_status=status,
+        code=code or None,
+        ec=said.get("EC") or None,
+        request_id=headers.get("x-oss-request-id") or None,
     )
-    text = error.message or f"OSS answered with HTTP status {error.status}"
-    if remedy := _REMEDIES.get(error.code):
+    text = said.get("Message") or f"OSS answered with HTTP status {status}"
+    if remedy := _REMEDIES.get(code):
         text = f"{text.rstrip('.')}; {remedy}"
-    return _error_class(error.status, error.code)(text, details)
+    return _error_class(status, code)(text, details)
+
+
+def check_success(answer: Answer, details: ErrorDetails) -> None:
+    """Raise what the answer means if it is no success."""
+    if answer.status // 100 == 2:  # noqa: PLR2004
+        return
+    document = answer.body or _document_of_headers(answer.headers)
+    raise answer_error(answer.status, answer.headers, _fields(document), details, has_document=bool(document))
+
+
+def _document_of_headers(headers: Mapping[str, str]) -> bytes:
+    """Return the error document of an answer to HEAD, which has no body: OSS sends it as a header."""
+    try:
+        return base64.b64decode(headers.get("x-oss-err", ""))
+    except binascii.Error:
+        return b""
+
+
+def _fields(document: bytes) -> dict[str, str]:
+    """Return the elements of an error document; none if it is no such document."""
+    try:
+        root = ET.fromstring(document)  # noqa: S314 - expat limits entity expansion
+    except ET.ParseError:
+        return {}
+    return {element.tag: element.text or "" for element in root} if root.tag == "Error" else {}
 
 
 def _error_class(status: int, code: str) -> type[OSSProviderError]:

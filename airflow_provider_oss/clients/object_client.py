@@ -1,17 +1,18 @@
-"""The whole client over oss2: the upload engine's calls, and those that stream, read, copy, delete, list and sign."""
+"""The whole client: the upload engine's calls, streams, and by oss2 what reads, copies, deletes, lists and presigns."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Any, Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
 from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.headers import content_headers, object_info, publishing_headers, sending_headers
-from airflow_provider_oss.clients.signing import ServerClock
 from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
-from airflow_provider_oss.clients.upload_client import OSS2UploadClient
+from airflow_provider_oss.clients.upload_client import OSSUploadClient
 from airflow_provider_oss.exceptions import ErrorDetails
 from airflow_provider_oss.model import (
     ListedObject,
@@ -22,20 +23,23 @@ from airflow_provider_oss.model import (
     StoredObject,
 )
 
+if TYPE_CHECKING:
+    from airflow_provider_oss.clients.buckets import Buckets
+
 _READ_BYTES = 1024 * 1024
 
 
 class ObjectBody:
     """An object being read. Give it up with ``close`` or a ``with`` block."""
 
-    def __init__(self, info: ObjectInfo, answer: Any, clock: ServerClock) -> None:
+    def __init__(self, info: ObjectInfo, answer: Any, renaming: Callable[[], AbstractContextManager[None]]) -> None:
         self.info = info
         self._answer = answer
-        self._clock = clock
+        self._renaming = renaming
 
     def read(self, size: int | None = None) -> bytes:
         """Return up to ``size`` bytes, or all that is left; no bytes at the end. Raises OSSConnectionError."""
-        with renamed(ErrorDetails(self.info.ref.bucket, self.info.ref.key), self._clock):
+        with self._renaming():
             return bytes(self._answer.read(size))
 
     def __iter__(self) -> Iterator[bytes]:
@@ -53,8 +57,22 @@ class ObjectBody:
         self.close()
 
 
-class OSS2ObjectClient(OSS2UploadClient):
+class OSSObjectClient(OSSUploadClient):
     """Thread-safe. Every method makes one request and raises the classes of ``exceptions``."""
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        """What oss2 offers, for the same account. oss2 is imported now."""
+        from airflow_provider_oss.clients.buckets import Buckets
+
+        return Buckets(self._api)
+
+    def _by_oss2(self, ref: ObjectRef | None = None, bucket: str | None = None) -> AbstractContextManager[None]:
+        """Return the context that a call of oss2 about this object, or bucket, is made in."""
+        from airflow_provider_oss.clients.buckets import renamed_oss2
+
+        details = ErrorDetails(bucket) if ref is None else ErrorDetails(ref.bucket, ref.key)
+        return renamed_oss2(details, self._api.clock)
 
     def put_stream(
         self, ref: ObjectRef, chunks: Iterator[bytes], content_length: int | None, options: ObjectOptions
@@ -71,9 +89,9 @@ class OSS2ObjectClient(OSS2UploadClient):
             headers["content-length"] = str(content_length)
         body = StreamBody(chunks, content_length)
         try:
-            with renamed(details, self._buckets.clock):
-                result = self._buckets.get(ref.bucket).put_object(ref.key, body, headers=headers)
-                stored = stored_object(result, options, details, body.size_bytes)
+            with renamed(details):
+                answer = self._api.call("PUT", details, {}, headers, iter(body))
+                stored = stored_object(answer, options, details, body.size_bytes)
         except SourceFailedError as error:
             raise error.cause from None
         compare_crc64(stored.crc64, body.crc64, details)
@@ -82,9 +100,9 @@ class OSS2ObjectClient(OSS2UploadClient):
     def get_object(self, ref: ObjectRef, byte_range: tuple[int | None, int | None] | None) -> ObjectBody:
         """GetObject. ``byte_range`` is (first, last), both included; outside the object is an error, not the whole."""
         headers = {"x-oss-range-behavior": "standard"} if byte_range else {}
-        with renamed(ErrorDetails(ref.bucket, ref.key), self._buckets.clock):
-            result = self._buckets.get(ref.bucket).get_object(ref.key, byte_range=byte_range, headers=headers)
-            return ObjectBody(object_info(ref, result.headers), result.resp, self._buckets.clock)
+        with self._by_oss2(ref):
+            result = self.buckets.get(ref.bucket).get_object(ref.key, byte_range=byte_range, headers=headers)
+            return ObjectBody(object_info(ref, result.headers), result.resp, lambda: self._by_oss2(ref))
 
     def copy_object(
         self, source: ObjectRef, target: ObjectRef, options: ObjectOptions, *, replace_metadata: bool
@@ -94,26 +112,26 @@ class OSS2ObjectClient(OSS2UploadClient):
         if replace_metadata:
             headers = content_headers(target, options) | headers
             headers |= {"x-oss-metadata-directive": "REPLACE", "x-oss-tagging-directive": "Replace"}
-        with renamed(ErrorDetails(target.bucket, target.key), self._buckets.clock):
-            bucket = self._buckets.get(target.bucket)
+        with self._by_oss2(target):
+            bucket = self.buckets.get(target.bucket)
             bucket.copy_object(source.bucket, source.key, target.key, headers=headers)
             return object_info(target, bucket.head_object(target.key).headers)
 
     def delete_object(self, ref: ObjectRef) -> None:
         """DeleteObject; of a missing object too."""
-        with renamed(ErrorDetails(ref.bucket, ref.key), self._buckets.clock):
-            self._buckets.get(ref.bucket).delete_object(ref.key)
+        with self._by_oss2(ref):
+            self.buckets.get(ref.bucket).delete_object(ref.key)
 
     def delete_objects(self, bucket: str, keys: Sequence[str]) -> list[str]:
         """DeleteMultipleObjects of up to 1000 keys; return those that OSS reports deleted, missing ones too."""
-        with renamed(ErrorDetails(bucket), self._buckets.clock):
-            result = self._buckets.get(bucket).batch_delete_objects(list(keys))
+        with self._by_oss2(bucket=bucket):
+            result = self.buckets.get(bucket).batch_delete_objects(list(keys))
             return list(result.deleted_keys)
 
     def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
         """ListObjectsV2, one page. Common prefixes are in ``prefixes``."""
-        with renamed(ErrorDetails(bucket), self._buckets.clock):
-            result = self._buckets.get(bucket).list_objects_v2(
+        with self._by_oss2(bucket=bucket):
+            result = self.buckets.get(bucket).list_objects_v2(
                 prefix=prefix, delimiter=delimiter, continuation_token=token, max_keys=1000
             )
             return Page(
@@ -129,15 +147,15 @@ class OSS2ObjectClient(OSS2UploadClient):
 
     def list_buckets(self) -> list[str]:
         """ListBuckets, the first page: whether the credentials work at all."""
-        with renamed(ErrorDetails(), self._buckets.clock):
-            return [item.name for item in self._buckets.service().list_buckets(max_keys=100).buckets]
+        with self._by_oss2():
+            return [item.name for item in self.buckets.service().list_buckets(max_keys=100).buckets]
 
     def sign_url(
         self, ref: ObjectRef, method: str, expires_seconds: int, headers: Mapping[str, str], params: Mapping[str, str]
     ) -> str:
         """Return a presigned URL. Nothing is sent."""
-        with renamed(ErrorDetails(ref.bucket, ref.key), self._buckets.clock):
-            bucket = self._buckets.get(ref.bucket)
+        with self._by_oss2(ref):
+            bucket = self.buckets.get(ref.bucket)
             # slash_safe: other tools show and split the URL; it makes no difference to the signature
             url = bucket.sign_url(
                 method, ref.key, expires_seconds, headers=dict(headers), params=dict(params), slash_safe=True

@@ -1,17 +1,17 @@
 """
-The HTTP session that oss2 sends through: a thin one over urllib3 in place of its own over requests.
+The HTTP session that every request goes through: a thin one over urllib3.
 
-oss2 takes any object with ``do_request`` as its public ``session=`` argument. This one costs half the CPU of requests
-for a call, has separate time-outs for connecting and for standing still, sends a part straight from the buffer it was
-read into, and never follows a redirect or repeats a request by itself.
+It costs half the CPU of requests for a call, has separate time-outs for connecting and for standing still, sends a part
+straight from the buffer it was read into, and never follows a redirect or repeats a request by itself.
 """
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
-from typing import Any, Final, Protocol
-from urllib.parse import quote, urlencode
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
+from typing import Any, Final
+from urllib.parse import quote, urlencode, urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -27,16 +27,6 @@ _DOCUMENT_PARAMS: Final = frozenset(("list-type", "uploadId", "uploads"))
 _NO_BODY_STATUS: Final = (204, 304)
 _SERVER_ERROR_STATUS: Final = 500
 _REQUEST_ID: Final = "x-oss-request-id"
-
-
-class OSS2Request(Protocol):
-    """What of ``oss2.http.Request`` is used."""
-
-    method: str
-    url: str
-    params: dict[str, str]
-    headers: Any
-    data: Any
 
 
 class _StallLimitMixin:
@@ -85,54 +75,39 @@ class PooledSession:
     def __init__(self, settings: ClientSettings, pool_size: int) -> None:
         self._settings = settings
         self._pool_size = pool_size
-        self._pools: dict[str, urllib3.PoolManager] = {}
 
-    def do_request(self, request: OSS2Request, timeout: Any) -> Response:  # noqa: ARG002 - oss2 passes its own time-out
+    def send(
+        self, method: str, url: str, params: Mapping[str, str], headers: Mapping[str, str], body: Any = None
+    ) -> Response:
         """
-        Send oss2's request once. Raises ``oss2.exceptions.RequestError``, as oss2's own session does.
+        Send a request once. Raises ``urllib3.exceptions.HTTPError`` when there is no answer.
 
         An answer that is not OSS's raises ValueError: a login page's 200 would otherwise count as a stored object.
         """
-        from oss2.exceptions import RequestError
-
-        url = request.url
-        if request.params:
-            url = f"{url}?{urlencode(request.params, quote_via=quote, safe='')}"
-        try:
-            # Only GetObject has other answers than documents, and never with these parameters
-            is_document = request.method != "GET" or not _DOCUMENT_PARAMS.isdisjoint(request.params)
-            raw = self._send(request, url)
-        except urllib3.exceptions.HTTPError as error:
-            raise RequestError(error) from error
+        raw = self._pool.urlopen(
+            method,
+            f"{url}?{urlencode(params, quote_via=quote, safe='')}" if params else url,
+            body=body,
+            headers={name: _encoded(value) for name, value in headers.items()},
+            redirect=False,
+            retries=False,
+            preload_content=False,
+            decode_content=False,
+        )
         if raw.status < _SERVER_ERROR_STATUS and _REQUEST_ID not in raw.headers:
             raw.close()
             raise ValueError(
                 f"HTTP status {raw.status} without {_REQUEST_ID} does not come from OSS; look for a proxy or a login "
                 "page on the way, and check the endpoint"
             )
-        return Response(raw, is_document=is_document)
+        # Only GetObject has other answers than documents, and never with these parameters
+        return Response(raw, is_document=method != "GET" or not _DOCUMENT_PARAMS.isdisjoint(params))
 
-    def _send(self, request: OSS2Request, url: str) -> urllib3.BaseHTTPResponse:
-        headers = {name: _encoded(value) for name, value in request.headers.items() if value is not None}
-        return self._pool_for(url).urlopen(
-            request.method,
-            url,
-            body=request.data,
-            headers=headers,
-            redirect=False,
-            retries=False,
-            preload_content=False,
-            decode_content=False,
-        )
-
-    def _pool_for(self, url: str) -> urllib3.PoolManager:
-        scheme = url.partition("://")[0]
-        if scheme not in self._pools:
-            self._pools[scheme] = self._make_pool(scheme, self._settings.proxies.get(scheme))
-        return self._pools[scheme]
-
-    def _make_pool(self, scheme: str, proxy: str | None) -> urllib3.PoolManager:
+    @cached_property
+    def _pool(self) -> urllib3.PoolManager:
         settings = self._settings
+        scheme = urlsplit(settings.endpoint).scheme
+        proxy = settings.proxies.get(scheme)
         arguments: dict[str, Any] = {
             "num_pools": 4,
             "maxsize": self._pool_size,
@@ -157,18 +132,18 @@ def _ssl_context(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - as in 
     return context
 
 
-def _encoded(value: Any) -> bytes:
-    """Return a header's value as UTF-8, which is how oss2 signs it; http.client alone would refuse to send it."""
-    return value if isinstance(value, bytes) else str(value).encode()
+def _encoded(value: str | bytes) -> bytes:
+    """Return a header's value as UTF-8, which is how OSS signs it; http.client alone would refuse to send it."""
+    return value if isinstance(value, bytes) else value.encode()
 
 
 class Response:
-    """The answer as oss2 reads it."""
+    """An answer of OSS. Raises ``urllib3.exceptions.HTTPError`` when its body breaks off."""
 
     def __init__(self, raw: urllib3.BaseHTTPResponse, *, is_document: bool) -> None:
-        self.response = raw
+        self._raw = raw
         self.status = raw.status
-        self.headers = raw.headers
+        self.headers: Mapping[str, str] = raw.headers
         self.request_id = raw.headers.get(_REQUEST_ID, "")
         self._is_document = is_document
         if raw.status in _NO_BODY_STATUS or raw.headers.get("content-length") == "0":
@@ -176,25 +151,24 @@ class Response:
 
     def read(self, amt: int | None = None) -> bytes:
         """
-        Return up to ``amt`` bytes of the body, or all that is left. Raises RequestError when it breaks off.
+        Return up to ``amt`` bytes of the body, or all that is left.
 
         A document that is read as a whole and has more than 16 MiB raises ValueError: OSS never sends one.
         """
-        from oss2.exceptions import RequestError
-
-        try:
-            if amt is not None or not self._is_document:
-                return self.response.read(amt)
-            # urllib3 says that an answer broke off only when it is read once more than there is
-            document = b""
-            while chunk := self.response.read(_MAX_DOCUMENT_BYTES + 1 - len(document)):
-                document += chunk
-        except urllib3.exceptions.HTTPError as error:
-            raise RequestError(error) from error
+        if amt is not None or not self._is_document:
+            return self._raw.read(amt)
+        document = b"".join(self._document())
         if len(document) > _MAX_DOCUMENT_BYTES:
             self.close()
             raise ValueError(f"it has more than {_MAX_DOCUMENT_BYTES} bytes")
         return document
+
+    def _document(self) -> Iterable[bytes]:
+        """Yield at most one byte more than is allowed; urllib3 says that it broke off only when read past its end."""
+        left = _MAX_DOCUMENT_BYTES + 1
+        while chunk := self._raw.read(left):
+            left -= len(chunk)
+            yield chunk
 
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self.read(_READ_BYTES):
@@ -202,4 +176,4 @@ class Response:
 
     def close(self) -> None:
         """Give the connection up, whatever is left of the body."""
-        self.response.close()
+        self._raw.close()

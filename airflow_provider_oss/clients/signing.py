@@ -1,30 +1,36 @@
 """
-How requests are signed: oss2's way, with a clock that can be corrected and credentials that can be renewed.
+How requests are signed, with a clock that can be corrected and credentials that can be renewed.
 
-oss2 asks this machine's clock and offers no way to correct it, so a machine that is 15 minutes off could do nothing.
-For V1 signatures a date header given beforehand is enough; V4 is computed here. Both are compared with oss2's own in
+oss2 asks this machine's clock and offers no way to correct it, so a machine that is 15 minutes off could do nothing;
+and it writes what it signs, the security token included, into its log. Both signatures are compared with oss2's own in
 the tests. Presigned URLs are oss2's alone.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from email.utils import formatdate
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final, Protocol
 from urllib.parse import quote
 
-from airflow_provider_oss.clients.settings import Credentials
+from airflow_provider_oss.clients.settings import ClientSettings, Credentials
 
 _ALGORITHM: Final = "OSS4-HMAC-SHA256"
+_PRODUCT: Final = "oss"
 _UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 _ALWAYS_SIGNED: Final = ("content-type", "content-md5")
+_V1_SIGNED_PARAMS: Final = ("partNumber", "uploadId", "uploads")
+"""Of the parameters that an upload's calls have (OSS API: signature version 1, CanonicalizedResource)."""
 _TOLERANCE_SECONDS: Final = 60.0
 """OSS allows 15 minutes; a smaller correction than this cannot be what it complained about."""
+
+Headers = MutableMapping[str, str]
 
 
 class ServerClock:
@@ -52,92 +58,110 @@ class ServerClock:
 
 
 class CredentialsHolder:
-    """oss2's provider interface over credentials that can be replaced while requests are made."""
+    """Credentials that can be replaced while requests are made."""
 
     def __init__(self, credentials: Credentials) -> None:
-        self.replace(credentials)
+        self.current = credentials
 
     def replace(self, credentials: Credentials) -> None:
         """Sign with these from now on."""
-        from oss2 import StaticCredentialsProvider
-
-        self._provider = StaticCredentialsProvider(
-            credentials.access_key_id, credentials.access_key_secret, credentials.security_token
-        )
-
-    def get_credentials(self) -> Any:
-        """Return what oss2's signers ask."""
-        return self._provider.get_credentials()
+        self.current = credentials
 
 
-class _Auth:
-    """What ``oss2.Bucket`` asks of its ``auth``; all but the signing of requests is left to oss2's own."""
+class Signer(Protocol):
+    """Signs requests."""
 
-    def __init__(self, oss2_auth: Any, holder: CredentialsHolder, clock: ServerClock) -> None:
-        self._oss2_auth = oss2_auth
+    def sign(self, method: str, bucket: str, key: str, params: Mapping[str, str], headers: Headers) -> None:
+        """Add to ``headers`` (names in lower case) what makes OSS accept the request."""
+
+
+def make_signer(settings: ClientSettings, credentials: CredentialsHolder, clock: ServerClock) -> Signer:
+    """Return the signer that the settings ask for."""
+    if settings.signature_version == "v1":
+        return V1Signer(credentials, clock)
+    return V4Signer(credentials, clock, settings.region or "")
+
+
+class V1Signer:
+    """V1 signatures of an upload's calls (OSS API: "Include signatures in the Authorization header")."""
+
+    def __init__(self, holder: CredentialsHolder, clock: ServerClock) -> None:
         self._holder = holder
         self._clock = clock
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._oss2_auth, name)
+    def sign(self, method: str, bucket: str, key: str, params: Mapping[str, str], headers: Headers) -> None:
+        """Sign with HMAC-SHA1."""
+        credentials = self._holder.current
+        # Where this header is present it is signed in place of Date
+        headers["x-oss-date"] = formatdate(self._clock.now(), usegmt=True)
+        if credentials.security_token:
+            headers["x-oss-security-token"] = credentials.security_token
+        text = "\n".join(
+            (
+                method,
+                headers.get("content-md5", ""),
+                headers.get("content-type", ""),
+                headers["x-oss-date"],
+                _oss_headers(headers) + _v1_resource(bucket, key, params),
+            )
+        )
+        digest = hmac.digest(credentials.access_key_secret.encode(), text.encode(), "sha1")
+        headers["authorization"] = f"OSS {credentials.access_key_id}:{base64.b64encode(digest).decode()}"
 
 
-class V1Auth(_Auth):
-    """V1 signatures."""
-
-    def __init__(self, holder: CredentialsHolder, clock: ServerClock) -> None:
-        from oss2 import ProviderAuth
-
-        super().__init__(ProviderAuth(holder), holder, clock)
-
-    def _sign_request(self, req: Any, bucket_name: str, key: str) -> None:
-        # Where this header is present it is signed in place of Date (OSS API: signature version 1)
-        req.headers["x-oss-date"] = formatdate(self._clock.now(), usegmt=True)
-        self._oss2_auth._sign_request(req, bucket_name, key)  # noqa: SLF001 - oss2's own interface
+def _oss_headers(headers: Mapping[str, str]) -> str:
+    return "".join(f"{name}:{headers[name]}\n" for name in sorted(headers) if name.startswith("x-oss-"))
 
 
-class V4Auth(_Auth):
+def _v1_resource(bucket: str, key: str, params: Mapping[str, str]) -> str:
+    signed = [f"{name}={params[name]}" if params[name] else name for name in _V1_SIGNED_PARAMS if name in params]
+    path = f"/{bucket}/{key}" if bucket else "/"
+    return f"{path}?{'&'.join(signed)}" if signed else path
+
+
+class V4Signer:
     """V4 signatures in headers (OSS API: "Include a V4 signature in the Authorization header")."""
 
-    def __init__(self, holder: CredentialsHolder, clock: ServerClock) -> None:
-        from oss2 import ProviderAuthV4
+    def __init__(self, holder: CredentialsHolder, clock: ServerClock, region: str) -> None:
+        self._holder = holder
+        self._clock = clock
+        self._region = region
 
-        super().__init__(ProviderAuthV4(holder), holder, clock)
-
-    def _sign_request(self, req: Any, bucket_name: str, key: str) -> None:
-        credentials = self._holder.get_credentials()
+    def sign(self, method: str, bucket: str, key: str, params: Mapping[str, str], headers: Headers) -> None:
+        """Sign with HMAC-SHA256; the body is not signed, its checksums are compared instead."""
+        credentials = self._holder.current
         timestamp = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
-        req.headers["x-oss-date"] = timestamp
-        req.headers["x-oss-content-sha256"] = _UNSIGNED_PAYLOAD
-        if token := credentials.get_security_token():
-            req.headers["x-oss-security-token"] = token
-        day, region, product = timestamp[:8], req.region, req.product
-        scope = f"{day}/{region}/{product}/aliyun_v4_request"
-        canonical = hashlib.sha256(_canonical_request(req, bucket_name, key)).hexdigest()
+        headers["x-oss-date"] = timestamp
+        headers["x-oss-content-sha256"] = _UNSIGNED_PAYLOAD
+        if credentials.security_token:
+            headers["x-oss-security-token"] = credentials.security_token
+        day = timestamp[:8]
+        scope = f"{day}/{self._region}/{_PRODUCT}/aliyun_v4_request"
+        canonical = hashlib.sha256(_canonical_request(method, bucket, key, params, headers)).hexdigest()
         text = f"{_ALGORITHM}\n{timestamp}\n{scope}\n{canonical}"
-        signing_key = _signing_key(credentials.get_access_key_secret(), day, region, product)
-        signature = hmac.new(signing_key, text.encode(), hashlib.sha256).hexdigest()
-        req.headers["authorization"] = (
-            f"{_ALGORITHM} Credential={credentials.get_access_key_id()}/{scope},Signature={signature}"
-        )
+        signing_key = _signing_key(credentials.access_key_secret, day, self._region)
+        signature = hmac.digest(signing_key, text.encode(), "sha256").hex()
+        headers["authorization"] = f"{_ALGORITHM} Credential={credentials.access_key_id}/{scope},Signature={signature}"
 
 
-def _canonical_request(req: Any, bucket_name: str, key: str) -> bytes:
-    path = f"/{bucket_name}/{key}" if bucket_name else "/"
-    pairs = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in req.params.items())
+def _canonical_request(
+    method: str, bucket: str, key: str, params: Mapping[str, str], headers: Mapping[str, str]
+) -> bytes:
+    path = f"/{bucket}/{key}" if bucket else "/"
+    pairs = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in params.items())
     query = "&".join(f"{name}={value}" if value else name for name, value in pairs)
-    headers = "".join(
-        f"{name}:{value.strip()}\n"
-        for name, value in sorted((name.lower(), value) for name, value in req.headers.items() if value is not None)
+    signed = "".join(
+        f"{name}:{headers[name].strip()}\n"
+        for name in sorted(headers)
         if name.startswith("x-oss-") or name in _ALWAYS_SIGNED
     )
-    return f"{req.method}\n{quote(path, safe='/~')}\n{query}\n{headers}\n\n{_UNSIGNED_PAYLOAD}".encode()
+    return f"{method}\n{quote(path, safe='/~')}\n{query}\n{signed}\n\n{_UNSIGNED_PAYLOAD}".encode()
 
 
 @lru_cache(maxsize=8)
-def _signing_key(secret: str, day: str, region: str, product: str) -> bytes:
-    """Return the key of one day, region and product; the same for every request, so it is kept."""
+def _signing_key(secret: str, day: str, region: str) -> bytes:
+    """Return the key of one day and region; the same for every request, so it is kept."""
     key = f"aliyun_v4{secret}".encode()
-    for step in (day, region, product, "aliyun_v4_request"):
-        key = hmac.new(key, step.encode(), hashlib.sha256).digest()
+    for step in (day, region, _PRODUCT, "aliyun_v4_request"):
+        key = hmac.digest(key, step.encode(), "sha256")
     return key

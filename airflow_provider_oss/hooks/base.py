@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     import oss2
     from tenacity import Retrying
 
-    from airflow_provider_oss.clients.buckets import Buckets
-    from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+    from airflow_provider_oss.clients.object_client import OSSObjectClient
     from airflow_provider_oss.clients.settings import ClientSettings
 
 _PROBE_KEY: Final = "airflow-provider-oss-connection-test"
@@ -31,7 +30,9 @@ _PROBE_KEY: Final = "airflow-provider-oss-connection-test"
 
 class OSSBaseHook(BaseHook):
     """
-    An Airflow connection, and oss2 set up from it. The connection is read, and oss2 imported, on first use.
+    An Airflow connection, and clients set up from it. The connection is read on first use.
+
+    oss2 is imported on the first use of what needs it: get_conn, presigned URLs, reading, listing, copying, deleting.
 
     :param oss_conn_id: id of the Airflow connection, of type ``aliyun_oss`` or of the alibaba provider's type ``oss``.
     :param bucket_name: default bucket; None for the connection's schema.
@@ -80,24 +81,18 @@ class OSSBaseHook(BaseHook):
         changed = fresh != self.settings.credentials
         if changed:
             self.settings = replace(self.settings, credentials=fresh)
-            self._buckets.credentials.replace(fresh)
+            self._client.replace_credentials(fresh)
         return changed
 
     @cached_property
-    def _buckets(self) -> Buckets:
-        from airflow_provider_oss.clients.buckets import Buckets
+    def _client(self) -> OSSObjectClient:
+        from airflow_provider_oss.clients.object_client import OSSObjectClient
 
-        return Buckets(self.settings)
-
-    @cached_property
-    def _client(self) -> OSS2ObjectClient:
-        from airflow_provider_oss.clients.object_client import OSS2ObjectClient
-
-        return OSS2ObjectClient(self._buckets)
+        return OSSObjectClient(self.settings)
 
     def get_conn(self) -> oss2.Bucket:
         """Return the default bucket as oss2 knows it. Raises OSSInvalidArgument when there is no default bucket."""
-        return self._buckets.get(self.resolve_bucket(None))
+        return self._client.buckets.get(self.resolve_bucket(None))
 
     def resolve(self, key: str, bucket_name: str | None = None) -> ObjectRef:
         """Return the object that ``key`` means. Raises OSSInvalidArgument when OSS would refuse it."""

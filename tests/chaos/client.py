@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.model import (
     CompletedPart,
     ListedUpload,
@@ -38,7 +38,7 @@ UNDISTURBED: Final = Interference()
 class DisturbedClient:
     """Hands every call of an upload on, and tells the interference."""
 
-    def __init__(self, client: OSS2ObjectClient, interference: Interference) -> None:
+    def __init__(self, client: OSSObjectClient, interference: Interference) -> None:
         self._client = client
         self._interference = interference
         self.acknowledged: list[tuple[str, CompletedPart]] = []

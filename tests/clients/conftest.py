@@ -6,8 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from airflow_provider_oss.clients.buckets import Buckets
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.emulator import OSSEmulator
 from tests.clients.support import DOMAIN, EXPIRED, SESSION
@@ -34,6 +33,6 @@ def shared_settings(shared_server: OSSEmulator) -> ClientSettings:
 
 
 @pytest.fixture
-def shared_client(shared_settings: ClientSettings) -> OSS2ObjectClient:
+def shared_client(shared_settings: ClientSettings) -> OSSObjectClient:
     """A client of the shared server."""
-    return OSS2ObjectClient(Buckets(shared_settings))
+    return OSSObjectClient(shared_settings)

@@ -20,8 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from airflow_provider_oss.clients.buckets import Buckets
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings, Credentials
 from airflow_provider_oss.emulator import StsSession
 
@@ -32,14 +31,14 @@ EXPIRED = StsSession("old-id", "old-secret", "old-token", expires_at=1.0)
 DOMAIN = "files.example.com"
 
 
-def client_of(endpoint: str) -> OSS2ObjectClient:
+def client_of(endpoint: str) -> OSSObjectClient:
     """Return a client of a server that takes any credentials."""
-    return OSS2ObjectClient(Buckets(ClientSettings(endpoint, Credentials("id", "secret"), "cn-hangzhou")))
+    return OSSObjectClient(ClientSettings(endpoint, Credentials("id", "secret"), "cn-hangzhou"))
 
 
-def client_with(settings: ClientSettings, **changes: object) -> OSS2ObjectClient:
+def client_with(settings: ClientSettings, **changes: object) -> OSSObjectClient:
     """Return a client of the same server whose settings differ in ``changes``."""
-    return OSS2ObjectClient(Buckets(replace(settings, **changes)))  # type: ignore[arg-type]
+    return OSSObjectClient(replace(settings, **changes))  # type: ignore[arg-type]
 
 
 class _QuietHandler(BaseHTTPRequestHandler):

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from airflow_provider_oss.clients.answers import compare_crc64
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.exceptions import ErrorDetails, OSSBadResponse, OSSCallbackFailed, OSSChecksumMismatch
 from airflow_provider_oss.model import ObjectOptions, ObjectRef, StoredObject
@@ -21,22 +21,22 @@ REF = ObjectRef(BUCKET, "tell/me +& more.bin")
 DATA = b"told"
 
 
-def put(client: OSS2ObjectClient, options: ObjectOptions) -> StoredObject:
+def put(client: OSSObjectClient, options: ObjectOptions) -> StoredObject:
     return client.put_object(REF, DATA, crc64(DATA), options)
 
 
-def stream(client: OSS2ObjectClient, options: ObjectOptions) -> StoredObject:
+def stream(client: OSSObjectClient, options: ObjectOptions) -> StoredObject:
     return client.put_stream(REF, iter([DATA]), None, options)
 
 
-def complete(client: OSS2ObjectClient, options: ObjectOptions) -> StoredObject:
+def complete(client: OSSObjectClient, options: ObjectOptions) -> StoredObject:
     upload_id = client.initiate_multipart_upload(REF, options)
     part = client.upload_part(REF, upload_id, 1, DATA, crc64(DATA), options)
     return client.complete_multipart_upload(REF, upload_id, [part], options)
 
 
 every_write = pytest.mark.parametrize("write", [put, stream, complete])
-Write = Callable[[OSS2ObjectClient, ObjectOptions], StoredObject]
+Write = Callable[[OSSObjectClient, ObjectOptions], StoredObject]
 
 
 def telling(url: str) -> ObjectOptions:
@@ -51,7 +51,7 @@ def telling(url: str) -> ObjectOptions:
 
 
 @every_write
-def test_callback_is_answered(shared_client: OSS2ObjectClient, write: Write) -> None:
+def test_callback_is_answered(shared_client: OSSObjectClient, write: Write) -> None:
     """The application hears of the object, with the user's own values, and its JSON answer is in the result."""
     with callback_server(lambda _: (200, b'{"accepted": true}')) as application:
         stored = write(shared_client, telling(application.url))
@@ -64,7 +64,7 @@ def test_callback_is_answered(shared_client: OSS2ObjectClient, write: Write) -> 
 
 
 @every_write
-def test_callback_that_fails(shared_client: OSS2ObjectClient, write: Write) -> None:
+def test_callback_that_fails(shared_client: OSSObjectClient, write: Write) -> None:
     """When the application fails, the error says that the object is stored, and it is."""
     with (
         callback_server(fail) as application,

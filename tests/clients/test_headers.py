@@ -11,7 +11,7 @@ from airflow_provider_oss.clients.headers import (
     publishing_headers,
     sending_headers,
 )
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSObjectAlreadyExists
@@ -38,22 +38,22 @@ EVERYTHING = parse_options(
 )
 
 
-def put_everything(client: OSS2ObjectClient) -> None:
+def put_everything(client: OSSObjectClient) -> None:
     client.put_object(REF, b"data", crc64(b"data"), EVERYTHING)
 
 
-def upload_everything_in_parts(client: OSS2ObjectClient) -> None:
+def upload_everything_in_parts(client: OSSObjectClient) -> None:
     upload_id = client.initiate_multipart_upload(REF, EVERYTHING)
     part = client.upload_part(REF, upload_id, 1, b"data", crc64(b"data"), EVERYTHING)
     client.complete_multipart_upload(REF, upload_id, [part], EVERYTHING)
 
 
-def stream_everything(client: OSS2ObjectClient) -> None:
+def stream_everything(client: OSSObjectClient) -> None:
     client.put_stream(REF, iter([b"da", b"ta"]), None, EVERYTHING)
 
 
 @pytest.mark.parametrize("write", [put_everything, upload_everything_in_parts, stream_everything])
-def test_everything_is_stored(client: OSS2ObjectClient, write: object) -> None:
+def test_everything_is_stored(client: OSSObjectClient, write: object) -> None:
     """Type, metadata in any script, headers, class, ACL, tags and encryption are stored by every way of writing."""
     write(client)  # type: ignore[operator]
 
@@ -72,12 +72,12 @@ def test_everything_is_stored(client: OSS2ObjectClient, write: object) -> None:
     }
     assert {name: found.headers.get(name) for name in expected} == expected
 
-    bucket = client._buckets.get(BUCKET)
+    bucket = client.buckets.get(BUCKET)
     assert bucket.get_object_tagging(REF.key).tag_set.tagging_rule == {"team & co": "a=b c", "kind": ""}
     assert bucket.get_object_acl(REF.key).acl == "public-read"
 
 
-def test_type_is_guessed_from_the_key(client: OSS2ObjectClient) -> None:
+def test_type_is_guessed_from_the_key(client: OSSObjectClient) -> None:
     """Without ``mime`` the key's ending decides, and without a known ending it is plain bytes."""
     for key, expected in (("a/report.csv", "text/csv"), ("dump", "application/octet-stream")):
         ref = ObjectRef(BUCKET, key)
@@ -85,7 +85,7 @@ def test_type_is_guessed_from_the_key(client: OSS2ObjectClient) -> None:
         assert client.head_object(ref).content_type == expected
 
 
-def test_forbid_overwrite(client: OSS2ObjectClient) -> None:
+def test_forbid_overwrite(client: OSSObjectClient) -> None:
     """With ``forbid_overwrite`` OSS refuses to replace an object at each step that could."""
     client.put_object(REF, b"old", crc64(b"old"), ObjectOptions())
     upload_id = client.initiate_multipart_upload(REF, ObjectOptions())
@@ -146,7 +146,7 @@ def test_metadata_that_is_not_utf8_is_kept() -> None:
     assert object_info(REF, headers).meta == {"name": "J\xf6rg"}
 
 
-def test_answer_without_a_checksum(server: OSSEmulator, client: OSS2ObjectClient) -> None:
+def test_answer_without_a_checksum(server: OSSEmulator, client: OSSObjectClient) -> None:
     """An object that OSS tells no CRC-64 of has none, which is not zero."""
     assert crc64_of({}) is None
     assert crc64_of({"x-oss-hash-crc64ecma": "0"}) == 0

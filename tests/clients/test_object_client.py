@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
@@ -23,7 +23,7 @@ REF = ObjectRef(BUCKET, "dump.bin")
 PLAIN = ObjectOptions()
 
 
-def put(client: OSS2ObjectClient, *keys: str, data: bytes = b"0123456789") -> None:
+def put(client: OSSObjectClient, *keys: str, data: bytes = b"0123456789") -> None:
     for key in keys:
         client.put_object(ObjectRef(BUCKET, key), data, crc64(data), PLAIN)
 
@@ -39,14 +39,14 @@ def put(client: OSS2ObjectClient, *keys: str, data: bytes = b"0123456789") -> No
         ((8, 100), b"89"),
     ],
 )
-def test_ranges(client: OSS2ObjectClient, byte_range: tuple[int | None, int | None] | None, expected: bytes) -> None:
+def test_ranges(client: OSSObjectClient, byte_range: tuple[int | None, int | None] | None, expected: bytes) -> None:
     """A range is read exactly; one that reaches past the end is cut off at the end."""
     put(client, REF.key)
     with client.get_object(REF, byte_range) as body:
         assert body.read() == expected
 
 
-def test_range_outside_the_object(client: OSS2ObjectClient) -> None:
+def test_range_outside_the_object(client: OSSObjectClient) -> None:
     """A range behind the end is an error and not, as OSS does by default, the whole object."""
     put(client, REF.key)
     with pytest.raises(OSSRequestRejected, match="range") as caught:
@@ -54,7 +54,7 @@ def test_range_outside_the_object(client: OSS2ObjectClient) -> None:
     assert caught.value.details.code == "InvalidRange"
 
 
-def test_reading_in_pieces(client: OSS2ObjectClient) -> None:
+def test_reading_in_pieces(client: OSSObjectClient) -> None:
     """A body is read by size or by iteration, and ends with no bytes."""
     data = bytes(range(256)) * 10_000
     put(client, REF.key, data=data)
@@ -66,7 +66,7 @@ def test_reading_in_pieces(client: OSS2ObjectClient) -> None:
         assert body.read(1) == b""
 
 
-def test_reading_can_be_given_up(client: OSS2ObjectClient) -> None:
+def test_reading_can_be_given_up(client: OSSObjectClient) -> None:
     """A body that is closed early does not disturb the calls that follow."""
     data = bytes(4_000_000)
     put(client, REF.key, data=data)
@@ -76,7 +76,7 @@ def test_reading_can_be_given_up(client: OSS2ObjectClient) -> None:
     assert client.head_object(REF).size_bytes == len(data)
 
 
-def test_reading_a_missing_object(client: OSS2ObjectClient) -> None:
+def test_reading_a_missing_object(client: OSSObjectClient) -> None:
     """A missing object is an error when it is opened, with its key."""
     with pytest.raises(OSSNoSuchKey) as caught:
         client.get_object(REF, None)
@@ -84,7 +84,7 @@ def test_reading_a_missing_object(client: OSS2ObjectClient) -> None:
 
 
 @every_key
-def test_copy_list_delete_every_key(shared_client: OSS2ObjectClient, key: str) -> None:
+def test_copy_list_delete_every_key(shared_client: OSSObjectClient, key: str) -> None:
     """Every key can be copied from and to, is listed as it is, and is deleted alone."""
     source, target = ObjectRef(BUCKET, key), ObjectRef("other", key)
     put(shared_client, key)
@@ -102,13 +102,13 @@ def test_copy_list_delete_every_key(shared_client: OSS2ObjectClient, key: str) -
     assert not shared_client.list_objects("other", "", "", "").items
 
 
-def test_copy_keeps_or_replaces_what_is_stored_with_the_object(client: OSS2ObjectClient) -> None:
+def test_copy_keeps_or_replaces_what_is_stored_with_the_object(client: OSSObjectClient) -> None:
     """A copy has its source's metadata and tags, or those that are given, and never a mixture."""
     source = parse_options(mime="text/csv", meta={"from": "source"}, tags={"from": "source"})
     client.put_object(REF, b"data", crc64(b"data"), source)
     changed = parse_options(mime="text/plain", meta={"to": "target"}, tags={"to": "target"}, storage_class="IA")
     target = ObjectRef(BUCKET, "copy")
-    bucket = client._buckets.get(BUCKET)
+    bucket = client.buckets.get(BUCKET)
 
     kept = client.copy_object(REF, target, PLAIN, replace_metadata=False)
     assert (kept.content_type, kept.meta) == ("text/csv", {"from": "source"})
@@ -120,7 +120,7 @@ def test_copy_keeps_or_replaces_what_is_stored_with_the_object(client: OSS2Objec
     assert bucket.get_object_tagging("copy").tag_set.tagging_rule == {"to": "target"}
 
 
-def test_copy_of_a_missing_object(client: OSS2ObjectClient) -> None:
+def test_copy_of_a_missing_object(client: OSSObjectClient) -> None:
     """A copy whose source is missing is an error and makes nothing."""
     target = ObjectRef(BUCKET, "copy")
     with pytest.raises(OSSNoSuchKey):
@@ -129,13 +129,13 @@ def test_copy_of_a_missing_object(client: OSS2ObjectClient) -> None:
         client.head_object(target)
 
 
-def test_deleting_what_is_not_there(client: OSS2ObjectClient) -> None:
+def test_deleting_what_is_not_there(client: OSSObjectClient) -> None:
     """Deleting a missing object is no error, alone or among others."""
     client.delete_object(REF)
     assert client.delete_objects(BUCKET, ["a", "b"]) == ["a", "b"]
 
 
-def test_a_listing_has_all_about_each_object(client: OSS2ObjectClient) -> None:
+def test_a_listing_has_all_about_each_object(client: OSSObjectClient) -> None:
     """A listed object has size, ETag without quotes, time and class."""
     put(client, "a")
     found = client.head_object(ObjectRef(BUCKET, "a"))
@@ -144,7 +144,7 @@ def test_a_listing_has_all_about_each_object(client: OSS2ObjectClient) -> None:
     assert '"' not in item.etag
 
 
-def test_a_listing_by_folder(client: OSS2ObjectClient) -> None:
+def test_a_listing_by_folder(client: OSSObjectClient) -> None:
     """With a delimiter the listing shows one level, and what is below it as prefixes."""
     put(client, "top", "year=2025/a", "year=2025/b", "year=2026/month +1/c")
 
@@ -155,7 +155,7 @@ def test_a_listing_by_folder(client: OSS2ObjectClient) -> None:
     assert client.list_objects(BUCKET, "year=2026/", "/", "").prefixes == ("year=2026/month +1/",)
 
 
-def test_unfinished_uploads_are_listed(client: OSS2ObjectClient) -> None:
+def test_unfinished_uploads_are_listed(client: OSSObjectClient) -> None:
     """Uploads in progress are listed with key and id, by prefix; those that ended are not."""
     kept = client.initiate_multipart_upload(ObjectRef(BUCKET, "a + b"), PLAIN)
     client.initiate_multipart_upload(ObjectRef(BUCKET, "z"), PLAIN)
@@ -192,14 +192,14 @@ def test_signed_urls_of_every_key(shared_settings: ClientSettings, version: str,
     client.delete_object(ref)
 
 
-def test_signed_url_is_readable(client: OSS2ObjectClient) -> None:
+def test_signed_url_is_readable(client: OSSObjectClient) -> None:
     """The slashes of the key stay slashes in the URL, and parameters are part of it."""
     url = client.sign_url(ObjectRef(BUCKET, "a/b c"), "GET", 60, {}, {"response-content-type": "text/plain"})
     assert urlsplit(url).path == f"/{BUCKET}/a/b%20c"
     assert parse_qs(urlsplit(url).query)["response-content-type"] == ["text/plain"]
 
 
-def test_broken_connection_while_reading(server: OSSEmulator, client: OSS2ObjectClient) -> None:
+def test_broken_connection_while_reading(server: OSSEmulator, client: OSSObjectClient) -> None:
     """A connection that breaks while an object is read is a connection error with the key."""
     put(client, REF.key, data=bytes(1_000_000))
     server.faults.add(Fault(operation="GetObject", truncate_response=True))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from urllib3.exceptions import InsecureRequestWarning
 
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
@@ -40,7 +40,7 @@ DATA = bytes(range(256)) * 4096
 PLAIN = ObjectOptions()
 
 
-def put(client: OSS2ObjectClient, data: bytes = DATA) -> None:
+def put(client: OSSObjectClient, data: bytes = DATA) -> None:
     client.put_object(REF, data, crc64(data), PLAIN)
 
 
@@ -58,7 +58,7 @@ def secure_server(tmp_path: Path, certificate: Certificate) -> Iterator[OSSEmula
         yield emulator
 
 
-def test_requests_share_connections(client: OSS2ObjectClient) -> None:
+def test_requests_share_connections(client: OSSObjectClient) -> None:
     """Calls one after the other, of every kind, use one connection."""
     put(client)
     client.head_object(REF)
@@ -66,11 +66,11 @@ def test_requests_share_connections(client: OSS2ObjectClient) -> None:
         body.read()
     client.delete_object(REF)
 
-    pools = client._buckets._session._pools["http"].pools
+    pools = client._api.session._pool.pools
     assert [pools[key].num_connections for key in pools.keys()] == [1]  # noqa: SIM118 - no dict, not iterable
 
 
-def send_slowly(server: OSSEmulator, client: OSS2ObjectClient) -> None:
+def send_slowly(server: OSSEmulator, client: OSSObjectClient) -> None:
     """Send what takes 3 seconds in all, in steps of far less; the read time-out of the client is 1.5 seconds."""
     data = bytes(24 * MIB)
     server.faults.add(Fault(operation="PutObject", rate_bytes_per_second=8 * MIB))
@@ -124,7 +124,7 @@ def test_stalled_download_times_out(server: OSSEmulator, settings: ClientSetting
     assert (caught.value.details.bucket, caught.value.details.key) == (BUCKET, "dump.bin")
 
 
-def test_download_cut_short_is_an_error(server: OSSEmulator, client: OSS2ObjectClient) -> None:
+def test_download_cut_short_is_an_error(server: OSSEmulator, client: OSSObjectClient) -> None:
     """A body that ends before its Content-Length is an error, never a short object."""
     put(client)
     server.faults.add(Fault(operation="GetObject", truncate_response=True))
@@ -164,7 +164,7 @@ def test_refused_connection_is_no_time_out(settings: ClientSettings) -> None:
     ],
     ids=["before the body", "before the answer", "within the body"],
 )
-def test_reset_connection(server: OSSEmulator, client: OSS2ObjectClient, fault: Fault) -> None:
+def test_reset_connection(server: OSSEmulator, client: OSSObjectClient, fault: Fault) -> None:
     """A connection that is reset at any moment is a transient connection error, and is not repeated by the client."""
     server.faults.add(fault)
 
@@ -240,7 +240,7 @@ def test_tunnelling_proxy(secure_server: OSSEmulator, certificate: Certificate) 
         )
         put(client)
         assert client.head_object(REF).crc64 == crc64(DATA)
-        client._buckets._session._pools["https"].clear()
+        client._api.session._pool.clear()
 
     assert proxy.asked == [f"CONNECT 127.0.0.1:{secure_server.port}"]
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_oss import limits
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
 from airflow_provider_oss.crc64 import EMPTY, crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
@@ -56,7 +56,7 @@ def test_more_than_one_request_may_carry(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.mark.parametrize("content_length", [3 * MIB, None], ids=["with a length", "chunked"])
-def test_stream_is_stored(client: OSS2ObjectClient, content_length: int | None) -> None:
+def test_stream_is_stored(client: OSSObjectClient, content_length: int | None) -> None:
     """A stream arrives whole, with or without its length, and the result has its size and CRC-64."""
     data = bytes(range(256)) * (3 * MIB // 256)
     chunks = (data[start : start + 1000] for start in range(0, len(data), 1000))
@@ -69,7 +69,7 @@ def test_stream_is_stored(client: OSS2ObjectClient, content_length: int | None) 
 
 
 @pytest.mark.parametrize("content_length", [0, None], ids=["with a length", "chunked"])
-def test_empty_stream_is_stored(client: OSS2ObjectClient, content_length: int | None) -> None:
+def test_empty_stream_is_stored(client: OSSObjectClient, content_length: int | None) -> None:
     """A stream without a byte makes an empty object."""
     assert client.put_stream(REF, iter([]), content_length, PLAIN).crc64 == EMPTY
     assert client.head_object(REF).size_bytes == 0
@@ -78,7 +78,7 @@ def test_empty_stream_is_stored(client: OSS2ObjectClient, content_length: int | 
 @pytest.mark.parametrize(
     ("content_length", "message"), [(5, "more than the content_length=5"), (7, "ended after 6 bytes, 7 were given")]
 )
-def test_wrong_length(client: OSS2ObjectClient, content_length: int, message: str) -> None:
+def test_wrong_length(client: OSSObjectClient, content_length: int, message: str) -> None:
     """A stream of another length than was given is an error, and nothing is stored."""
     with pytest.raises(OSSSourceChanged, match=message):
         client.put_stream(REF, iter([b"abc", b"def"]), content_length, PLAIN)
@@ -88,7 +88,7 @@ def test_wrong_length(client: OSS2ObjectClient, content_length: int, message: st
 
 @pytest.mark.parametrize("content_length", [2 * MIB, None], ids=["with a length", "chunked"])
 @pytest.mark.parametrize("error", [OSError("disk on fire"), ValueError("bad row"), TimeoutError("slow source")])
-def test_stream_that_fails(client: OSS2ObjectClient, content_length: int | None, error: Exception) -> None:
+def test_stream_that_fails(client: OSSObjectClient, content_length: int | None, error: Exception) -> None:
     """An error of the stream is passed on as it is, whatever class it has, and nothing is stored."""
 
     def failing() -> Iterator[bytes]:
@@ -102,14 +102,14 @@ def test_stream_that_fails(client: OSS2ObjectClient, content_length: int | None,
         client.head_object(REF)
 
 
-def test_damaged_on_the_way(server: OSSEmulator, client: OSS2ObjectClient) -> None:
+def test_damaged_on_the_way(server: OSSEmulator, client: OSSObjectClient) -> None:
     """A stream of which OSS received other bytes is a checksum mismatch."""
     server.faults.add(Fault(operation="PutObject", corrupt_request_byte=2))
     with pytest.raises(OSSChecksumMismatch, match="other bytes than were sent"):
         client.put_stream(REF, iter([b"abc"]), None, PLAIN)
 
 
-def test_reset_within_a_stream(server: OSSEmulator, client: OSS2ObjectClient) -> None:
+def test_reset_within_a_stream(server: OSSEmulator, client: OSSObjectClient) -> None:
     """A connection that breaks in the middle of a stream is the connection's error, not the stream's."""
     server.faults.add(Fault(operation="PutObject", reset_after_bytes=MIB))
     with pytest.raises(OSSConnectionError):

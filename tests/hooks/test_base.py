@@ -107,11 +107,15 @@ def test_secrets_are_masked_in_logs(
         monkeypatch.setenv("OSS_ACCESS_KEY_SECRET", secret)
         monkeypatch.setenv("OSS_SESSION_TOKEN", token)
     hook = OSSHook()
-    with caplog.at_level(logging.DEBUG), pytest.raises(OSSCredentialsExpired):
-        hook.put_object("key", "data")
+    with caplog.at_level(logging.DEBUG):
+        with pytest.raises(OSSCredentialsExpired):
+            hook.put_object("key", "data")
+        assert token not in caplog.text
+        with pytest.raises(OSSCredentialsExpired):
+            hook.get_object("key")
 
     assert redact(f"{secret} and {token}") == "*** and ***"
-    assert "Start to put object" in caplog.text
+    assert "Start to get object" in caplog.text
     assert ("x-oss-security-token:***" in redact(caplog.text)) is (version == "v1")
     assert (token in caplog.text) is (version == "v1")
     assert token not in redact(caplog.text)

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_oss import limits
-from airflow_provider_oss.clients.buckets import Buckets
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.emulator import Fault, OSSEmulator, RecordedRequest
 from airflow_provider_oss.exceptions import OSSAccessDenied
 from airflow_provider_oss.model import Checkpoint, ObjectRef, UploadResult
@@ -36,7 +35,7 @@ class Scene:
     """What a test of the engine needs, with the questions that it asks afterwards."""
 
     server: OSSEmulator
-    client: OSS2ObjectClient
+    client: OSSObjectClient
     path: Path
     bucket: str
     other_bucket: str
@@ -121,24 +120,24 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OSSEmula
 
 
 @pytest.fixture(scope="package")
-def shared_buckets(shared_server: OSSEmulator) -> Buckets:
-    """All buckets of the shared server."""
-    return Buckets(client_settings(shared_server))
+def shared_client(shared_server: OSSEmulator) -> OSSObjectClient:
+    """A client of the shared server."""
+    return OSSObjectClient(client_settings(shared_server))
 
 
 @pytest.fixture
-def scene(shared_server: OSSEmulator, shared_buckets: Buckets, tmp_path: Path) -> Iterator[Scene]:
+def scene(shared_server: OSSEmulator, shared_client: OSSObjectClient, tmp_path: Path) -> Iterator[Scene]:
     """A scene without a file yet, in two new buckets, on a server that behaves."""
     number = next(_numbers)
     scene = Scene(
         shared_server,
-        OSS2ObjectClient(shared_buckets),
+        shared_client,
         tmp_path / "source.bin",
         f"test-{number}",
         f"test-{number}-other",
     )
     for bucket in (scene.bucket, scene.other_bucket):
-        shared_buckets.get(bucket).create_bucket()
+        shared_client.buckets.get(bucket).create_bucket()
     shared_server.forget_requests()
     yield scene
     shared_server.faults.clear()

@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_oss.clients.buckets import Buckets
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
@@ -173,7 +172,7 @@ def test_a_connection_that_stands_still(scene: Scene) -> None:
     settings = replace(scene.settings, retry=RetryPolicy(tries=2, first_delay_seconds=0))
 
     with pytest.raises(OSSConnectionTimeout, match=r"raise read_timeout.*or lower part_size or parallel") as caught:
-        scene.run(client=OSS2ObjectClient(Buckets(quick)), settings=settings)
+        scene.run(client=OSSObjectClient(quick), settings=settings)
 
     assert caught.value.message.endswith("; given up after 2 tries, parallel lowered from 2 to 1")
     assert isinstance(caught.value, TimeoutError)
@@ -187,7 +186,7 @@ def test_a_pause_is_survived(scene: Scene) -> None:
     quick = replace(client_settings(scene.server), read_timeout_seconds=0.3)
     scene.server.faults.add(Fault(operation="UploadPart", part_number=2, stall=True, times=1))
 
-    scene.run(client=OSS2ObjectClient(Buckets(quick)))
+    scene.run(client=OSSObjectClient(quick))
 
     assert scene.object() == data
     scene.assert_nothing_left()

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_oss.clients.buckets import Buckets
-from airflow_provider_oss.clients.object_client import OSS2ObjectClient
+from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.exceptions import OSSServiceUnavailable, OSSUploadCancelled
 from airflow_provider_oss.model import Checkpoint, CompletedPart, StoredObject
@@ -182,7 +181,7 @@ def test_stopping_while_a_part_is_stuck(scene: Scene) -> None:
     scene.write(4 * PART)
     cancellation = Cancellation()
     scene.server.faults.add(Fault(operation="UploadPart", stall=True))
-    patient = OSS2ObjectClient(Buckets(replace(client_settings(scene.server), read_timeout_seconds=10.0)))
+    patient = OSSObjectClient(replace(client_settings(scene.server), read_timeout_seconds=10.0))
     client = InterferingClient(patient, "upload_part", cancellation.request)
 
     with pytest.raises(OSSUploadCancelled):

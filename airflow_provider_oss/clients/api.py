@@ -1,0 +1,64 @@
+"""The calls of OSS's API, signed and sent; nothing of an SDK is needed for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from airflow_provider_oss import __version__
+from airflow_provider_oss.clients.addressing import Addressing
+from airflow_provider_oss.clients.answers import Answer
+from airflow_provider_oss.clients.errors import ClockCheck, check_success, renamed
+from airflow_provider_oss.clients.session import PooledSession
+from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.clients.signing import CredentialsHolder, ServerClock, make_signer
+from airflow_provider_oss.exceptions import ErrorDetails, OSSClockSkew
+from airflow_provider_oss.ports import Body
+
+_POOL_SIZE: Final = 100
+"""Connections kept open: as many as there may be part workers."""
+_USER_AGENT: Final = f"airflow-provider-oss/{__version__}"
+
+
+class OSSApi:
+    """
+    One account at one endpoint. Thread-safe.
+
+    oss2 would do the same, but importing it takes longer than sending half a gigabyte (it brings two more SDKs), and
+    every task that uploads is a process of its own. What is not needed for uploading is left to it, see ``buckets``.
+    """
+
+    def __init__(self, settings: ClientSettings) -> None:
+        self.settings = settings
+        self.clock = ServerClock()
+        self.credentials = CredentialsHolder(settings.credentials)
+        self.session = PooledSession(settings, _POOL_SIZE)
+        self._addressing = Addressing(settings)
+        self._signer = make_signer(settings, self.credentials, self.clock)
+
+    def call(
+        self,
+        method: str,
+        details: ErrorDetails,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: Body | Iterator[bytes] | None = None,
+    ) -> Answer:
+        """
+        Send one request about the bucket and key of ``details``, once, and return the answer to its end.
+
+        ``headers`` have names in lower case. Raises the classes of ``exceptions`` for an answer that is no success and
+        for none at all, with ``details``. When OSS refuses the time of the request, the clock is corrected.
+        """
+        bucket, key = details.bucket or "", details.key or ""
+        clock_check = ClockCheck(self.clock)
+        signed = {"user-agent": _USER_AGENT, **headers}
+        self._signer.sign(method, bucket, key, params, signed)
+        with renamed(details):
+            response = self.session.send(method, self._addressing.url(bucket, key), params, signed, body)
+            answer = Answer(response.status, response.headers, response.read())
+        try:
+            check_success(answer, details)
+        except OSSClockSkew as error:
+            raise clock_check.corrected(error, answer.headers) from None
+        return answer
