@@ -20,6 +20,8 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.exceptions import OSSInvalidConnection
 
+_MAX_HOSTS: Final = 1000
+"""Each bucket is a host of its own, and an account may have 100 in a region."""
 _TLS_SLICE_BYTES: Final = 256 * 1024
 _READ_BYTES: Final = 256 * 1024
 _MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
@@ -75,6 +77,7 @@ class PooledSession:
     def __init__(self, settings: ClientSettings, pool_size: int) -> None:
         self._settings = settings
         self._pool_size = pool_size
+        self._pools: dict[str, HTTPConnectionPool] = {}
 
     def send(
         self, method: str, url: str, params: Mapping[str, str], headers: Mapping[str, str], body: Any = None
@@ -84,11 +87,13 @@ class PooledSession:
 
         An answer that is not OSS's raises ValueError: a login page's 200 would otherwise count as a stored object.
         """
-        raw = self._pool.urlopen(
+        pool, target = self._route(f"{url}?{urlencode(params, quote_via=quote, safe='')}" if params else url)
+        encoded: Any = {name: _encoded(value) for name, value in headers.items()}  # bytes are right, but not typed so
+        raw = pool.urlopen(
             method,
-            f"{url}?{urlencode(params, quote_via=quote, safe='')}" if params else url,
+            target,
             body=body,
-            headers={name: _encoded(value) for name, value in headers.items()},
+            headers=encoded,
             redirect=False,
             retries=False,
             preload_content=False,
@@ -103,13 +108,23 @@ class PooledSession:
         # Only GetObject has other answers than documents, and never with these parameters
         return Response(raw, is_document=method != "GET" or not _DOCUMENT_PARAMS.isdisjoint(params))
 
+    def _route(self, url: str) -> tuple[urllib3.PoolManager | HTTPConnectionPool, str]:
+        """Return whom to ask, and for what: a proxy for the whole URL, a host itself for its path, which costs less."""
+        if self._manager.proxy is not None:
+            return self._manager, url
+        parts = urlsplit(url)
+        if parts.netloc not in self._pools:
+            self._pools[parts.netloc] = self._manager.connection_from_url(url)
+        path = parts.path or "/"
+        return self._pools[parts.netloc], f"{path}?{parts.query}" if parts.query else path
+
     @cached_property
-    def _pool(self) -> urllib3.PoolManager:
+    def _manager(self) -> urllib3.PoolManager:
         settings = self._settings
         scheme = urlsplit(settings.endpoint).scheme
         proxy = settings.proxies.get(scheme)
         arguments: dict[str, Any] = {
-            "num_pools": 4,
+            "num_pools": _MAX_HOSTS,
             "maxsize": self._pool_size,
             "block": False,
             "timeout": urllib3.Timeout(connect=settings.connect_timeout_seconds, read=settings.read_timeout_seconds),

@@ -11,7 +11,8 @@ import pytest
 from urllib3.exceptions import InsecureRequestWarning
 
 from airflow_provider_oss.clients.object_client import OSSObjectClient
-from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.clients.session import PooledSession
+from airflow_provider_oss.clients.settings import ClientSettings, Credentials
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
@@ -66,7 +67,7 @@ def test_requests_share_connections(client: OSSObjectClient) -> None:
         body.read()
     client.delete_object(REF)
 
-    pools = client._api.session._pool.pools
+    pools = client._api.session._manager.pools
     assert [pools[key].num_connections for key in pools.keys()] == [1]  # noqa: SIM118 - no dict, not iterable
 
 
@@ -220,6 +221,14 @@ def test_bad_authority_file(secure_server: OSSEmulator, tmp_path: Path, content:
         put(client)
 
 
+def test_url_without_a_path() -> None:
+    """The account itself has no path, and may be asked with parameters."""
+    with canned_server(200, {"Content-Length": "2"}, b"ok") as url:
+        session = PooledSession(ClientSettings(url, Credentials("id", "secret"), "cn-hangzhou"), pool_size=1)
+        for params in ({}, {"max-keys": "1"}):
+            assert session.send("GET", url, params, {}).read() == b"ok"
+
+
 def test_plain_proxy(server: OSSEmulator, settings: ClientSettings) -> None:
     """Plain HTTP goes through the proxy of its scheme, and arrives signed and whole."""
     with forward_proxy() as proxy:
@@ -240,7 +249,7 @@ def test_tunnelling_proxy(secure_server: OSSEmulator, certificate: Certificate) 
         )
         put(client)
         assert client.head_object(REF).crc64 == crc64(DATA)
-        client._api.session._pool.clear()
+        client._api.session._manager.clear()
 
     assert proxy.asked == [f"CONNECT 127.0.0.1:{secure_server.port}"]
 
