@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from airflow_provider_oss.clients.object_client import OSSObjectClient
+from airflow_provider_oss.clients.settings import Credentials
 from airflow_provider_oss.model import (
     CompletedPart,
     ListedUpload,
@@ -43,6 +44,14 @@ class DisturbedClient:
         self._interference = interference
         self.acknowledged: list[tuple[str, CompletedPart]] = []
         """Upload id and part, for every part whose acknowledgement arrived."""
+
+    @property
+    def real(self) -> OSSObjectClient:
+        """The client that does the work."""
+        return self._client
+
+    def replace_credentials(self, credentials: Credentials) -> None:
+        self._client.replace_credentials(credentials)
 
     def _call(self, operation: str, act: Callable[[], Any]) -> Any:
         self._interference.before(operation)

@@ -26,8 +26,8 @@ _BYTES_PER_SECOND: Final = 2_000_000.0
 """Slow enough that an attempt takes some tenths of a second."""
 _LONGEST_SECONDS: Final = 0.5
 _KILLS_IN_A_ROW: Final = 3
-_GRACE_SECONDS: Final = 4.0
-"""Airflow sends SIGKILL some seconds after SIGTERM."""
+_GRACE_SECONDS: Final = 20.0
+"""Airflow sends SIGKILL after ``killed_task_cleanup_time``, 60 seconds by default."""
 
 
 def scenarios(rounds: int) -> Iterator[Scenario]:

@@ -114,9 +114,10 @@ def _run_everything(world: World, job: Job, everything: _Everything) -> str:
     demand(ended.error is None and reports, f"the last attempt succeeds, but: {ended}")
     everything.add("result", ended.result)
     everything.add("progress", *reports)
-    api = task.hook._client._api
+    client = task.hook._client.real
+    api = client._api
     everything.add("task", task, vars(task), task.hook, vars(task.hook), task.hook.settings)
-    everything.add("client", vars(task.hook._client), vars(api), vars(api.credentials), vars(api.session))
+    everything.add("client", vars(client), vars(api), vars(api.credentials), vars(api.session))
     everything.add("server", world.server, vars(world.server), *world.records)
     url = OSSHook(CONN_ID).sign_url("GET", job.key, timedelta(minutes=5))
     query = parse_qs(urlsplit(url).query)
