@@ -8,11 +8,11 @@ from typing import Final
 from airflow_provider_oss import __version__
 from airflow_provider_oss.clients.addressing import Addressing
 from airflow_provider_oss.clients.answers import Answer
-from airflow_provider_oss.clients.errors import ClockCheck, check_success, renamed
+from airflow_provider_oss.clients.errors import ClockCheck, refusal, renamed
 from airflow_provider_oss.clients.session import PooledSession
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.clients.signing import CredentialsHolder, ServerClock, make_signer
-from airflow_provider_oss.exceptions import ErrorDetails, OSSClockSkew
+from airflow_provider_oss.exceptions import ErrorDetails
 from airflow_provider_oss.ports import Body
 
 _POOL_SIZE: Final = 100
@@ -43,11 +43,14 @@ class OSSApi:
         params: Mapping[str, str],
         headers: Mapping[str, str],
         body: Body | Iterator[bytes] | None = None,
+        *,
+        reads_document: bool = True,
     ) -> Answer:
         """
         Send one request about the bucket and key of ``details``, once, and return the answer to its end.
 
-        ``headers`` have names in lower case. Raises the classes of ``exceptions`` for an answer that is no success and
+        ``headers`` have names in lower case. Without ``reads_document`` nothing but the headers of a success is needed:
+        whatever else comes is ignored. Raises the classes of ``exceptions`` for an answer that is no success and
         for none at all, with ``details``. When OSS refuses the time of the request, the clock is corrected.
         """
         bucket, key = details.bucket or "", details.key or ""
@@ -56,9 +59,10 @@ class OSSApi:
         self._signer.sign(method, bucket, key, params, signed)
         with renamed(details):
             response = self.session.send(method, self._addressing.url(bucket, key), params, signed, body)
-            answer = Answer(response.status, response.headers, response.read())
-        try:
-            check_success(answer, details)
-        except OSSClockSkew as error:
-            raise clock_check.corrected(error, answer.headers) from None
-        return answer
+            is_success = response.status // 100 == 2  # noqa: PLR2004
+            document = response.read() if reads_document or not is_success else b""
+            response.close()
+        answer = Answer(response.status, response.headers, document)
+        if is_success:
+            return answer
+        raise clock_check.corrected(refusal(answer, details), answer.headers)

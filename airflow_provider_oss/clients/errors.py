@@ -131,7 +131,7 @@ def _root(error: BaseException) -> BaseException:
 def answer_error(
     status: int, headers: Mapping[str, str], said: Mapping[str, str], details: ErrorDetails, *, has_document: bool
 ) -> OSSProviderError:
-    """Return what an answer that is no success means. ``said``: the elements of its error document."""
+    """Return what the status and an error document say. ``said``: the elements of the document."""
     code = said.get("Code", "")
     if has_document and not code and status < _SERVER_ERROR_STATUS:
         return OSSBadResponse(f"HTTP status {status} with a body that says no code", details)
@@ -148,12 +148,10 @@ def answer_error(
     return _error_class(status, code)(text, details)
 
 
-def check_success(answer: Answer, details: ErrorDetails) -> None:
-    """Raise what the answer means if it is no success."""
-    if answer.status // 100 == 2:  # noqa: PLR2004
-        return
+def refusal(answer: Answer, details: ErrorDetails) -> OSSProviderError:
+    """Return what an answer that is no success means."""
     document = answer.body or _document_of_headers(answer.headers)
-    raise answer_error(answer.status, answer.headers, _fields(document), details, has_document=bool(document))
+    return answer_error(answer.status, answer.headers, _fields(document), details, has_document=bool(document))
 
 
 def _document_of_headers(headers: Mapping[str, str]) -> bytes:

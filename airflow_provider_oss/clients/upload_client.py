@@ -71,7 +71,8 @@ class OSSUploadClient:
         details = ErrorDetails(ref.bucket, ref.key, upload_id, part_number)
         params = {"uploadId": upload_id, "partNumber": str(part_number)}
         with renamed(details):
-            headers = self._api.call("PUT", details, params, sending_headers(options), body).headers
+            sent = self._api.call("PUT", details, params, sending_headers(options), body, reads_document=False)
+            headers = sent.headers
             stored = StoredPart(part_number, len(body), headers.get("etag", "").strip('"'), crc64_of(headers))
         etag = proven_etag(stored, memoryview(body), crc64)
         if not etag:

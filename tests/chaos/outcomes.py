@@ -161,7 +161,6 @@ _SPECIAL: Final = {
     )
     * 2,
     (LIST_PARTS, "denied"): (Outcome(Verdict.REPEATED, remark="the checkpoint's ranges are verified by MD5"),) * 2,
-    (COMPLETE, "truncated"): (REPEATED, _BAD),
     (ABORT, "denied"): (Outcome(Verdict.REPEATED, remark="the log names the upload that is left", leaves_upload=True),)
     * 2,
     (ABORT, "gone"): (REPEATED,) * 2,
