@@ -9,6 +9,8 @@ from typing import Final
 
 from fastcrc import crc64 as fast
 
+from airflow_provider_oss.file_range import FileRange
+
 EMPTY: Final = 0
 """CRC-64 of no bytes."""
 
@@ -17,9 +19,13 @@ _ONE: Final = 1 << 63  # x^0 in reflected order
 _X_TO_THE_8: Final = _ONE >> 8
 
 
-def crc64(data: bytes | bytearray | memoryview, previous: int = EMPTY) -> int:
+def crc64(data: bytes | bytearray | memoryview | FileRange, previous: int = EMPTY) -> int:
     """Return the CRC-64 of all bytes seen so far: those behind ``previous``, then ``data``."""
-    return fast.xz(data, previous)
+    if not isinstance(data, FileRange):
+        return fast.xz(data, previous)
+    for block in data.blocks():
+        previous = fast.xz(block, previous)
+    return previous
 
 
 def combine(first: int, second: int, second_length_bytes: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
+from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
@@ -18,7 +19,8 @@ from airflow_provider_oss.model import (
     StoredPart,
 )
 
-Body: TypeAlias = bytes | bytearray | memoryview
+Buffer: TypeAlias = bytes | bytearray | memoryview
+Body: TypeAlias = Buffer | FileRange
 ProgressCallback: TypeAlias = Callable[[float, Checkpoint | None, Any], None]
 
 
@@ -79,14 +81,14 @@ class CheckpointStore(Protocol):
 
 
 class SourceReader(Protocol):
-    """An opened source. ``read_into`` may be called from several threads at once, and never after ``close``."""
+    """An opened source. ``data`` may be called, and what it returns be read, from several threads before ``close``."""
 
     @property
     def fingerprint(self) -> Fingerprint:
         """What was seen when it was opened."""
 
-    def read_into(self, part: Part, buffer: memoryview) -> memoryview:
-        """Fill the beginning of ``buffer`` with the part's bytes and return that slice; OSSSourceChanged if short."""
+    def data(self, part: Part) -> Body:
+        """Return the part's bytes. They may be read only when they are used: OSSSourceChanged if short then."""
 
     def check_unchanged(self) -> None:
         """Raise OSSSourceChanged when the source is not what it was when it was opened."""

@@ -9,13 +9,14 @@ from collections.abc import Iterable
 from typing import Final
 
 from airflow_provider_oss.crc64 import EMPTY, combine
+from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import CompletedPart, StoredPart
 from airflow_provider_oss.ports import Body
 
 _MD5: Final = re.compile(r"[0-9A-Fa-f]{32}")
 
 
-def proven_etag(stored: StoredPart, data: memoryview, data_crc64: int) -> str | None:
+def proven_etag(stored: StoredPart, data: Body, data_crc64: int) -> str | None:
     """
     Return the ETag under which OSS holds exactly ``data``, or None when that is not proven.
 
@@ -35,12 +36,19 @@ def proven_etag(stored: StoredPart, data: memoryview, data_crc64: int) -> str | 
 
 def md5_etag(data: Body) -> str:
     """Return the ETag that OSS gives to a part of these bytes: their MD5 in upper-case hexadecimal digits."""
-    return hashlib.md5(data, usedforsecurity=False).hexdigest().upper()
+    return _md5(data).hex().upper()
 
 
 def content_md5(body: Body) -> str:
     """Return the Content-MD5 header for a body: OSS refuses a request whose body arrived otherwise (InvalidDigest)."""
-    return base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+    return base64.b64encode(_md5(body)).decode()
+
+
+def _md5(body: Body) -> bytes:
+    digest = hashlib.md5(usedforsecurity=False)
+    for block in body.blocks() if isinstance(body, FileRange) else (body,):
+        digest.update(block)
+    return digest.digest()
 
 
 def combined_crc64(parts: Iterable[CompletedPart]) -> int:

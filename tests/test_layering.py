@@ -15,7 +15,7 @@ import airflow_provider_oss
 PACKAGE = "airflow_provider_oss"
 ROOT = Path(airflow_provider_oss.__file__).parent
 
-LEAVES = frozenset({"crc64", "exceptions", "limits", "model", "options", "ports", "uri", "verify"})
+LEAVES = frozenset({"crc64", "exceptions", "file_range", "limits", "model", "options", "ports", "uri", "verify"})
 SDK = frozenset({"oss2", "urllib3", "requests", "alibabacloud_oss_v2"})
 
 

@@ -7,6 +7,8 @@ straight from the buffer it was read into, and never follows a redirect or repea
 
 from __future__ import annotations
 
+import os
+import socket
 import ssl
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
@@ -16,9 +18,11 @@ from urllib.parse import quote, urlencode, urlsplit
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.util import wait_for_write
 
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.exceptions import OSSInvalidConnection
+from airflow_provider_oss.file_range import FileRange
 
 _MAX_HOSTS: Final = 1000
 """Each bucket is a host of its own, and an account may have 100 in a region."""
@@ -44,17 +48,38 @@ class _StallLimitMixin:
 
     def send(self, data: Any) -> None:
         sock = self.sock  # type: ignore[attr-defined]
-        if sock is None or not isinstance(data, bytes | bytearray | memoryview):
+        if sock is None or not isinstance(data, bytes | bytearray | memoryview | FileRange):
             super().send(data)  # type: ignore[misc]
             return
         sock.settimeout(self.stall_seconds)
-        view = memoryview(data).cast("B")
+        if isinstance(data, FileRange):
+            self._send_file(sock, data)
+        else:
+            self._send_view(sock, memoryview(data).cast("B"))
+
+    def _send_view(self, sock: socket.socket, view: memoryview) -> None:
         while view:
             view = view[sock.send(view[: self.slice_bytes]) :]
 
+    def _send_file(self, sock: socket.socket, data: FileRange) -> None:
+        for block in data.blocks():
+            self._send_view(sock, block)
+
 
 class _Connection(_StallLimitMixin, HTTPConnection):
-    pass
+    def _send_file(self, sock: socket.socket, data: FileRange) -> None:
+        """Let the kernel send the file from its page cache: the bytes do not pass through this process."""
+        sent = 0
+        while sent < len(data):
+            try:
+                count = os.sendfile(sock.fileno(), data.descriptor, data.offset_bytes + sent, len(data) - sent)
+            except BlockingIOError:
+                if not wait_for_write(sock, self.stall_seconds):
+                    raise TimeoutError("timed out") from None
+                continue
+            if not count:
+                raise data.cut_short(sent)
+            sent += count
 
 
 class _SecureConnection(_StallLimitMixin, HTTPSConnection):
@@ -88,6 +113,9 @@ class PooledSession:
         An answer that is not OSS's raises ValueError: a login page's 200 would otherwise count as a stored object.
         """
         pool, target = self._route(f"{url}?{urlencode(params, quote_via=quote, safe='')}" if params else url)
+        if isinstance(body, FileRange):
+            headers = {**headers, "content-length": str(len(body))}
+            body = (body,)
         encoded: Any = {name: _encoded(value) for name, value in headers.items()}  # bytes are right, but not typed so
         raw = pool.urlopen(
             method,

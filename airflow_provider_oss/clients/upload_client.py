@@ -74,7 +74,7 @@ class OSSUploadClient:
             sent = self._api.call("PUT", details, params, sending_headers(options), body, reads_document=False)
             headers = sent.headers
             stored = StoredPart(part_number, len(body), headers.get("etag", "").strip('"'), crc64_of(headers))
-        etag = proven_etag(stored, memoryview(body), crc64)
+        etag = proven_etag(stored, body, crc64)
         if not etag:
             raise OSSChecksumMismatch(
                 f"OSS received another part than was sent: CRC-64 {stored.crc64}, ETag {stored.etag} for {crc64}",

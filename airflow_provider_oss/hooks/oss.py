@@ -23,7 +23,7 @@ from airflow_provider_oss.model import (
     UploadResult,
 )
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
-from airflow_provider_oss.ports import Body, CheckpointStore, ProgressCallback
+from airflow_provider_oss.ports import Buffer, CheckpointStore, ProgressCallback
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.download import download
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
@@ -53,7 +53,7 @@ class OSSHook(OSSBaseHook):
     # Writing
 
     def put_object(
-        self, key: str, data: Body | str, bucket_name: str | None = None, **options: Unpack[ObjectOptionArguments]
+        self, key: str, data: Buffer | str, bucket_name: str | None = None, **options: Unpack[ObjectOptionArguments]
     ) -> UploadResult:
         """Store data that is in memory in one request, at most 5 GB. Text is encoded as UTF-8."""
         body = data.encode() if isinstance(data, str) else data
@@ -143,7 +143,7 @@ class OSSHook(OSSBaseHook):
         return self._calls.initiate_multipart_upload(self.resolve(key, bucket_name), parse_options(**options))
 
     def upload_part(
-        self, key: str, upload_id: str, part_number: int, data: Body, bucket_name: str | None = None
+        self, key: str, upload_id: str, part_number: int, data: Buffer, bucket_name: str | None = None
     ) -> CompletedPart:
         """Store one part, 1 to 10,000, of at least 100 KB unless it is the last; its CRC-64 is compared."""
         if not 1 <= part_number <= limits.MAX_PARTS:

@@ -30,12 +30,12 @@ from airflow_provider_oss.exceptions import (
     OSSObjectAlreadyExists,
     OSSUploadCancelled,
 )
+from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
     ObjectOptions,
     ObjectRef,
-    Part,
     StoredObject,
     StoredPart,
     UploadResult,
@@ -46,7 +46,7 @@ from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
 from airflow_provider_oss.transfer.parts import PartOutcome, PartTransfer
-from airflow_provider_oss.transfer.plan import PartPlan, make_plan
+from airflow_provider_oss.transfer.plan import PartPlan, make_plan, whole
 from airflow_provider_oss.transfer.progress import ProgressReporter
 from airflow_provider_oss.transfer.ranges import PartRanges, parse_ranges
 from airflow_provider_oss.transfer.recognition import find_equal_object
@@ -75,7 +75,7 @@ class UploadSettings:
     part_size_bytes: int | None = None
     """None: chosen from the source's size, at least 8 MiB, at most 10,000 parts."""
     parallel: int = limits.DEFAULT_PARALLEL
-    """Parts that are read, verified or sent at the same time, each in a buffer of its own."""
+    """Parts that are read, verified or sent at the same time."""
     save_interval_seconds: float = 10.0
     """Least time between two saves of the checkpoint; the first follows the upload id at once."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -110,7 +110,7 @@ class Upload:
 
         With a ``store``, an attempt that ends in any way, SIGKILL included, leaves what a later attempt with the same
         store needs to continue; without one, an attempt that fails aborts its upload. A source of one part or less is
-        sent as one PutObject. Memory: ``parallel`` parts.
+        sent as one PutObject. Memory: that one part, or a block of 256 KiB for each of ``parallel`` parts.
 
         Raises OSSTransientError when another attempt may succeed and OSSPermanentError when none will. What the store
         raises when it is read is passed on; when it fails later, the upload goes on and the failure is logged.
@@ -237,8 +237,9 @@ class _Attempt:
         return self._send_and_complete(self._begun, decision.plan, {})
 
     def _put(self) -> UploadResult:
-        buffer = memoryview(bytearray(self._size_bytes))
-        data = self._reader.read_into(Part(1, 0, self._size_bytes), buffer)
+        data = self._reader.data(whole(self._reader))
+        if isinstance(data, FileRange):
+            data = data.in_memory()  # what is sent is what was looked at: a put is published at once
         self._reader.check_unchanged()
         crc = crc64(data)
         stored = self._client.put_object(self._ref, data, crc, self._upload.options)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.exceptions import OSSChecksumMismatch
 from airflow_provider_oss.model import Checkpoint, CompletedPart, ObjectOptions, Part, StoredPart
 from airflow_provider_oss.ports import ObjectClient, SourceReader
 from airflow_provider_oss.transfer.plan import PartPlan, in_working_order
@@ -24,7 +25,7 @@ class PartOutcome:
 
 class PartTransfer:
     """
-    Works through all parts of a plan, ``threads`` at a time, each in a buffer of one part's size.
+    Works through all parts of a plan, ``threads`` at a time.
 
     ``client_until`` makes the client for one run; once the event it is given is set, failed calls are not repeated.
     """
@@ -50,14 +51,13 @@ class PartTransfer:
         stopping = threading.Event()
         client = self._client_until(stopping)
 
-        def handle(part: Part, buffer: memoryview) -> PartOutcome:
-            return self._verify_or_send(client, checkpoint, part, buffer, stored.get(part.number))
+        def handle(part: Part) -> PartOutcome:
+            return self._verify_or_send(client, checkpoint, part, stored.get(part.number))
 
         self._workers = PartWorkers(
             in_working_order(plan, stored.keys()),
             handle,
             threads=min(self._threads, plan.count),
-            buffer_bytes=plan.part_size_bytes,
             stopping=stopping,
         )
         return self._workers.outcomes()
@@ -67,13 +67,17 @@ class PartTransfer:
         return self._workers is None or self._workers.stop(within_seconds)
 
     def _verify_or_send(
-        self, client: ObjectClient, checkpoint: Checkpoint, part: Part, buffer: memoryview, stored: StoredPart | None
+        self, client: ObjectClient, checkpoint: Checkpoint, part: Part, stored: StoredPart | None
     ) -> PartOutcome:
         """Run in a worker thread."""
-        data = self._reader.read_into(part, buffer)
+        data = self._reader.data(part)
         crc = crc64(data)
         etag = proven_etag(stored, data, crc) if stored is not None else None
         if etag is not None:
             return PartOutcome(CompletedPart(part.number, part.size_bytes, etag, crc), was_sent=False)
-        sent = client.upload_part(checkpoint.ref, checkpoint.upload_id, part.number, data, crc, self._options)
+        try:
+            sent = client.upload_part(checkpoint.ref, checkpoint.upload_id, part.number, data, crc, self._options)
+        except OSSChecksumMismatch:
+            self._reader.check_unchanged()
+            raise
         return PartOutcome(sent, was_sent=True)

@@ -10,6 +10,7 @@ from typing import Final
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.model import Part
+from airflow_provider_oss.ports import SourceReader
 
 DEFAULT_PART_SIZE_BYTES: Final = 8 * limits.MIB
 
@@ -66,6 +67,11 @@ def make_plan(size_bytes: int, part_size_bytes: int | None = None) -> PartPlan:
             f"allows {limits.MAX_PARTS}, so use at least {-(-size_bytes // limits.MAX_PARTS)} bytes or leave it out"
         )
     return plan
+
+
+def whole(reader: SourceReader) -> Part:
+    """Return the whole source as one part."""
+    return Part(1, 0, reader.fingerprint.size_bytes)
 
 
 def in_working_order(plan: PartPlan, stored: Collection[int]) -> Iterator[Part]:

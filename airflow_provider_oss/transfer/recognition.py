@@ -10,7 +10,7 @@ from airflow_provider_oss.crc64 import EMPTY, crc64
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey
 from airflow_provider_oss.model import ObjectInfo, ObjectRef, StoredObject
 from airflow_provider_oss.ports import SourceReader
-from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, PartPlan
+from airflow_provider_oss.transfer.plan import whole
 
 log = logging.getLogger(__name__)
 
@@ -74,10 +74,6 @@ def _look_at(client: HeadClient, ref: ObjectRef) -> ObjectInfo | None:
 
 def source_crc64(reader: SourceReader) -> int:
     """Return the CRC-64 of the whole source. Raises OSSSourceChanged when it changes meanwhile."""
-    plan = PartPlan(reader.fingerprint.size_bytes, DEFAULT_PART_SIZE_BYTES)
-    buffer = memoryview(bytearray(min(plan.size_bytes, plan.part_size_bytes)))
-    crc = EMPTY
-    for part in plan:
-        crc = crc64(reader.read_into(part, buffer), crc)
+    crc = crc64(reader.data(whole(reader)))
     reader.check_unchanged()
     return crc

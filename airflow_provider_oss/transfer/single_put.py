@@ -16,13 +16,13 @@ from airflow_provider_oss.exceptions import (
     OSSObjectAlreadyExists,
 )
 from airflow_provider_oss.model import ObjectOptions, ObjectRef, Progress, StoredObject, UploadResult
-from airflow_provider_oss.ports import Clock, SourceReader
+from airflow_provider_oss.ports import Clock
 from airflow_provider_oss.transfer.clock import SystemClock
-from airflow_provider_oss.transfer.plan import PartPlan
+from airflow_provider_oss.transfer.plan import whole
 from airflow_provider_oss.transfer.recognition import HeadClient, find_equal_object, find_equal_stream
 from airflow_provider_oss.transfer.result import make_result
 from airflow_provider_oss.transfer.retry import RetryPolicy, cannot_renew, make_retrying
-from airflow_provider_oss.transfer.source import FileSource
+from airflow_provider_oss.transfer.source import FileReader, FileSource
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class SinglePut:
         size_bytes = stored.size_bytes or 0
         return self._result(stored, Progress(size_bytes, sent_bytes=size_bytes), started)
 
-    def _put_readable(self, reader: SourceReader) -> StoredObject:
+    def _put_readable(self, reader: FileReader) -> StoredObject:
         """Repeat with a new iterator each time. After a lost answer ``forbid_overwrite`` meets our own object."""
         size_bytes = reader.fingerprint.size_bytes
         try:
@@ -155,13 +155,12 @@ def _checked(chunks: Iterator[Any]) -> Iterator[bytes]:
         yield bytes(chunk)
 
 
-def _checked_chunks(reader: SourceReader) -> Iterator[bytes]:
-    plan = PartPlan(reader.fingerprint.size_bytes, _READ_BYTES)
-    buffer = memoryview(bytearray(_READ_BYTES))
-    if not plan.count:
+def _checked_chunks(reader: FileReader) -> Iterator[bytes]:
+    left = reader.fingerprint.size_bytes
+    if not left:
         reader.check_unchanged()
-    for part in plan:
-        data = bytes(reader.read_into(part, buffer))
-        if part.number == plan.count:  # before OSS has the last byte, and with it an object
+    for block in reader.data(whole(reader)).blocks():
+        left -= len(block)
+        if not left:  # before OSS has the last byte, and with it an object
             reader.check_unchanged()
-        yield data
+        yield bytes(block)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pendulum
 
 from airflow_provider_oss.exceptions import OSSInvalidSource, OSSSourceChanged
+from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import Fingerprint, Part
-from airflow_provider_oss.ports import Body
+from airflow_provider_oss.ports import Buffer
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class FileSource:
 
 
 class FileReader:
-    """An open file. Reads with ``pread``: no shared position, and a file cut short is an error, not a SIGBUS."""
+    """An open file."""
 
     def __init__(self, path: str, descriptor: int) -> None:
         status = os.fstat(descriptor)
@@ -57,19 +58,9 @@ class FileReader:
         """Path, size and time of last modification when the file was opened."""
         return self._fingerprint
 
-    def read_into(self, part: Part, buffer: memoryview) -> memoryview:
-        """Fill the beginning of ``buffer`` with the part and return it. Raises OSSSourceChanged on a shorter file."""
-        view = buffer[: part.size_bytes]
-        filled = 0
-        while filled < part.size_bytes:
-            count = os.preadv(self._descriptor, [view[filled:]], part.offset_bytes + filled)
-            if not count:
-                raise OSSSourceChanged(
-                    f"{self._path!r} ended at byte {part.offset_bytes + filled} while it was read: it had "
-                    f"{self._fingerprint.size_bytes} bytes when the upload began"
-                )
-            filled += count
-        return view
+    def data(self, part: Part) -> FileRange:
+        """Return the part's bytes, to be read when they are used."""
+        return FileRange(self._path, self._descriptor, part.offset_bytes, part.size_bytes)
 
     def check_unchanged(self) -> None:
         """Raise OSSSourceChanged when the path no longer leads to the file as it was when it was opened."""
@@ -97,7 +88,7 @@ def _identity(status: os.stat_result) -> tuple[int, ...]:
 class BytesSource:
     """Bytes in memory. They must not be changed while they are uploaded."""
 
-    data: Body
+    data: Buffer
     name: str = "data"
 
     def open(self) -> BytesReader:
@@ -117,8 +108,8 @@ class BytesReader:
         """Name and size."""
         return self._fingerprint
 
-    def read_into(self, part: Part, _buffer: memoryview) -> memoryview:
-        """Return the part's bytes; the buffer is not needed."""
+    def data(self, part: Part) -> memoryview:
+        """Return the part's bytes; nothing is copied."""
         return self._view[part.offset_bytes : part.offset_bytes + part.size_bytes]
 
     def check_unchanged(self) -> None:

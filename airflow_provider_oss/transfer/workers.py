@@ -1,4 +1,4 @@
-"""Threads that work through the parts of an upload, each with one buffer of its own that it uses again and again."""
+"""Threads that work through the parts of an upload, a few at a time."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _TICK_SECONDS: Final = 0.2
 
 class PartWorkers(Generic[Outcome]):
     """
-    Runs ``handle(part, buffer)`` for each part in ``threads`` threads.
+    Runs ``handle(part)`` for each part in ``threads`` threads.
 
-    Memory is bounded by one buffer a thread. A part is taken only when a thread is free, so a failure or ``stop``
+    A part is taken only when a thread is free, so a failure or ``stop``
     leaves at most ``threads`` parts in flight. The threads are daemons: a task that is killed does not wait for them.
     ``stopping`` is set when no further part is to be begun, so that ``handle`` can cut its pauses short.
     """
@@ -27,15 +27,13 @@ class PartWorkers(Generic[Outcome]):
     def __init__(
         self,
         parts: Iterator[Part],
-        handle: Callable[[Part, memoryview], Outcome],
+        handle: Callable[[Part], Outcome],
         *,
         threads: int,
-        buffer_bytes: int,
         stopping: threading.Event,
     ) -> None:
         self._parts = parts
         self._handle = handle
-        self._buffer_bytes = buffer_bytes
         self._lock = threading.Lock()
         self._stopping = stopping
         self._results: queue.SimpleQueue[Outcome | BaseException | None] = queue.SimpleQueue()
@@ -85,9 +83,8 @@ class PartWorkers(Generic[Outcome]):
 
     def _work(self) -> None:
         try:
-            buffer = memoryview(bytearray(self._buffer_bytes))
             while (part := self._next_part()) is not None:
-                self._results.put(self._handle(part, buffer))
+                self._results.put(self._handle(part))
         except BaseException as error:  # noqa: BLE001 - the top frame of a thread: the main thread raises it
             # In this order: who is woken by ``stopping`` must not be the first to tell why
             self._results.put(error)

@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow_provider_oss.crc64 import crc64 as crc64_of
 from airflow_provider_oss.exceptions import OSSInvalidPart, OSSNoSuchKey, OSSNoSuchUpload
+from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
@@ -81,6 +82,11 @@ class PassingClient:
         self.call("abort", lambda: self._client.abort_multipart_upload(ref, upload_id))
 
 
+def content(body: Body) -> bytes:
+    """Return what a client would send."""
+    return bytes(body.in_memory() if isinstance(body, FileRange) else body)
+
+
 class MemoryOSS:
     """An OSS without a network, for thousands of calls: objects, parts, and the errors of what is not there."""
 
@@ -93,7 +99,7 @@ class MemoryOSS:
         self._lock = threading.Lock()
 
     def put_object(self, ref: ObjectRef, body: Body, crc64: int, _options: ObjectOptions) -> StoredObject:
-        self.objects[ref] = bytes(body)
+        self.objects[ref] = content(body)
         return StoredObject("etag", crc64)
 
     def head_object(self, ref: ObjectRef) -> ObjectInfo:
@@ -112,7 +118,7 @@ class MemoryOSS:
         self, _ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, _options: ObjectOptions
     ) -> CompletedPart:
         with self._lock:
-            self._parts(upload_id)[part_number] = bytes(body)
+            self._parts(upload_id)[part_number] = content(body)
             self.sent.append(part_number)
         return CompletedPart(part_number, len(body), md5_etag(body), crc64)
 

@@ -12,8 +12,11 @@ import pytest
 
 from airflow_provider_oss.exceptions import OSSSourceChanged
 from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.model import Part
+from airflow_provider_oss.ports import Body
 from tests.support.sources import edit_unnoticed, some_bytes
 from tests.transfer.conftest import PART, Scene
+from tests.transfer.doubles import InterferingClient
 
 
 def test_edited_in_place(scene: Scene) -> None:
@@ -188,17 +191,55 @@ def test_a_small_file_that_changes(scene: Scene) -> None:
 
         def open(self) -> object:
             reader = scene.upload().source.open()
-            read_into = reader.read_into
+            data = reader.data
 
-            def read_then_edit(*arguments: Any) -> memoryview:
-                view = read_into(*arguments)
+            def edit_then_read(part: Part) -> Body:
                 edit_unnoticed(scene.path, 0, b"edited")
-                return view
+                return data(part)
 
-            reader.read_into = read_then_edit
+            reader.data = edit_then_read
             return reader
 
     with pytest.raises(OSSSourceChanged):
         scene.run(source=Touching())
 
     assert scene.operations() == []
+
+
+def test_a_small_file_that_changes_while_it_is_sent(scene: Scene) -> None:
+    """What was read is what is stored, in one piece."""
+    data = scene.write(10)
+    client = InterferingClient(scene.client, "put_object", lambda: edit_unnoticed(scene.path, 0, b"edited"))
+
+    scene.run(client=client)
+
+    assert scene.path.read_bytes() != data
+    assert scene.object() == data
+
+
+def test_a_part_that_changes_while_it_is_sent(scene: Scene) -> None:
+    """A part that OSS got otherwise than it was read is no part of the object: the next attempt replaces it."""
+    scene.write(3 * PART)
+    client = InterferingClient(scene.client, "upload_part", lambda: edit_unnoticed(scene.path, 0, b"edited"))
+
+    with pytest.raises(OSSSourceChanged):
+        scene.run(client=client, settings=replace(scene.settings, parallel=1))
+
+    scene.run()
+    assert scene.object() == scene.path.read_bytes()
+    scene.assert_nothing_left()
+
+
+@pytest.mark.parametrize("parallel", [1, 3])
+def test_a_part_that_is_cut_short_while_it_is_sent(scene: Scene, parallel: int) -> None:
+    """A file that ends in the middle of a part says so; what was begun is not taken for a part."""
+    data = scene.write(3 * PART)
+    client = InterferingClient(scene.client, "upload_part", lambda: os.truncate(scene.path, PART // 2))
+
+    with pytest.raises(OSSSourceChanged, match=r"ended at byte|changed while it was read"):
+        scene.run(client=client, settings=replace(scene.settings, parallel=parallel))
+
+    scene.path.write_bytes(data)
+    scene.run()
+    assert scene.object() == data
+    scene.assert_nothing_left()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
 
@@ -18,18 +17,16 @@ TWENTY_PARTS = PartPlan(20, 1)
 
 
 def workers_of(
-    handle: Callable[[Part, memoryview], int],
+    handle: Callable[[Part], int],
     *,
     parts: Iterable[Part] | None = None,
     threads: int = 3,
-    buffer_bytes: int = 4,
     stopping: threading.Event | None = None,
 ) -> PartWorkers[int]:
     return PartWorkers(
         iter(TWENTY_PARTS if parts is None else parts),
         handle,
         threads=threads,
-        buffer_bytes=buffer_bytes,
         stopping=stopping or threading.Event(),
     )
 
@@ -44,7 +41,7 @@ def results(outcomes: Iterator[int | None]) -> list[int]:
 
 def test_every_part_is_handled_once() -> None:
     """Each part's outcome comes back once, and all threads have ended then."""
-    workers = workers_of(lambda part, _: part.number)
+    workers = workers_of(lambda part: part.number)
 
     assert results(workers.outcomes()) == list(range(1, 21))
     assert workers.stop(0.0)
@@ -52,29 +49,14 @@ def test_every_part_is_handled_once() -> None:
 
 def test_no_part_is_no_work() -> None:
     """Nothing to do ends at once."""
-    assert results(workers_of(lambda part, _: part.number, parts=()).outcomes()) == []
-
-
-def test_each_thread_has_one_buffer() -> None:
-    """There are as many buffers as threads, of the size asked for, however many parts there are."""
-    buffers: dict[int, memoryview] = {}
-    all_at_once = threading.Barrier(3)
-
-    def handle(part: Part, buffer: memoryview) -> int:
-        if part.number <= 3:
-            all_at_once.wait(WAIT_SECONDS)
-        buffers[id(buffer)] = buffer
-        return part.number
-
-    assert results(workers_of(handle, buffer_bytes=7).outcomes()) == list(range(1, 21))
-    assert [len(buffer) for buffer in buffers.values()] == [7, 7, 7]
+    assert results(workers_of(lambda part: part.number, parts=()).outcomes()) == []
 
 
 def test_waiting_is_not_silent() -> None:
     """While no part is done the caller gets the word from time to time, so that it can log or stop."""
     released = threading.Event()
 
-    def handle(part: Part, _: memoryview) -> int:
+    def handle(part: Part) -> int:
         released.wait(WAIT_SECONDS)
         return part.number
 
@@ -91,7 +73,7 @@ def test_the_first_error_ends_the_work() -> None:
     both_begun = threading.Barrier(2)
     begun = []
 
-    def handle(part: Part, _: memoryview) -> int:
+    def handle(part: Part) -> int:
         begun.append(part.number)
         both_begun.wait(WAIT_SECONDS)
         if part.number == 1:
@@ -112,7 +94,7 @@ def test_the_first_error_is_the_one_that_is_raised() -> None:
     stopping = threading.Event()
     both_begun = threading.Barrier(2)
 
-    def handle(part: Part, _: memoryview) -> int:
+    def handle(part: Part) -> int:
         both_begun.wait(WAIT_SECONDS)
         if part.number == 1:
             raise ValueError("part 1")
@@ -126,17 +108,11 @@ def test_the_first_error_is_the_one_that_is_raised() -> None:
 def test_what_is_no_exception_comes_through_too() -> None:
     """A thread that is ended by KeyboardInterrupt or the like ends the work with it."""
 
-    def handle(_: Part, __: memoryview) -> int:
+    def handle(_: Part) -> int:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         results(workers_of(handle).outcomes())
-
-
-def test_too_little_memory_is_an_error() -> None:
-    """When there is no memory for the buffers the error is raised; nobody waits for ever."""
-    with pytest.raises(MemoryError):
-        results(workers_of(lambda part, _: part.number, buffer_bytes=sys.maxsize - 100).outcomes())
 
 
 def test_stopping_finishes_what_is_in_flight() -> None:
@@ -145,7 +121,7 @@ def test_stopping_finishes_what_is_in_flight() -> None:
     released = threading.Event()
     handled = []
 
-    def handle(part: Part, _: memoryview) -> int:
+    def handle(part: Part) -> int:
         begun.set()
         released.wait(WAIT_SECONDS)
         handled.append(part.number)
@@ -165,7 +141,7 @@ def test_stopping_finishes_what_is_in_flight() -> None:
 
 def test_stopping_before_the_beginning() -> None:
     """Threads that were never started count as ended."""
-    assert workers_of(lambda part, _: part.number).stop(0.0)
+    assert workers_of(lambda part: part.number).stop(0.0)
 
 
 def test_parts_are_taken_when_a_thread_is_free() -> None:
@@ -179,7 +155,7 @@ def test_parts_are_taken_when_a_thread_is_free() -> None:
             taken.append(number)
             yield Part(number, 0, 1)
 
-    def handle(part: Part, _: memoryview) -> int:
+    def handle(part: Part) -> int:
         both_at_work.wait(WAIT_SECONDS)
         released.wait(WAIT_SECONDS)
         return part.number
