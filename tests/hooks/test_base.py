@@ -7,7 +7,9 @@ import logging
 import socket
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import oss2
 import pytest
@@ -179,6 +181,26 @@ def test_credentials_are_renewed(sts_server: OSSEmulator, monkeypatch: pytest.Mo
     assert not hook.renew_credentials()
     assert redact(SESSIONS[1].access_key_secret) == "***"
     assert redact(SESSIONS[1].security_token) == "***"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_only_credentials_are_renewed(
+    sts_server: OSSEmulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, number: int
+) -> None:
+    """That the connection now leads elsewhere is logged, field by field without values, and not acted upon."""
+    monkeypatch.setenv("AIRFLOW_CONN_OSS_DEFAULT", connection_json(sts_server, **temporary(0)))
+    hook = OSSHook()
+    before = hook.settings
+    fields: dict[str, Any] = temporary(number) | {"host": "http://elsewhere.invalid"}
+    fields["extra"] |= {"proxies": {"http": "http://user:pAsSwOrD@proxy.invalid"}}
+    monkeypatch.setenv("AIRFLOW_CONN_OSS_DEFAULT", connection_json(sts_server, **fields))
+
+    assert hook.renew_credentials() == (number == 1)
+
+    assert replace(hook.settings, credentials=before.credentials) == before
+    assert "Connection 'oss_default' has another endpoint, proxies now" in caplog.text
+    assert "elsewhere" not in caplog.text
+    assert "pAsSwOrD" not in caplog.text
 
 
 @pytest.mark.parametrize("way", ["put_object", "put_file", "upload_file"])
