@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_oss.clients.session import PooledSession
@@ -30,6 +31,10 @@ class Buckets:
         self.credentials = CredentialsHolder(settings.credentials)
         self._session = PooledSession(settings, _POOL_SIZE)
         self._buckets: dict[str, oss2.Bucket] = {}
+        # Masking is no answer: Airflow's masker knows the token as it is and not as a URL has it, and what the task of
+        # a LocalExecutor logs is repeated, not masked, by the scheduler
+        for name in ("oss2.auth", "oss2.api"):
+            logging.getLogger(name).addFilter(_tells_no_secret)
 
     def get(self, name: str) -> oss2.Bucket:
         """Return the bucket; the same object for the same name. Raises OSSInvalidConnection when oss2 refuses it."""
@@ -70,3 +75,13 @@ class Buckets:
     def _auth(self) -> V1Auth | V4Auth:
         auth_class = V4Auth if self._settings.signature_version == "v4" else V1Auth
         return auth_class(self.credentials, self.clock)
+
+
+def _tells_no_secret(record: logging.LogRecord) -> bool:
+    """
+    Keep out of the log where oss2 shows a security token: what it signs, and OSS's answers.
+
+    The answer to a wrong signature repeats what was signed. Nothing is lost, for what OSS answers is in our errors.
+    """
+    is_signed_text = record.name == "oss2.auth" and record.levelno <= logging.DEBUG
+    return not is_signed_text and not record.getMessage().startswith("Exception: ")
