@@ -103,6 +103,11 @@ class StoredPart:
     """Without quotes."""
     crc64: int | None = None
 
+    @property
+    def is_only_believed(self) -> bool:
+        """Whether OSS did not list it."""
+        return self.etag is None and self.crc64 is None
+
 
 @dataclass(frozen=True, slots=True)
 class CompletedPart:
@@ -236,18 +241,20 @@ class Progress:
     """
     How far an upload is.
 
-    ``sent_bytes`` counts the parts that OSS acknowledged in this attempt, ``verified_bytes`` those that an earlier
-    attempt had stored and that proved equal to the source.
+    ``sent_bytes`` counts every part that OSS acknowledged in this attempt, one that was sent twice twice;
+    ``verified_bytes`` those that an earlier attempt had stored and that proved equal to the source.
     """
 
     total_bytes: int
     sent_bytes: int = 0
     verified_bytes: int = 0
+    doubtful_bytes: int = 0
+    """Of ``sent_bytes``, what is not known to be stored any more: OSS lost it, or has to be asked again."""
 
     @property
     def done_bytes(self) -> int:
         """Bytes of the source known to be stored."""
-        return self.sent_bytes + self.verified_bytes
+        return self.sent_bytes - self.doubtful_bytes + self.verified_bytes
 
     @property
     def fraction(self) -> float:
@@ -274,7 +281,7 @@ class UploadResult:
     resumed: bool
     """An earlier attempt's parts, or its finished object, were used."""
     bytes_sent: int
-    """By this attempt, in parts that were acknowledged."""
+    """By this attempt, in parts that were acknowledged; one that had to be sent twice counts twice."""
     bytes_verified: int
     """Stored by an earlier attempt and proven equal to the source by this one."""
     elapsed_seconds: float

@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from numbers import Number
 from typing import Any, Final, TypedDict
 
 from airflow_provider_oss import limits
@@ -83,14 +84,14 @@ def parse_options(  # noqa: PLR0913 - one argument for each thing OSS stores wit
     """
     return ObjectOptions(
         mime=None if mime is None else _header_value("mime", mime),
-        meta=_parse_meta(meta or {}),
-        headers=_parse_headers(headers or {}),
+        meta=_parse_meta(_mapping("meta", meta)),
+        headers=_parse_headers(_mapping("headers", headers)),
         acl=_one_of("acl", acl, ACLS),
         storage_class=_one_of("storage_class", storage_class, STORAGE_CLASSES),
-        tags=_parse_tags(tags or {}),
+        tags=_parse_tags(_mapping("tags", tags)),
         forbid_overwrite=forbid_overwrite,
         traffic_limit_bits=_parse_traffic_limit(traffic_limit),
-        callback=None if callback is None else _parse_callback(callback),
+        callback=None if callback is None else _parse_callback(_mapping("callback", callback)),
     )
 
 
@@ -133,8 +134,32 @@ def _parse_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     return parsed
 
 
+def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+    """Return a mapping whose keys are text; None is an empty one."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping):
+        raise OSSInvalidArgument(f"{name}={value!r} is a {type(value).__name__}: give a mapping of names to values")
+    for key in value:
+        if not isinstance(key, str):
+            raise OSSInvalidArgument(f"{name} key {key!r} is a {type(key).__name__}: give text")
+    return value
+
+
+def _text(what: str, value: Any) -> str:
+    if isinstance(value, Number):
+        return str(value)
+    if not isinstance(value, str):
+        raise OSSInvalidArgument(f"{what}={value!r} is a {type(value).__name__}: give text, a number or a boolean")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise OSSInvalidArgument(f"{what}={value!r} cannot be written as UTF-8: {error.reason}") from error
+    return value
+
+
 def _header_value(what: str, value: Any) -> str:
-    text = str(value)
+    text = _text(what, value)
     if any(ord(char) < 0x20 or ord(char) == 0x7F for char in text):  # noqa: PLR2004 - ASCII control characters
         raise OSSInvalidArgument(f"{what}={text!r} has a control character, which no HTTP header may hold")
     if text != text.strip():
@@ -151,7 +176,7 @@ def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> str | Non
 def _parse_tags(tags: Mapping[str, Any]) -> dict[str, str]:
     if len(tags) > limits.MAX_TAGS:
         raise OSSInvalidArgument(f"tags has {len(tags)} entries: OSS allows {limits.MAX_TAGS}")
-    parsed = {str(name): str(value) for name, value in tags.items()}
+    parsed = {_text("tags key", name): _text(f"tags[{name!r}]", value) for name, value in tags.items()}
     for name, value in parsed.items():
         if not 1 <= len(name) <= limits.MAX_TAG_KEY_CHARS or len(value) > limits.MAX_TAG_VALUE_CHARS:
             raise OSSInvalidArgument(
@@ -161,9 +186,11 @@ def _parse_tags(tags: Mapping[str, Any]) -> dict[str, str]:
     return parsed
 
 
-def _parse_traffic_limit(bits: int | None) -> int | None:
+def _parse_traffic_limit(bits: Any) -> int | None:
     if bits is None:
         return None
+    if not isinstance(bits, int):
+        raise OSSInvalidArgument(f"traffic_limit={bits!r} is a {type(bits).__name__}: give a whole number")
     if not limits.MIN_TRAFFIC_LIMIT_BITS <= bits <= limits.MAX_TRAFFIC_LIMIT_BITS:
         raise OSSInvalidArgument(
             f"traffic_limit={bits} is outside what OSS allows: {limits.MIN_TRAFFIC_LIMIT_BITS} to "
@@ -179,10 +206,16 @@ def _parse_callback(callback: Mapping[str, Any]) -> Callback:
     for name in ("url", "body"):
         if not callback.get(name):
             raise OSSInvalidArgument(f"callback has no {name!r}: url and body are required")
+    custom_value = _mapping("callback['customValue']", callback.get("customValue"))
+    text = {
+        name: _text(f"callback[{name!r}]", callback[name])
+        for name in ("url", "body", "host", "contentType")
+        if callback.get(name) is not None
+    }
     return Callback(
-        url=str(callback["url"]),
-        body=str(callback["body"]),
-        host=None if callback.get("host") is None else str(callback["host"]),
-        content_type=str(callback.get("contentType") or "application/x-www-form-urlencoded"),
-        custom_value={str(name): str(value) for name, value in (callback.get("customValue") or {}).items()},
+        url=text["url"],
+        body=text["body"],
+        host=text.get("host"),
+        content_type=text.get("contentType") or "application/x-www-form-urlencoded",
+        custom_value={name: _text(f"customValue[{name!r}]", value) for name, value in custom_value.items()},
     )

@@ -1,6 +1,6 @@
 """``oss://bucket/key`` to ObjectRef and back. Parsed by hand: a key may hold ``#``, ``?`` and ``%`` as they are."""
 
-from typing import Final
+from typing import Any, Final
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.model import ObjectRef
@@ -26,8 +26,12 @@ def resolve(key: str, bucket_name: str | None, default_bucket: str | None) -> Ob
     """
     Return the object that a user means by ``key``, which may be a whole ``oss://bucket/key``.
 
-    Raises OSSInvalidArgument when no bucket is named anywhere, or when ``key`` and ``bucket_name`` name two.
+    Raises OSSInvalidArgument when no bucket is named anywhere, when ``key`` and ``bucket_name`` name two, or for what
+    is no text or has a NUL character: no listing in XML could show it.
     """
+    _check_text("key", key)
+    if bucket_name is not None:
+        _check_text("bucket_name", bucket_name)
     if key.startswith(SCHEME):
         ref = parse_oss_uri(key)
         if bucket_name and bucket_name != ref.bucket:
@@ -39,3 +43,10 @@ def resolve(key: str, bucket_name: str | None, default_bucket: str | None) -> Ob
             f"no bucket for key={key!r}: give bucket_name, or key as oss://bucket/key, or set the connection's schema"
         )
     return ObjectRef(bucket, key)
+
+
+def _check_text(name: str, value: Any) -> None:
+    if not isinstance(value, str):
+        raise OSSInvalidArgument(f"{name}={value!r} is a {type(value).__name__}: give text")
+    if "\0" in value:
+        raise OSSInvalidArgument(f"{name}={value!r} has a NUL character: remove it")

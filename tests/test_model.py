@@ -65,6 +65,7 @@ def test_keys_that_oss_forbids(key: str, complaint: str) -> None:
         (Progress(10), 0, 0.0),
         (Progress(10, sent_bytes=2, verified_bytes=3), 5, 0.5),
         (Progress(10, sent_bytes=4, verified_bytes=6), 10, 1.0),
+        (Progress(10, sent_bytes=8, verified_bytes=3, doubtful_bytes=6), 5, 0.5),
     ],
 )
 def test_progress_counts_what_is_stored(progress: Progress, done_bytes: int, fraction: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,3 +84,20 @@ def test_no_bucket_anywhere_says_where_to_put_one() -> None:
     """Without any bucket the error lists the three places for it."""
     with pytest.raises(OSSInvalidArgument, match=r"bucket_name.*oss://bucket/key.*schema"):
         resolve("a", None, None)
+
+
+@pytest.mark.parametrize(
+    ("key", "bucket_name", "complaint"),
+    [
+        (None, None, "key=None is a NoneType: give text"),
+        (5, None, "key=5 is a int: give text"),
+        (b"a", None, "key=b'a' is a bytes: give text"),
+        ("a\0b", None, r"key='a\\x00b' has a NUL character: remove it"),
+        ("oss://exports/a\0b", None, "NUL character"),
+        ("a", 5, "bucket_name=5 is a int: give text"),
+    ],
+)
+def test_what_is_no_name_is_refused(key: Any, bucket_name: Any, complaint: str) -> None:
+    """A key or bucket that is no text, or has a NUL in it, is an error that names it and the remedy."""
+    with pytest.raises(OSSInvalidArgument, match=complaint):
+        resolve(key, bucket_name, "exports")

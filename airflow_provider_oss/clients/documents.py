@@ -63,6 +63,11 @@ def uploads_page(document: bytes, bucket: str) -> Page[ListedUpload]:
     return Page(tuple(uploads), (), token)
 
 
+def check_root(document: bytes, tag: str) -> None:
+    """Raise ValueError or ParseError unless it is such a document: some readers take any XML for an empty list."""
+    _root(document, tag)
+
+
 def completion(parts: Iterable[CompletedPart]) -> bytes:
     """Return the body of CompleteMultipartUpload."""
     root = ET.Element("CompleteMultipartUpload")

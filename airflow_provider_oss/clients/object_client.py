@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
+from airflow_provider_oss.clients.documents import check_root
 from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.headers import content_headers, object_info, publishing_headers, sending_headers
 from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
@@ -126,6 +127,7 @@ class OSSObjectClient(OSSUploadClient):
         """DeleteMultipleObjects of up to 1000 keys; return those that OSS reports deleted, missing ones too."""
         with self._by_oss2(bucket=bucket):
             result = self.buckets.get(bucket).batch_delete_objects(list(keys))
+            check_root(result.resp.document, "DeleteResult")
             return list(result.deleted_keys)
 
     def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
@@ -134,6 +136,7 @@ class OSSObjectClient(OSSUploadClient):
             result = self.buckets.get(bucket).list_objects_v2(
                 prefix=prefix, delimiter=delimiter, continuation_token=token, max_keys=1000
             )
+            check_root(result.resp.document, "ListBucketResult")
             return Page(
                 items=tuple(
                     ListedObject(
@@ -148,7 +151,9 @@ class OSSObjectClient(OSSUploadClient):
     def list_buckets(self) -> list[str]:
         """ListBuckets, the first page: whether the credentials work at all."""
         with self._by_oss2():
-            return [item.name for item in self.buckets.service().list_buckets(max_keys=100).buckets]
+            result = self.buckets.service().list_buckets(max_keys=100)
+            check_root(result.resp.document, "ListAllMyBucketsResult")
+            return [item.name for item in result.buckets]
 
     def sign_url(
         self, ref: ObjectRef, method: str, expires_seconds: int, headers: Mapping[str, str], params: Mapping[str, str]

@@ -26,14 +26,21 @@ class StreamBody:
 
     Raises SourceFailedError when the stream raises, when it has other than ``content_length`` bytes (if that is given)
     or more than a single request may have (OSS API: PutObject, 5 GB); the request then breaks off and nothing is
-    stored.
+    stored. Made with a ``content_length`` of 0, it reads the stream at once and raises errors as they are; with a
+    negative one it raises OSSInvalidArgument.
     """
 
     def __init__(self, chunks: Iterator[bytes], content_length: int | None) -> None:
+        if content_length is not None and content_length < 0:
+            raise OSSInvalidArgument(f"content_length={content_length} is negative: give the bytes in the stream")
         self._chunks = chunks
         self._content_length = content_length
         self.crc64 = EMPTY
         self.size_bytes = 0
+        if content_length == 0:
+            # A request for no bytes is whole with its headers: when its body is read, the object is there already
+            for chunk in chunks:
+                self._counted(chunk)
 
     def __iter__(self) -> Iterator[bytes]:
         try:

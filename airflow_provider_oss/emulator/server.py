@@ -271,7 +271,16 @@ async def _let_pending_callbacks_run() -> None:
 
 
 class _Protocol(HttpToolsProtocol):
-    """Gives the application the transport, which ASGI hides: without it a connection cannot be reset."""
+    """
+    Gives the application the transport, which ASGI hides: without it a connection cannot be reset.
+
+    Logs no request: a presigned URL is as good as a password. The server's own setting is not enough, for it changes a
+    logger that Airflow, for one, configures again.
+    """
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
+        self.access_log = False
+        super().connection_made(transport)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_oss.clients.object_client import OSSObjectClient
     from airflow_provider_oss.clients.settings import ClientSettings
+
+log = logging.getLogger(__name__)
 
 _PROBE_KEY: Final = "airflow-provider-oss-connection-test"
 
@@ -75,14 +78,23 @@ class OSSBaseHook(BaseHook):
         """
         Read the connection again; return whether it has other credentials now, which are used from now on.
 
-        Nothing else of the connection is taken over. When it cannot be read the error is raised and nothing changes.
+        Nothing else of the connection is taken over: what an upload has begun at one endpoint cannot go on at another.
+        The log says when something else changed. When it cannot be read the error is raised and nothing changes.
         """
-        fresh = self._read_connection().credentials
-        changed = fresh != self.settings.credentials
-        if changed:
-            self.settings = replace(self.settings, credentials=fresh)
-            self._client.replace_credentials(fresh)
-        return changed
+        fresh = self._read_connection()
+        changed = {
+            item.name for item in fields(fresh) if getattr(fresh, item.name) != getattr(self.settings, item.name)
+        }
+        if others := sorted(changed - {"credentials"}):
+            log.warning(
+                "Connection %r has another %s now: that takes effect in the next attempt, this one takes over new "
+                "credentials alone",
+                *(self.oss_conn_id, ", ".join(others)),
+            )
+        if "credentials" in changed:
+            self.settings = replace(self.settings, credentials=fresh.credentials)
+            self._client.replace_credentials(fresh.credentials)
+        return "credentials" in changed
 
     @cached_property
     def _client(self) -> OSSObjectClient:

@@ -29,7 +29,7 @@ from airflow_provider_oss.transfer.download import download
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
 from airflow_provider_oss.transfer.retry import RetryingClient
 from airflow_provider_oss.transfer.single_put import SinglePut, Stream
-from airflow_provider_oss.transfer.source import BytesSource, FileSource
+from airflow_provider_oss.transfer.source import BytesSource, FileSource, path_text
 
 if TYPE_CHECKING:
     from airflow_provider_oss.clients.object_client import ObjectBody
@@ -76,7 +76,7 @@ class OSSHook(OSSBaseHook):
         **options: Unpack[ObjectOptionArguments],
     ) -> UploadResult:
         """Store a file in one request, at most 5 GB, in constant memory."""
-        return self._single_put(key, bucket_name, options).put_file(os.fspath(file_path))
+        return self._single_put(key, bucket_name, options).put_file(path_text(file_path))
 
     def put_stream(
         self,
@@ -119,7 +119,7 @@ class OSSHook(OSSBaseHook):
         :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
         """
         return Upload(
-            FileSource(os.fspath(file_path)),
+            FileSource(path_text(file_path)),
             self.resolve(key, bucket_name),
             self._client,
             store=checkpoint,
@@ -212,7 +212,7 @@ class OSSHook(OSSBaseHook):
         It is written beside and renamed; a download that fails leaves the old file as it was.
         """
         ref = self.resolve(key, bucket_name)
-        return self._retrying(download, lambda: self._client.get_object(ref, None), Path(file_path))
+        return self._retrying(download, lambda: self._client.get_object(ref, None), Path(path_text(file_path)))
 
     def list_objects(
         self, prefix: str = "", bucket_name: str | None = None, delimiter: str = ""

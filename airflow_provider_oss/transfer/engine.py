@@ -126,7 +126,7 @@ class Upload:
 
 
 class _Attempt:
-    """One attempt. ``_checkpoint`` names the multipart upload that is under way, if there is one."""
+    """One attempt. ``_checkpoint`` names the multipart upload that is under way, if there is one, and how far it is."""
 
     def __init__(self, upload: Upload, reader: SourceReader) -> None:
         self._upload = upload
@@ -144,6 +144,7 @@ class _Attempt:
         self._begun: Checkpoint | None = None
         self._completed: dict[int, CompletedPart] = {}
         self._done = PartRanges()
+        self._done_bytes = 0
         self._sent: set[int] = set()
         self._attempts = 1
 
@@ -217,8 +218,9 @@ class _Attempt:
         self._reader.check_unchanged()
         log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
         self._sent.clear()
-        if self._checkpoint is not None and self._checkpoint is self._begun and not self._completed:
-            self._upload_ids.drop(replace(self._checkpoint, upload_id=""))  # the id was damaged on its way to us
+        if self._checkpoint is not None and self._checkpoint is self._begun:
+            # Not one part was acknowledged: the id was damaged on its way to us
+            self._upload_ids.drop(replace(self._checkpoint, upload_id=""))
         self._upload_has_ended()
         plan = make_plan(self._size_bytes, self._upload.settings.part_size_bytes)
         return self._begin(Fresh(plan, "the upload is gone"))
@@ -274,21 +276,24 @@ class _Attempt:
 
     def _send_and_complete(self, checkpoint: Checkpoint, plan: PartPlan, stored: dict[int, StoredPart]) -> UploadResult:
         self._checkpoint = checkpoint
-        self._reporter.restart()
         self._transfer(checkpoint, plan, stored)
         try:
             return self._complete(checkpoint)
         except OSSInvalidPart as error:
             # Believed parts were not there, or a stale attempt replaced one meanwhile: look at each once more.
             log.warning("%s: verifying all parts again: %s", self._ref, error)
-        self._reporter.restart()
-        self._transfer(checkpoint, plan, self._stored_parts(replace(checkpoint, done_parts=""), plan))
+        checkpoint = self._checkpoint = replace(checkpoint, done_parts="", done_bytes=0)
+        self._transfer(checkpoint, plan, self._stored_parts(checkpoint, plan))
         return self._complete(checkpoint)
 
     def _transfer(self, checkpoint: Checkpoint, plan: PartPlan, stored: dict[int, StoredPart]) -> None:
         """Verify or send every part; afterwards ``_completed`` holds them all and the source is still the same."""
+        self._reporter.restart()
         self._completed = {}
-        self._done = PartRanges()
+        # What the checkpoint alone knows must not be lost from it; what OSS lists it will list again
+        believed = [part for part in stored.values() if part.is_only_believed]
+        self._done = PartRanges(part.number for part in believed)
+        self._done_bytes = sum(part.size_bytes for part in believed)
         for outcome in self._parts.run(checkpoint, plan, stored):
             # Before anything is saved: a stale attempt that was told to stop must not save over its successor
             self._upload.cancellation.check()
@@ -300,25 +305,24 @@ class _Attempt:
     def _record(self, outcome: PartOutcome, checkpoint: Checkpoint) -> None:
         part = outcome.part
         self._completed[part.number] = part
-        self._done.add(part.number)
-        checkpoint = self._up_to_date(checkpoint, part.size_bytes)
+        if self._done.add(part.number):
+            self._done_bytes += part.size_bytes
+        checkpoint = self._checkpoint = replace(
+            checkpoint,
+            done_parts=self._done.as_text(),
+            done_bytes=self._done_bytes,
+            updated_at=self._upload.clock.utc_now(),
+        )
         if outcome.was_sent:
             self._sent.add(part.number)
-        if part.number in self._sent:  # also when it is verified once more in the same attempt
             self._reporter.part_sent(part.size_bytes, checkpoint, part)
+        elif part.number in self._sent:
+            self._reporter.part_found_again(part.size_bytes, checkpoint)
         else:
             self._reporter.part_verified(part.size_bytes, checkpoint)
         if self._keeper.is_due():
             self._upload.cancellation.check()  # the callback may have asked to stop
             self._keeper.save(checkpoint)
-
-    def _up_to_date(self, checkpoint: Checkpoint, more_bytes: int = 0) -> Checkpoint:
-        return replace(
-            checkpoint,
-            done_parts=self._done.as_text(),
-            done_bytes=self._reporter.progress.done_bytes + more_bytes,
-            updated_at=self._upload.clock.utc_now(),
-        )
 
     def _complete(self, checkpoint: Checkpoint) -> UploadResult:
         parts = sorted(self._completed.values(), key=lambda part: part.number)
@@ -384,4 +388,4 @@ class _Attempt:
         # may have interrupted the store in the middle of a call
         may_save = isinstance(error, Exception) and not isinstance(error, OSSUploadCancelled)
         if may_save and self._completed and self._keeper.still_names(self._checkpoint.upload_id):
-            self._keeper.save(self._up_to_date(self._checkpoint))
+            self._keeper.save(self._checkpoint)

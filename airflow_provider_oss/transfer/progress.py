@@ -16,18 +16,24 @@ LOG_INTERVAL_SECONDS: Final = 5.0
 
 
 class ProgressReporter:
-    """Counts what is done. Used by the main thread of the upload only."""
+    """
+    Counts what is done. Used by the main thread of the upload only.
+
+    The log tells how far the upload is now; the fraction that the callback is told never falls, whatever is lost.
+    """
 
     def __init__(self, ref: ObjectRef, total_bytes: int, callback: ProgressCallback | None, clock: Clock) -> None:
         self._ref = ref
         self._callback = callback
         self._clock = clock
         self._started = self._last_line = clock.monotonic()
+        self._highest_fraction = 0.0
         self.progress = Progress(total_bytes)
 
     def restart(self) -> None:
-        """Nothing of what was counted as stored is stored any more; what was sent stays counted in the log so far."""
-        self.progress = Progress(self.progress.total_bytes)
+        """Count as if nothing were known to be stored; what was sent stays sent."""
+        sent_bytes = self.progress.sent_bytes
+        self.progress = Progress(self.progress.total_bytes, sent_bytes, doubtful_bytes=sent_bytes)
 
     def part_sent(self, size_bytes: int, checkpoint: Checkpoint | None, response: Any) -> None:
         """Count a part that OSS acknowledged. An error of the callback is the caller's: it is not caught."""
@@ -37,6 +43,11 @@ class ProgressReporter:
     def part_verified(self, size_bytes: int, checkpoint: Checkpoint | None) -> None:
         """Count a part that an earlier attempt stored; the callback gets None for the response."""
         self.progress = replace(self.progress, verified_bytes=self.progress.verified_bytes + size_bytes)
+        self._call_back(checkpoint, None)
+
+    def part_found_again(self, size_bytes: int, checkpoint: Checkpoint | None) -> None:
+        """Count a part that this attempt sent before a restart and that is still stored."""
+        self.progress = replace(self.progress, doubtful_bytes=self.progress.doubtful_bytes - size_bytes)
         self._call_back(checkpoint, None)
 
     def line_if_due(self) -> None:
@@ -50,8 +61,9 @@ class ProgressReporter:
         log.info("%s: %s", self._ref, describe(self.progress, self._last_line - self._started))
 
     def _call_back(self, checkpoint: Checkpoint | None, response: Any) -> None:
+        self._highest_fraction = max(self._highest_fraction, self.progress.fraction)
         if self._callback is not None:
-            self._callback(self.progress.fraction, checkpoint, response)
+            self._callback(self._highest_fraction, checkpoint, response)
 
 
 def describe(progress: Progress, elapsed_seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 MAX_RANGES: Final = 64
@@ -13,15 +13,17 @@ MAX_RANGES: Final = 64
 class PartRanges:
     """A growing set of part numbers, kept as ascending ranges that do not touch."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Iterable[int] = ()) -> None:
         self._firsts: list[int] = []
         self._lasts: list[int] = []
+        for number in numbers:
+            self.add(number)
 
-    def add(self, number: int) -> None:
-        """Add a number; one that is there already changes nothing."""
+    def add(self, number: int) -> bool:
+        """Add a number and return whether it is new; one that is there already changes nothing."""
         at = bisect_right(self._firsts, number)
         if at and number <= self._lasts[at - 1]:
-            return
+            return False
         joins_left = at > 0 and self._lasts[at - 1] == number - 1
         joins_right = at < len(self._firsts) and self._firsts[at] == number + 1
         if joins_left and joins_right:
@@ -34,6 +36,7 @@ class PartRanges:
         else:
             self._firsts.insert(at, number)
             self._lasts.insert(at, number)
+        return True
 
     def as_text(self) -> str:
         """Return the first MAX_RANGES ranges as text; no text for no numbers."""

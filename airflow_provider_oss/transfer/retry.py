@@ -103,8 +103,10 @@ def make_retrying(
     def give_up(state: RetryCallState) -> NoReturn:
         error = state.outcome.exception() if state.outcome else None
         assert isinstance(error, OSSProviderError)  # noqa: S101 - is_worth_repeating says so
-        text = tried(f"{state.attempt_number} tries")
-        raise type(error)(f"{error.message}; given up after {text}", error.details) from error.__cause__
+        tries = tried("1 try" if state.attempt_number == 1 else f"{state.attempt_number} tries")
+        cut_short = state.attempt_number < policy.tries
+        outcome = f"not repeated after {tries}: the upload stops" if cut_short else f"given up after {tries}"
+        raise type(error)(f"{error.message}; {outcome}", error.details) from error.__cause__
 
     return Retrying(
         stop=stop_any(stop_after_attempt(policy.tries), stop_when_event_set(stopping)),

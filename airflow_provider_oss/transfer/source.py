@@ -6,13 +6,31 @@ import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pendulum
 
-from airflow_provider_oss.exceptions import OSSInvalidSource, OSSSourceChanged
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSSourceChanged
 from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import Fingerprint, Part
 from airflow_provider_oss.ports import Buffer
+
+
+def path_text(file_path: Any) -> str:
+    """Return the path that a user gave, as text. Raises OSSInvalidArgument for what can be no path on this machine."""
+    try:
+        path = os.fspath(file_path)
+    except TypeError:
+        path = file_path
+    if not isinstance(path, str):
+        raise OSSInvalidArgument(f"file_path={path!r} is a {type(path).__name__}: give text or a pathlib.Path")
+    if "\0" in path:
+        raise OSSInvalidArgument(f"file_path={path!r} has a NUL character, which no path can have: remove it")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError as error:
+        raise OSSInvalidArgument(f"file_path={path!r} cannot be written as a path: {error.reason}") from error
+    return path
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,11 +58,12 @@ _MOMENTS: Final = ("InitiateMultipartUpload", "UploadPart", "CompleteMultipartUp
 
 
 def scenarios() -> Iterator[Scenario]:
-    """Yield each change between attempts, before each kind of call, and during a put of a file."""
+    """Yield each change between attempts, before each kind of call, while parts are verified, and during a put."""
     for change in CHANGES:
         yield Scenario(f"moves:{change}:between", partial(_between, change))
         for moment in _MOMENTS:
             yield Scenario(f"moves:{change}:{moment}", partial(_during, change, moment, "resumable"))
+        yield Scenario(f"moves:{change}:verifying", partial(_while_verifying, change))
         yield Scenario(f"moves:{change}:put", partial(_during, change, "PutObject", "file"))
 
 
@@ -86,6 +87,20 @@ def _during(change: str, moment: str, kind: str, scene: Scene) -> Measured:
     else:
         demand(type(ended.error).__name__ == "OSSSourceChanged", f"the change is the error, but: {ended}")
         demand(world.leftovers(job.key).content is None, "nothing is published of a source that changed")
+    check_nothing_is_forgotten(world, job)
+    if change == "deleted":
+        _meet_missing_source(world, job, old)
+    return _succeed(world, job, old)
+
+
+def _while_verifying(change: str, scene: Scene) -> Measured:
+    """Change the source when a later attempt has opened it and not yet compared what is stored."""
+    world, job = scene.common_world(), scene.job()
+    leave_two_parts(world, job)
+    old = job.path.read_bytes()
+    ended = attempt(job, Interference(before=FirstTime("ListParts", lambda: CHANGES[change](job.path))))
+    demand(type(ended.error).__name__ == "OSSSourceChanged", f"the change is the error, but: {ended}")
+    demand(world.leftovers(job.key).content is None, "nothing is published of a source that changed")
     check_nothing_is_forgotten(world, job)
     if change == "deleted":
         _meet_missing_source(world, job, old)

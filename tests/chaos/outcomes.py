@@ -168,6 +168,7 @@ _SPECIAL: Final = {
     (HEAD, "denied"): (_ALL_AGAIN,) * 2,
     (HEAD, "gone"): (NEVER,) * 2,
     (HEAD, "finished"): (NEVER,) * 2,
+    (LIST_UPLOADS, "gone"): (REPEATED,) * 2,
     (LIST_UPLOADS, "denied"): (
         Outcome(Verdict.REPEATED, remark="an empty upload may be left, the log says so", leaves_upload=True),
     )

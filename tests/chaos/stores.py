@@ -105,35 +105,46 @@ class StoreDownError(Exception):
     """What a failing store raises."""
 
 
-_TROUBLES: Final = ("load", "first-save", "save-of-the-id", "later-save", "delete")
+_TROUBLES: Final[dict[str, tuple[str, int, str | None]]] = {
+    "load": ("load", 1, "StoreDownError"),
+    "later-load": ("load", 2, None),
+    "first-save": ("save", 1, "OSSCheckpointNotSaved"),
+    "save-of-the-id": ("save", 2, "OSSCheckpointNotSaved"),
+    "save-when-continuing": ("save", 1, None),
+    "delete": ("delete", 1, None),
+}
+"""Which call of the store is the first to fail, from 1, and the error that ends the attempt, if one does."""
 
 
-def _failing(state: StateFile, what: str, number: int) -> StateFile:
-    """Return a view of ``state`` that fails at call ``number`` (from 1) of one kind, and at all that follow."""
-    calls = 0
+class _Failing:
+    """A view of ``state`` that fails at call ``number`` (from 1) of one kind, and at all that follow."""
 
-    def before(name: str) -> None:
-        nonlocal calls
-        calls += name == what
-        if name == what and calls >= number:
-            raise StoreDownError(f"the store is down for {what}")
+    def __init__(self, state: StateFile, what: str, number: int) -> None:
+        self.state = StateFile(state.path, before=self._before)
+        self.failures = 0
+        self._what = what
+        self._calls_until_then = number - 1
 
-    return StateFile(state.path, before=before)
+    def _before(self, name: str) -> None:
+        if name != self._what:
+            return
+        if self._calls_until_then:
+            self._calls_until_then -= 1
+            return
+        self.failures += 1
+        raise StoreDownError(f"the store is down for {name}")
 
 
 def _fail(store: str, trouble: str, scene: Scene) -> Measured:
     world, job = scene.common_world(), scene.job(store=store)
-    what = trouble.rpartition("-")[2] if trouble != "save-of-the-id" else "save"
-    state = _failing(job.state, what, {"save-of-the-id": 2, "later-save": 3}.get(trouble, 1))
-    with airflow_edges(state):
-        ended = attempt(replace(job, state=state))
-    expected = {
-        "load": "StoreDownError",
-        "first-save": "OSSCheckpointNotSaved",
-        "save-of-the-id": "OSSCheckpointNotSaved",
-        "later-save": None,
-        "delete": None,
-    }[trouble]
+    what, number, expected = _TROUBLES[trouble]
+    if trouble == "save-when-continuing":
+        with airflow_edges(job.state):
+            leave_two_parts(world, job)
+    failing = _Failing(job.state, what, number)
+    with airflow_edges(failing.state):
+        ended = attempt(replace(job, state=failing.state))
+    demand(failing.failures, f"the store is asked to {what}")
     seen = None if ended.error is None else type(ended.error).__name__
     demand(seen == expected and not ended.permanent, f"a store that fails at {trouble}: {expected}, but: {ended}")
     left = world.leftovers(job.key)

@@ -22,24 +22,44 @@ from tests.chaos.world import World, demand
 _COMPLETE: Final = "CompleteMultipartUpload"
 _PATIENCE_SECONDS: Final = 30.0
 
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Who asks OSS to complete, or hears its answer, only when what has happened; None waits for nothing."""
+
+    zombie_asks: str | None = None
+    zombie_hears: str | None = None
+    successor_asks: str | None = None
+    successor_hears: str | None = None
+
+    def of(self, who: str) -> tuple[str | None, str | None]:
+        """Return what this one waits for before it asks and before it hears."""
+        if who == "zombie":
+            return self.zombie_asks, self.zombie_hears
+        return self.successor_asks, self.successor_hears
+
+
 ORDERS: Final = {
-    "zombie-completes-first": ("zombie done", "successor"),
-    "successor-completes-first": ("successor done", "zombie"),
-    "both-at-once": (None, None),
-    "zombie-completes-after-the-successor-ended": ("successor ended", "zombie"),
+    "zombie-completes-first": Order(successor_asks="zombie answered"),
+    "successor-completes-first": Order(zombie_asks="successor answered"),
+    "both-at-once": Order(),
+    "zombie-completes-after-the-successor-ended": Order(zombie_asks="successor ended"),
+    "successor-completes-after-the-zombie-ended": Order(successor_asks="zombie ended"),
+    "zombie-hears-after-the-successor-ended": Order(successor_asks="zombie answered", zombie_hears="successor ended"),
+    "successor-hears-after-the-zombie-ended": Order(zombie_asks="successor answered", successor_hears="zombie ended"),
 }
-"""Whose Complete waits, and for what."""
 
 
 @dataclass(slots=True)
 class _Play:
     """Lets each attempt come to its first Complete, then lets them go in the order."""
 
-    order: str
+    order: Order
     events: dict[str, threading.Event] = field(
         default_factory=lambda: {
-            name: threading.Event()
-            for name in ("zombie there", "successor there", "zombie done", "successor done", "successor ended")
+            f"{who} {what}": threading.Event()
+            for who in ("zombie", "successor")
+            for what in ("there", "answered", "ended")
         }
     )
 
@@ -49,21 +69,28 @@ class _Play:
     def part_of(self, who: str) -> Interference:
         """Return the interference of one of the two."""
         other = "successor" if who == "zombie" else "zombie"
-        awaited, waiting = ORDERS[self.order]
-        first = threading.Lock()
+        asks, hears = self.order.of(who)
+        asked, heard = threading.Lock(), threading.Lock()
 
         def before(operation: str) -> None:
-            if operation == _COMPLETE and first.acquire(blocking=False):
+            if operation == _COMPLETE and asked.acquire(blocking=False):
                 self.events[f"{who} there"].set()
                 self.wait(f"{other} there")
-                if waiting == who and awaited is not None:
-                    self.wait(awaited)
+                if asks is not None:
+                    self.wait(asks)
 
         def after(operation: str) -> None:
-            if operation == _COMPLETE:
-                self.events[f"{who} done"].set()
+            if operation == _COMPLETE and heard.acquire(blocking=False):
+                self.events[f"{who} answered"].set()
+                if hears is not None:
+                    self.wait(hears)
 
         return Interference(before, after)
+
+    def end(self, who: str, _future: object) -> None:
+        """Let nobody wait any more for one who has ended."""
+        for what in ("there", "answered", "ended"):
+            self.events[f"{who} {what}"].set()
 
 
 def scenarios() -> Iterator[Scenario]:
@@ -80,24 +107,19 @@ def scenarios() -> Iterator[Scenario]:
 def _play(order: str, forbid: bool, difference: str, scene: Scene) -> Measured:  # noqa: FBT001 - named by the scenario
     world = scene.common_world()
     job = scene.job(options={"forbid_overwrite": forbid})
-    play = _Play(order)
+    play = _Play(ORDERS[order])
     zombie = make_task(job)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(attempt, job, play.part_of("zombie"), task=zombie)
+        first.add_done_callback(partial(play.end, "zombie"))
         play.wait("zombie there")
         if difference == "source":
             _replace(job.path, scene.random.randbytes(job.path.stat().st_size))
         if difference == "options":
             job = replace(job, options={"meta": {"changed": "yes"}})
         second = pool.submit(attempt, job, play.part_of("successor"), task=make_task(job))
-        play_on = partial(_end_of, play)
-        second.add_done_callback(play_on)
+        second.add_done_callback(partial(play.end, "successor"))
         return _judge(world, job, first.result(), second.result())
-
-
-def _end_of(play: _Play, _future: object) -> None:
-    for name in ("successor there", "successor done", "successor ended"):
-        play.events[name].set()
 
 
 def _judge(world: World, job: Job, zombie: Attempt, successor: Attempt) -> Measured:

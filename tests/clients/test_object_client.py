@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -12,7 +13,13 @@ from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
-from airflow_provider_oss.exceptions import OSSConnectionError, OSSInvalidArgument, OSSNoSuchKey, OSSRequestRejected
+from airflow_provider_oss.exceptions import (
+    OSSBadResponse,
+    OSSConnectionError,
+    OSSInvalidArgument,
+    OSSNoSuchKey,
+    OSSRequestRejected,
+)
 from airflow_provider_oss.model import ListedObject, ObjectOptions, ObjectRef
 from airflow_provider_oss.options import parse_options
 from tests.clients.support import client_with
@@ -206,3 +213,16 @@ def test_broken_connection_while_reading(server: OSSEmulator, client: OSSObjectC
     with client.get_object(REF, None) as body, pytest.raises(OSSConnectionError) as caught:
         body.read()
     assert caught.value.details.key == REF.key
+
+
+@pytest.mark.parametrize("operation", ["DeleteMultipleObjects", "ListObjectsV2", "ListBuckets"])
+def test_another_document_is_no_empty_list(client: OSSObjectClient, server: OSSEmulator, operation: str) -> None:
+    """An answer that is XML but no such list is an error, and not a list of nothing."""
+    server.faults.add(Fault(operation=operation, response_body=b"<html><IsTruncated>false</IsTruncated></html>"))
+    calls: dict[str, Callable[[], object]] = {
+        "DeleteMultipleObjects": lambda: client.delete_objects(BUCKET, ["a"]),
+        "ListObjectsV2": lambda: client.list_objects(BUCKET, "", "", ""),
+        "ListBuckets": client.list_buckets,
+    }
+    with pytest.raises(OSSBadResponse, match="<html>, not <"):
+        calls[operation]()

@@ -76,7 +76,12 @@ def test_empty_stream_is_stored(client: OSSObjectClient, content_length: int | N
 
 
 @pytest.mark.parametrize(
-    ("content_length", "message"), [(5, "more than the content_length=5"), (7, "ended after 6 bytes, 7 were given")]
+    ("content_length", "message"),
+    [
+        (0, "more than the content_length=0"),
+        (5, "more than the content_length=5"),
+        (7, "ended after 6 bytes, 7 were given"),
+    ],
 )
 def test_wrong_length(client: OSSObjectClient, content_length: int, message: str) -> None:
     """A stream of another length than was given is an error, and nothing is stored."""
@@ -86,13 +91,19 @@ def test_wrong_length(client: OSSObjectClient, content_length: int, message: str
         client.head_object(REF)
 
 
-@pytest.mark.parametrize("content_length", [2 * MIB, None], ids=["with a length", "chunked"])
+def test_negative_length(client: OSSObjectClient) -> None:
+    """A length below nothing is refused before anything is sent."""
+    with pytest.raises(OSSInvalidArgument, match="content_length=-1 is negative"):
+        client.put_stream(REF, iter([]), -1, PLAIN)
+
+
+@pytest.mark.parametrize("content_length", [2 * MIB, None, 0], ids=["with a length", "chunked", "of nothing"])
 @pytest.mark.parametrize("error", [OSError("disk on fire"), ValueError("bad row"), TimeoutError("slow source")])
 def test_stream_that_fails(client: OSSObjectClient, content_length: int | None, error: Exception) -> None:
     """An error of the stream is passed on as it is, whatever class it has, and nothing is stored."""
 
     def failing() -> Iterator[bytes]:
-        yield bytes(MIB)
+        yield b"" if content_length == 0 else bytes(MIB)
         raise error
 
     with pytest.raises(type(error)) as caught:

@@ -9,6 +9,7 @@ import gc
 import hashlib
 import http.client
 import json
+import logging
 import random
 import signal
 import socket
@@ -112,6 +113,22 @@ def test_before_and_after(tmp_path: Path) -> None:
         assert server.endpoint == f"http://127.0.0.1:{port}"
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+def test_no_request_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No log has the address of a request, which may be a presigned URL, whoever configures logging meanwhile."""
+    caplog.set_level(logging.DEBUG)
+    with OSSEmulator(tmp_path) as server:
+        for logger in (logging.getLogger("uvicorn"), logging.getLogger("uvicorn.access")):
+            monkeypatch.setattr(logger, "propagate", True)
+        connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        connection.request("GET", "/?x-oss-signature=a-signature")
+        assert connection.getresponse().status == 403
+        connection.close()
+
+    assert "a-signature" not in caplog.text
 
 
 def test_loopback_by_default(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from airflow_provider_oss.emulator import OSSEmulator
+from airflow_provider_oss.emulator import OSSEmulator, StsSession
 from airflow_provider_oss.limits import MIB
 from tests.conftest import BUCKET, connection_json
 from tests.integration.uploading import Uploads
@@ -18,6 +18,9 @@ from tests.support.local_airflow import LocalAirflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+SESSION = StsSession("STS.temporary", "s3cr+t/Key=of%the&session", "CAIS+t0ken/of=the+session==")
+"""A temporary key that the server knows beside the lasting one."""
 
 _HERE = Path(__file__).parent
 _DAGS = (_HERE / "dags", _HERE.parents[1] / "dags_examples")
@@ -43,18 +46,19 @@ def dags_folder(folder: Path) -> Path:
 @pytest.fixture(scope="session")
 def server(folder: Path) -> Iterator[OSSEmulator]:
     """The local OSS server that Airflow's connection ``oss_default`` leads to."""
-    with OSSEmulator(root=folder / "oss", buckets=(BUCKET,)) as emulator:
+    with OSSEmulator(root=folder / "oss", buckets=(BUCKET,), sts_sessions=(SESSION,)) as emulator:
         yield emulator
 
 
 @pytest.fixture(scope="session")
 def airflow(folder: Path, dags_folder: Path, server: OSSEmulator) -> Iterator[LocalAirflow]:
-    """The Airflow."""
-    connections = {
+    """The Airflow. It logs all that it can, for the test of what logs must not show."""
+    environment = {
         "AIRFLOW_CONN_OSS_DEFAULT": connection_json(server),
         "AIRFLOW_CONN_HARNESS": "http://connected.example",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
     }
-    with LocalAirflow(folder / "airflow", dags_folder, connections) as airflow:
+    with LocalAirflow(folder / "airflow", dags_folder, environment) as airflow:
         yield airflow
 
 

@@ -54,6 +54,7 @@ def make(request: pytest.FixtureRequest, file: Path) -> Callable[..., Build]:
         ({"key": "\\a"}, "begins with"),
         ({"key": "x" * 1024}, "1024 bytes"),
         ({"key": "ü" * 512}, "1024 bytes"),
+        ({"key": "a\0b"}, "NUL character"),
         ({"key": "oss://exports"}, "names no key"),
         ({"key": "oss://other/a", "bucket_name": "exports"}, "name two buckets"),
         ({"bucket_name": "No_Bucket"}, "bucket_name='No_Bucket'"),
@@ -62,9 +63,13 @@ def make(request: pytest.FixtureRequest, file: Path) -> Callable[..., Build]:
         ({"storage_class": "Cheap"}, "storage_class='Cheap' is not known"),
         ({"tags": {str(number): "" for number in range(11)}}, "tags has 11 entries"),
         ({"tags": {"a" * 129: ""}}, "too long"),
+        ({"tags": {"a": None}}, "is a NoneType: give text"),
         ({"meta": {"a b": "c"}}, "meta key 'a b'"),
+        ({"meta": {1: "c"}}, "meta key 1 is a int"),
+        ({"meta": "{}"}, "meta='{}' is a str"),
         ({"meta": {"a": "b\nc"}}, "control character"),
         ({"mime": "text/plain\r\nx: y"}, "control character"),
+        ({"headers": {1: "c"}}, "headers key 1 is a int"),
         ({"headers": {"Content-Length": "1"}}, "cannot be given"),
         ({"headers": {"x-oss-object-acl": "private"}}, "use acl"),
         ({"traffic_limit": 1}, "traffic_limit=1 is outside"),
@@ -141,6 +146,19 @@ def test_files(
     os.mkfifo(file.parent / "pipe")
     path = str(file.parent / name)
     refused(run, server, lambda: operator(task_id="upload", key="key", file_path=path), OSSInvalidSource, message)
+
+
+@pytest.mark.parametrize("operator", [OSSPutObjectOperator, OSSResumableUploadOperator])
+def test_paths(run: Run, server: OSSEmulator, connect: Connect, operator: type[BaseOperator]) -> None:
+    """What can be no path."""
+    connect()
+    refused(
+        run,
+        server,
+        lambda: operator(task_id="upload", key="key", file_path="dump\0.bin"),
+        OSSInvalidArgument,
+        "NUL character",
+    )
 
 
 @pytest.mark.parametrize("arguments", [{}, {"data": "data", "file_path": "/etc/hostname"}], ids=["neither", "both"])

@@ -42,6 +42,10 @@ class AirflowApi:
             return ["api_server"]
         return [name for name in _NEEDED_COMPONENTS if health[name]["status"] != "healthy"]
 
+    def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
+        """Add a connection; ``fields`` as the API names them, ``extra`` as JSON text."""
+        self._request("POST", "/connections", {"connection_id": conn_id, **fields})
+
     def unpause(self, dag_id: str) -> None:
         """Let the DAG run."""
         self._request("PATCH", f"/dags/{dag_id}", {"is_paused": False})

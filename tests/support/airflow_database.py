@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -149,6 +150,14 @@ class MetadataDatabase:
     def variables(self) -> dict[str, str]:
         """Return all Variables as stored (readable, because the harness gives Airflow no encryption key)."""
         return {row["key"]: row["val"] for row in self._select("SELECT key, val FROM variable ORDER BY key")}
+
+    def dump(self, but_for: str) -> Iterator[tuple[str, Any]]:
+        """Yield every value that is stored in any table but one, under the name of its table and column."""
+        for table in self._select("SELECT name FROM sqlite_master WHERE type = 'table' AND name != ?", (but_for,)):
+            name = table["name"]
+            for row in self._select(f'SELECT * FROM "{name}"'):  # noqa: S608 - a name that the database itself told
+                for column in row.keys():  # noqa: SIM118 - a Row iterates over its values
+                    yield f"{name}.{column}", row[column]
 
     def _select(self, query: str, parameters: tuple[Any, ...] | dict[str, Any] = ()) -> list[sqlite3.Row]:
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=30)) as connection:

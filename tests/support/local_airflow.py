@@ -83,6 +83,10 @@ class LocalAirflow:
 
         wait_until(look, timeout, f"DAG {dag_id!r} to be parsed", lambda: f"no such DAG\n{self._processes.tails()}")
 
+    def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
+        """Store a connection as the UI does: in the database, ``extra`` being JSON text."""
+        self._api.add_connection(conn_id, fields)
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, run_id: str | None = None) -> str:
         """Unpause the DAG, start a run and return the run's id."""
         self._api.unpause(dag_id)

@@ -88,3 +88,19 @@ def test_nobody_renews_unasked(scene: Scene) -> None:
 
     assert scene.operations() == ["InitiateMultipartUpload", "UploadPart"]
     assert scene.uploads() == [scene.store.upload_id]
+
+
+def test_new_credentials_without_listing(scene: Scene) -> None:
+    """Where stored parts may not be listed, those sent before the token expired are not sent again."""
+    data = scene.write(4 * PART)
+    scene.server.faults.add(
+        Fault(operation="ListParts", status=403, code="AccessDenied"),
+        Fault(operation="UploadPart", part_number=4, times=1, **EXPIRED),
+    )
+
+    result = scene.run(renew_credentials=lambda: True, settings=replace(scene.settings, parallel=1))
+
+    assert scene.sent() == [1, 2, 3, 4]
+    assert (result.bytes_sent, result.bytes_verified) == (4 * PART, 0)
+    assert scene.object() == data
+    scene.assert_nothing_left()

@@ -58,6 +58,38 @@ def test_progress_of_a_continued_upload(scene: Scene) -> None:
     assert {checkpoint.attempt for _, checkpoint, _ in told if checkpoint} == {2}
 
 
+def test_progress_of_parts_that_are_looked_at_again(scene: Scene) -> None:
+    """When Complete refuses the parts once, the fraction stays where it was; what is found again was not sent again."""
+    scene.write(5 * PART)
+    scene.server.faults.add(Fault(operation="CompleteMultipartUpload", times=1, status=400, code="InvalidPart"))
+    told: list[Told] = []
+
+    result = scene.run(progress=lambda *what: told.append(what))
+
+    assert [fraction for fraction, _, _ in told] == [0.2, 0.4, 0.6, 0.8, 1.0, *[1.0] * 5]
+    assert [response for _, _, response in told[5:]] == [None] * 5
+    assert [checkpoint.done_bytes for _, checkpoint, _ in told[5:] if checkpoint] == [PART * n for n in range(1, 6)]
+    assert (result.bytes_sent, result.bytes_verified, result.resumed) == (5 * PART, 0, False)
+
+
+def test_progress_of_an_upload_that_is_gone(scene: Scene) -> None:
+    """When OSS loses the upload on the way, the fraction does not fall, and all that was sent counts as sent."""
+    scene.write(5 * PART)
+    fractions: list[float] = []
+
+    def lose_it(fraction: float, *_: object) -> None:
+        fractions.append(fraction)
+        if len(fractions) == 3:
+            scene.client.abort_multipart_upload(scene.ref, scene.uploads()[0])
+
+    result = scene.run(progress=lose_it, settings=replace(scene.settings, parallel=1))
+
+    assert fractions == sorted(fractions)
+    assert fractions[-1] == 1.0
+    assert result.bytes_sent == len(scene.sent()) * PART
+    assert len(scene.sent()) > 5
+
+
 @pytest.mark.parametrize("size_bytes", [0, 10])
 def test_progress_of_one_request(scene: Scene, size_bytes: int) -> None:
     """A file of one part is told of once: all done, no checkpoint, OSS's answer."""

@@ -46,6 +46,44 @@ def test_without_listing_a_record_may_say_too_little(scene: Scene) -> None:
     assert scene.object() == data
 
 
+def test_without_listing_a_failing_attempt_forgets_nothing(scene: Scene) -> None:
+    """An attempt that fails before it came to all parts of the record leaves a record that still names them."""
+    data = scene.write(6 * PART)
+    scene.stop_at_part(5)
+    scene.server.faults.add(NO_LISTING, Fault(operation="UploadPart", part_number=6, status=403, code="AccessDenied"))
+
+    with pytest.raises(OSSAccessDenied):
+        scene.run(settings=replace(scene.settings, parallel=1, save_interval_seconds=0.0))
+
+    named = {(saved.done_parts, saved.done_bytes) for saved in scene.store.saved[-2:]}
+    assert named == {("1-5", 5 * PART)}
+    scene.server.faults.clear()
+    scene.server.faults.add(NO_LISTING)
+    scene.run()
+    assert scene.sent() == [5, 6]
+    assert scene.object() == data
+    scene.assert_nothing_left()
+
+
+def test_without_listing_a_disproved_record_is_given_up(scene: Scene) -> None:
+    """Once Complete has refused what the record named, an attempt that fails leaves only what was sent since."""
+    data = scene.write(6 * PART)
+    checkpoint = scene.stop_at_part(4)
+    scene.store.save(replace(checkpoint, done_parts="1-5"))
+    scene.server.faults.add(NO_LISTING, Fault(operation="UploadPart", part_number=3, status=403, code="AccessDenied"))
+
+    with pytest.raises(OSSAccessDenied):
+        scene.run(settings=replace(scene.settings, parallel=1))
+
+    left = scene.store.load()
+    assert left is not None
+    assert (left.done_parts, left.done_bytes) == ("1-2", 2 * PART)
+    scene.server.faults.clear()
+    scene.run()
+    assert scene.object() == data
+    scene.assert_nothing_left()
+
+
 def test_without_listing_a_lying_record_is_found_out(scene: Scene) -> None:
     """When the record names parts that are not there, Complete refuses them and every part is sent."""
     data = scene.write(6 * PART)
@@ -53,9 +91,10 @@ def test_without_listing_a_lying_record_is_found_out(scene: Scene) -> None:
     scene.store.save(replace(checkpoint, done_parts="1-5,9-9999"))
     scene.server.faults.add(NO_LISTING)
 
-    scene.run()
+    result = scene.run()
 
     assert scene.sent() == sorted([6, *range(1, 7)])
+    assert (result.bytes_sent, result.bytes_verified) == (7 * PART, 0)
     assert scene.object() == data
     scene.assert_nothing_left()
 
@@ -93,9 +132,10 @@ def test_a_part_that_is_overwritten_before_complete(scene: Scene) -> None:
     def interfere() -> None:
         scene.client.upload_part(scene.ref, scene.uploads()[0], 2, bytes(PART), crc64(bytes(PART)), ObjectOptions())
 
-    scene.run(client=InterferingClient(scene.client, "complete", interfere))
+    result = scene.run(client=InterferingClient(scene.client, "complete", interfere))
 
     assert scene.sent() == [1, 2, 2, 2, 3, 4]
+    assert (result.bytes_sent, result.bytes_verified) == (5 * PART, 0)
     assert scene.object() == data
     scene.assert_nothing_left()
 

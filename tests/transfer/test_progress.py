@@ -36,13 +36,20 @@ def test_no_callback_is_fine() -> None:
 
 
 def test_counting_can_begin_again() -> None:
-    """After a restart nothing counts as done, of the same total."""
-    reporter = ProgressReporter(REF, 10, None, HandClock())
+    """After a restart nothing counts as done until it is found or sent again; what was sent was sent."""
+    fractions: list[float] = []
+    reporter = ProgressReporter(REF, 10, lambda fraction, *_: fractions.append(fraction), HandClock())
     reporter.part_sent(4, None, None)
+    reporter.part_verified(5, None)
 
     reporter.restart()
+    assert (reporter.progress.done_bytes, reporter.progress.sent_bytes) == (0, 4)
+    reporter.part_found_again(4, None)
+    reporter.part_sent(5, None, None)
+    reporter.part_verified(1, None)
 
-    assert reporter.progress == Progress(10)
+    assert reporter.progress == Progress(10, sent_bytes=9, verified_bytes=1)
+    assert fractions == [0.4, 0.9, 0.9, 0.9, 1.0]
 
 
 def test_lines_are_rare(caplog: pytest.LogCaptureFixture) -> None:

@@ -39,6 +39,17 @@ def test_numbers_as_text(numbers: list[int], text: str) -> None:
     assert text_of(numbers) == text
 
 
+@given(numbers=st.lists(st.integers(1, 20)))
+def test_what_is_new(numbers: list[int]) -> None:
+    """Adding tells whether the number was new, also to ranges that began with some."""
+    ranges = PartRanges([3, 4])
+    seen = {3, 4}
+
+    for number in numbers:
+        assert ranges.add(number) == (number not in seen)
+        seen.add(number)
+
+
 @given(numbers=st.lists(st.integers(1, 100)))
 def test_text_names_exactly_the_numbers(numbers: list[int]) -> None:
     """What was added is what the text is parsed to, and the text is ascending and as short as can be."""

@@ -156,15 +156,21 @@ def test_every_repetition_is_logged(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_who_is_told_to_stop_does_not_repeat() -> None:
-    """Once stopping, a call that fails is not made again."""
+    """Once stopping, a call that fails is not made again, and the error says that this is why."""
     stopping = threading.Event()
     stopping.set()
     call = Flaky(99)
 
-    with pytest.raises(OSSServiceUnavailable):
+    with pytest.raises(OSSServiceUnavailable, match=r"^busy; not repeated after 1 try: the upload stops$"):
         make_retrying(AT_ONCE, stopping)(call)
 
     assert call.calls == 1
+
+
+def test_who_may_try_once_tries_once() -> None:
+    """With a single try allowed the error says that it was all there was."""
+    with pytest.raises(OSSServiceUnavailable, match=r"^busy; given up after 1 try$"):
+        make_retrying(RetryPolicy(tries=1), threading.Event())(Flaky(99))
 
 
 def test_a_pause_is_cut_short() -> None:

@@ -6,14 +6,15 @@ import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from airflow_provider_oss.exceptions import OSSInvalidSource, OSSSourceChanged
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSSourceChanged
 from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import Fingerprint, Part
 from airflow_provider_oss.ports import SourceReader
-from airflow_provider_oss.transfer.source import BytesSource, FileReader, FileSource
+from airflow_provider_oss.transfer.source import BytesSource, FileReader, FileSource, path_text
 from tests.support.sources import descriptors_of, edit_unnoticed, some_bytes
 
 DATA = some_bytes(1000)
@@ -188,3 +189,25 @@ def test_bytes_are_read_without_copying(data: bytes) -> None:
     assert view.obj is memoryview(data).obj
     reader.check_unchanged()
     reader.close()
+
+
+@pytest.mark.parametrize("file_path", ["/data/a", Path("/data/a")])
+def test_a_path_is_text_or_a_path(file_path: str | Path) -> None:
+    """Both ways to write a path mean the same."""
+    assert path_text(file_path) == "/data/a"
+
+
+@pytest.mark.parametrize(
+    ("file_path", "complaint"),
+    [
+        (None, "file_path=None is a NoneType: give text"),
+        (5, "file_path=5 is a int: give text"),
+        (b"/data/a", "file_path=b'/data/a' is a bytes: give text"),
+        ("/data/a\0b", "NUL character, which no path can have: remove it"),
+        ("/data/\ud800", "cannot be written as a path"),
+    ],
+)
+def test_what_can_be_no_path(file_path: Any, complaint: str) -> None:
+    """What can be no path is an error that names it and says what can."""
+    with pytest.raises(OSSInvalidArgument, match=complaint):
+        path_text(file_path)
