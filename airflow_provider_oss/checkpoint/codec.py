@@ -55,7 +55,7 @@ def encode(checkpoint: Checkpoint, owner: str) -> dict[str, Any]:
     }
     third = (MAX_RECORD_CHARS - len(json.dumps(record))) // 3
     record |= _owner_fields(owner, third)
-    record["source"]["name"] = _ending(checkpoint.source.name[-_MAX_NAME_CHARS:], third)
+    record["source"]["name"] = _ending(_sendable(checkpoint.source.name)[-_MAX_NAME_CHARS:], third)
     room_chars = min(MAX_RECORD_CHARS - len(json.dumps(record)), _MAX_DONE_PARTS_CHARS)
     record["done_parts"] = _longest_ranges(checkpoint.done_parts, room_chars)
     return record
@@ -74,11 +74,15 @@ def _owner_fields(owner: str, room_chars: int) -> dict[str, str]:
 
 def _ending(text: str, room_chars: int) -> str:
     """Return as much of the end of the text as JSON writes in so many characters."""
-    text = text.encode("utf-8", "backslashreplace").decode()  # a file's name may be no UTF-8, and Airflow sends UTF-8
     text = text[-room_chars:]
     while _json_chars(text) > room_chars:
         text = text[1:]
     return text
+
+
+def _sendable(name: str) -> str:
+    """Return the name of a file as UTF-8 can hold it: the name may be no UTF-8, and Airflow sends nothing else."""
+    return name.encode("utf-8", "backslashreplace").decode()
 
 
 def _longest_ranges(text: str, room_chars: int) -> str:

@@ -275,6 +275,8 @@ def test_a_path_that_is_no_utf_8() -> None:
     record = encode(checkpoint, OWNER)
     assert json.dumps(record, ensure_ascii=False).encode().isascii()
     assert decode(record, OWNER).source.name == "/data/gr\\udcf6sse.bin"
+    longest = replace(checkpoint, source=Fingerprint(os.fsdecode(b"\xf6" * 4096), 10))
+    assert len(decode(encode(longest, OWNER), OWNER).source.name) == 256
 
 
 @pytest.mark.parametrize("key", ["k" * 1023, "ü" * 511, "\x01" * 1023])
