@@ -32,11 +32,12 @@ lint: $(INSTALLED)  ## Check format, style and types
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
-bench: $(INSTALLED)  ## Measure this package against the SDKs on this machine
-	@$(BIN)/python -m benchmarks
+bench: $(INSTALLED)  ## Measure this package and its peers on this machine; ONLY="upload https" and ROUNDS narrow it
+	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group bench
+	@$(BIN)/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 constraints: $(INSTALLED)  ## Pin the newest versions of everything that is installed here
-	@UV_CACHE_DIR=.cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --group dev pyproject.toml \
+	@UV_CACHE_DIR=.cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --group dev --group bench pyproject.toml \
 		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file constraints.txt
 
 clean:  ## Remove what the targets made

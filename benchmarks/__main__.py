@@ -1,86 +1,68 @@
-"""``make bench``: the same upload by this package and by the official SDKs, side by side on this machine."""
+"""``make bench``: measures this package and its peers side by side on this machine, and says which targets are met."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import ModuleType
 from typing import Final
 
-from benchmarks.clients import CLIENTS, OURS
-from benchmarks.report import as_json, heading, table
-from benchmarks.rounds import BenchmarkError, Plan, Run, interleaved, running_sink
-from benchmarks.sample import write_sample
-from benchmarks.summary import MIB, ratios, summaries
+from benchmarks.results import verdict_lines, write_page, write_result
+from benchmarks.rounds import BenchmarkError
+from benchmarks.suite import SUITES, Options, Result
 
-_COMPARED: Final = {
-    "wall_seconds": "wall time past the imports",
-    "cpu_seconds": "CPU past the imports",
-    "wall_with_import_seconds": "wall time, the library's import counted",
-    "cpu_with_import_seconds": "CPU, the library's import counted",
-}
+_RESULTS: Final = Path(__file__).parent / "results"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, print, and return the exit status."""
-    options = _parse(arguments)
-    clients = _installed()
-    with TemporaryDirectory(prefix="oss-benchmark-", dir=options.folder) as folder:
-        print(f"Writing {options.size} MiB of random bytes into {folder}")
-        sample = write_sample(Path(folder) / "sample.bin", options.size * MIB)
-        plan = Plan(sample, options.part_size * MIB, options.parallel, options.rounds, Path(folder))
-        print(heading(plan))
+    """Run the suites and return the exit status: 0 when all could be measured, whatever the verdicts."""
+    asked = _parse(arguments)
+    failed = 0
+    for name in asked.suites or SUITES:
+        print(f"== {name}", flush=True)
         try:
-            runs = _measure(plan, clients)
+            _run(name, asked)
         except BenchmarkError as error:
-            print(error, file=sys.stderr)
-            return 1
-    _report(plan, runs, options.json)
-    return 0
+            print(f"{name}: {error}", file=sys.stderr)
+            failed = 1
+    return failed
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--size", type=int, default=1024, metavar="MIB", help="of the file; default 1024")
-    parser.add_argument("--part-size", type=int, default=8, metavar="MIB", help="default 8")
-    parser.add_argument("--parallel", type=int, default=4, metavar="N", help="parts at the same time; default 4")
-    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="uploads by each client; default 3")
-    parser.add_argument("--folder", type=Path, help="where the file is written; default the system's temporary folder")
-    parser.add_argument("--json", type=Path, metavar="PATH", help="write all that was measured")
-    return parser.parse_args(arguments)
+    parser.add_argument("suites", nargs="*", metavar="SUITE", help=f"of {', '.join(SUITES)}; default all")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="of every measurement; default 3")
+    parser.add_argument("--folder", type=Path, metavar="DIR", help="for large files; default the temporary folder")
+    parser.add_argument("--output", type=Path, default=_RESULTS, metavar="DIR", help="default benchmarks/results")
+    parser.add_argument(
+        "--scale", type=float, default=1.0, metavar="X", help="of all sizes: 0.02 tries whether it runs"
+    )
+    asked = parser.parse_args(arguments)
+    if unknown := [name for name in asked.suites if name not in SUITES]:
+        parser.error(f"no such suite: {', '.join(unknown)}")
+    return asked
 
 
-def _installed() -> list[str]:
-    for client in CLIENTS.values():
-        if client.is_installed:
-            print(f"{client.name}: {client.distribution} {version(client.distribution)}")
-        else:
-            print(f"{client.name}: left out, {client.distribution} is not installed here")
-    return [client.name for client in CLIENTS.values() if client.is_installed]
+def _run(name: str, asked: argparse.Namespace) -> None:
+    module = import_module(SUITES[name])
+    with TemporaryDirectory(prefix="oss-benchmark-", dir=asked.folder) as folder:
+        options = Options(asked.rounds, Path(folder), asked.scale)
+        result: Result = module.run(options)
+    print(f"\n{result.title}\n\n{result.table}\n")
+    print("\n".join(verdict_lines(result.verdicts)), flush=True)
+    write_result(asked.output, result, options, _chart(module, result))
+    write_page(asked.output)
 
 
-def _measure(plan: Plan, clients: Sequence[str]) -> list[Run]:
-    runs = []
-    with running_sink() as sink:
-        for run in interleaved(plan, clients, sink):
-            upload = run.account.upload
-            print(f"  {run.client}: {upload.wall_seconds:.2f} s, CPU {upload.cpu_seconds:.2f} s", flush=True)
-            runs.append(run)
-    return runs
-
-
-def _report(plan: Plan, runs: Sequence[Run], json_path: Path | None) -> None:
-    found = summaries(runs)
-    print(f"\n{table(found)}\n")
-    sdks = [name for name in found if CLIENTS[name].is_official_sdk]
-    compared = ratios(found, OURS, sdks, tuple(_COMPARED)) if sdks else []
-    for ratio in compared:
-        print(f"{_COMPARED[ratio.measure]}: {ratio.times:.1f} times less than {ratio.better}")
-    if json_path is not None:
-        json_path.write_text(as_json(plan, runs, found, compared), "utf-8")
+def _chart(module: ModuleType, result: Result) -> bytes | None:
+    """Return the suite's chart; None when it draws none."""
+    draw = getattr(module, "chart", None)
+    chart: bytes | None = None if draw is None else draw(result.figures)
+    return chart
 
 
 if __name__ == "__main__":

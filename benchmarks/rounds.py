@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import resource
+import ssl
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import Final
 
 import psutil
 
+from benchmarks.certificates import Certificate
 from benchmarks.job import Account, Job, Usage, account_from_json, to_json
 from benchmarks.sample import Sample
 
@@ -56,11 +58,13 @@ class Sink:
 
     port: int
     process: psutil.Process
+    authority: Path | None
+    """The certificate to trust, PEM; None without TLS."""
 
     @property
     def endpoint(self) -> str:
         """Its address."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'http' if self.authority is None else 'https'}://127.0.0.1:{self.port}"
 
     def usage(self) -> Usage:
         """Return what it has used so far."""
@@ -69,7 +73,7 @@ class Sink:
 
     def check(self, key: str, sample: Sample) -> None:
         """Raise BenchmarkError when the object ``key`` is not the sample."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = self._connection()
         try:
             connection.request("HEAD", f"/{BUCKET}/{key}")
             answer = connection.getresponse()
@@ -79,15 +83,35 @@ class Sink:
         if arrived != (str(sample.size_bytes), str(sample.crc64)):
             raise BenchmarkError(f"{key} arrived as size and CRC-64 {arrived}: another object than was to be sent")
 
+    def _connection(self) -> http.client.HTTPConnection:
+        if self.authority is None:
+            return http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        context = ssl.create_default_context(cafile=self.authority)
+        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=30, context=context)
+
 
 @contextmanager
-def running_sink() -> Iterator[Sink]:
-    """Start the sink; it is gone afterwards."""
+def running_sink(
+    tls: Certificate | None = None, latency_seconds: float = 0.0, bytes_per_second: float | None = None
+) -> Iterator[Sink]:
+    """
+    Start the sink; it is gone afterwards.
+
+    With a certificate it speaks HTTPS. Every answer is late by the latency; a connection takes no more than
+    ``bytes_per_second``, which is as fast as it can unless given.
+    """
     command = [sys.executable, "-m", "benchmarks.sink"]
+    if tls is not None:
+        command += ["--tls", str(tls.certificate), str(tls.key)]
+    if latency_seconds:
+        command += ["--latency-ms", f"{latency_seconds * 1000:g}"]
+    if bytes_per_second is not None:
+        command += ["--rate-mb", f"{bytes_per_second / 1_000_000:g}"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
-            yield Sink(int(process.stdout.readline()), psutil.Process(process.pid))
+            port = int(process.stdout.readline())
+            yield Sink(port, psutil.Process(process.pid), None if tls is None else tls.authority)
         finally:
             process.terminate()
 

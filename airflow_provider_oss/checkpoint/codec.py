@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from base64 import b85decode, b85encode
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -15,30 +17,99 @@ if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
 VERSION: Final = 1
+MAX_RECORD_CHARS: Final = 2048
+"""
+Of a record as ASCII JSON with spaces after commas and colons, the longest form in which any store of ours writes it.
+
+What a deployment adds by encrypting its Variables comes on top.
+"""
+_MAX_PLAIN_KEY_CHARS: Final = 1279
+"""As JSON: no less than base85 makes of any key, so what is longer is shorter in base85."""
 _MAX_NAME_CHARS: Final = 256
+_MAX_DONE_PARTS_CHARS: Final = 1024
 
 
 def encode(checkpoint: Checkpoint, owner: str) -> dict[str, Any]:
-    """Return the checkpoint as plain data of about 1 KB, marked as belonging to ``owner``."""
-    return {
+    """
+    Return the checkpoint as plain data, marked as belonging to ``owner``: at most MAX_RECORD_CHARS, usually 0.6 KB.
+
+    What decisions need is always whole; a key that JSON would blow up is written in base85. What is left is shared:
+    owner and source name may lose their beginnings (the owner is then recognised by a digest), and of the done parts
+    the shortest ranges are left out. They only matter where OSS may not be asked for the stored parts: those left out
+    are sent again then.
+    """
+    record: dict[str, Any] = {
         "version": VERSION,
-        "owner": owner,
+        "upload_id": checkpoint.upload_id,  # in front, where the excerpt of an unreadable record shows it
+        "owner": "",
         "bucket": checkpoint.ref.bucket,
-        "key": checkpoint.ref.key,
-        "upload_id": checkpoint.upload_id,
+        "key": _encoded_key(checkpoint.ref.key),
         "part_size": checkpoint.part_size_bytes,
-        "source": {
-            "name": checkpoint.source.name[-_MAX_NAME_CHARS:],
-            "size": checkpoint.source.size_bytes,
-            "modified_at": checkpoint.source.modified_at,
-        },
+        "source": {"name": "", "size": checkpoint.source.size_bytes, "modified_at": checkpoint.source.modified_at},
         "options": checkpoint.options_digest,
         "attempt": checkpoint.attempt,
-        "done_parts": checkpoint.done_parts,
+        "done_parts": "",
         "done_bytes": checkpoint.done_bytes,
         "created_at": checkpoint.created_at,
         "updated_at": checkpoint.updated_at,
     }
+    third = (MAX_RECORD_CHARS - len(json.dumps(record))) // 3
+    record |= _owner_fields(owner, third)
+    record["source"]["name"] = _ending(_sendable(checkpoint.source.name)[-_MAX_NAME_CHARS:], third)
+    room_chars = min(MAX_RECORD_CHARS - len(json.dumps(record)), _MAX_DONE_PARTS_CHARS)
+    record["done_parts"] = _longest_ranges(checkpoint.done_parts, room_chars)
+    return record
+
+
+def _encoded_key(key: str) -> str | dict[str, str]:
+    return key if _json_chars(key) <= _MAX_PLAIN_KEY_CHARS else {"base85": b85encode(key.encode()).decode()}
+
+
+def _owner_fields(owner: str, room_chars: int) -> dict[str, str]:
+    if _json_chars(owner) <= room_chars:
+        return {"owner": owner}
+    digest = {"owner_digest": _digest(owner)}
+    return {"owner": _ending(owner, room_chars - len(json.dumps(digest))), **digest}
+
+
+def _ending(text: str, room_chars: int) -> str:
+    """Return as much of the end of the text as JSON writes in so many characters."""
+    text = text[-room_chars:]
+    while _json_chars(text) > room_chars:
+        text = text[1:]
+    return text
+
+
+def _sendable(name: str) -> str:
+    """Return the name of a file as UTF-8 can hold it: the name may be no UTF-8, and Airflow sends nothing else."""
+    return name.encode("utf-8", "backslashreplace").decode()
+
+
+def _longest_ranges(text: str, room_chars: int) -> str:
+    """Return the ranges that name the most parts, in their order, as many as there is room for."""
+    if len(text) <= room_chars:
+        return text
+    ranges = text.split(",")
+    kept: list[int] = []
+    for index in sorted(range(len(ranges)), key=lambda index: _parts_in(ranges[index]), reverse=True):
+        room_chars -= len(ranges[index]) + 1
+        if room_chars < -1:  # the last one has no comma behind it
+            break
+        kept.append(index)
+    return ",".join(ranges[index] for index in sorted(kept))
+
+
+def _parts_in(item: str) -> int:
+    first, _, last = item.partition("-")
+    return int(last or first) - int(first)
+
+
+def _json_chars(text: str) -> int:
+    return len(json.dumps(text)) - 2
+
+
+def _digest(owner: str) -> str:
+    return hashlib.sha256(owner.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def decode(data: Any, owner: str) -> Checkpoint:
@@ -53,7 +124,7 @@ def decode(data: Any, owner: str) -> Checkpoint:
     if errors:
         where = "/".join(str(step) for step in errors[0].absolute_path) or "the whole"
         raise OSSCheckpointUnreadable(f"checkpoint, {where}: {errors[0].message[:200]}; it reads {_excerpt(data)}")
-    if record["owner"] != owner:
+    if record.get("owner_digest", _digest(record["owner"])) != _digest(owner):
         raise OSSCheckpointUnreadable(f"checkpoint belongs to {record['owner']!r}, not to {owner!r}")
     try:
         return _checkpoint(record)
@@ -64,7 +135,7 @@ def decode(data: Any, owner: str) -> Checkpoint:
 def _checkpoint(record: dict[str, Any]) -> Checkpoint:
     source = record["source"]
     return Checkpoint(
-        ref=ObjectRef(record["bucket"], record["key"]),
+        ref=ObjectRef(record["bucket"], _decoded_key(record["key"])),
         upload_id=record["upload_id"],
         part_size_bytes=int(record["part_size"]),  # JSON Schema takes 1.0 for an integer
         source=Fingerprint(source["name"], int(source["size"]), source.get("modified_at")),
@@ -75,6 +146,10 @@ def _checkpoint(record: dict[str, Any]) -> Checkpoint:
         created_at=_checked_time(record.get("created_at", ""), is_needed=not record["upload_id"]),
         updated_at=record.get("updated_at", ""),
     )
+
+
+def _decoded_key(key: str | dict[str, str]) -> str:
+    return key if isinstance(key, str) else b85decode(key["base85"]).decode()
 
 
 def _checked_time(text: str, *, is_needed: bool) -> str:

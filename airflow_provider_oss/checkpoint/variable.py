@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from airflow.providers.common.compat.sdk import Variable
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_oss.checkpoint import codec
+from airflow_provider_oss.exceptions import OSSTransientError
 from airflow_provider_oss.model import Checkpoint
 
 KEY_PREFIX: Final = "oss_upload_checkpoint_"
@@ -32,10 +34,18 @@ class VariableCheckpointStore:
         return KEY_PREFIX + hashlib.sha256(self.owner.encode()).hexdigest()[:32]
 
     def load(self) -> Checkpoint | None:
-        """Return the saved checkpoint, if any."""
+        """Return the saved checkpoint, if any. Raises when Airflow cannot be asked, or does not give what is there."""
         # The default is positional because its name differs between Airflow 2 and 3
         text = Variable.get(self.key, None)
-        return None if text is None else codec.decode(text, self.owner)
+        if text is not None:
+            return codec.decode(text, self.owner)
+        # Variable.get answers its default for every failure too, and so does the api-server for one of its database
+        if _is_stored(self.key):
+            raise OSSTransientError(
+                f"Airflow has the Variable {self.key!r}, the checkpoint of {self.owner!r}, but did not give its value: "
+                "delete the Variable if it cannot be decrypted any more"
+            )
+        return None
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write the Variable."""
@@ -45,3 +55,34 @@ class VariableCheckpointStore:
     def delete(self) -> None:
         """Remove the Variable."""
         Variable.delete(self.key)
+
+
+def _is_stored(key: str) -> bool:
+    """Return whether there is such a Variable. Raises when that cannot be found out."""
+    if not AIRFLOW_V_3_0_PLUS:
+        return _is_in_database(key)
+    if hasattr(Variable, "keys"):  # since Airflow 3.3; the api-server asks its database for nothing else
+        return key in Variable.keys(prefix=key)
+    return _is_answered(key)
+
+
+def _is_in_database(key: str) -> bool:
+    """Ask the database, which tasks of Airflow 2 may do."""
+    from airflow.models.variable import Variable as StoredVariable  # noqa: PLC0415 - not for tasks of Airflow 3
+    from airflow.utils.session import create_session  # noqa: PLC0415
+
+    with create_session() as session:
+        return session.query(StoredVariable.key).filter(StoredVariable.key == key).first() is not None
+
+
+def _is_answered(key: str) -> bool:
+    """Ask the api-server as Variable.get does, and look at the answer, which Airflow 3.1 and 3.2 do not."""
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType  # noqa: PLC0415 - not in Airflow 2
+    from airflow.sdk.execution_time import comms, task_runner  # noqa: PLC0415
+
+    answer = task_runner.SUPERVISOR_COMMS.send(comms.GetVariable(key=key))
+    if isinstance(answer, comms.ErrorResponse):
+        if answer.error is ErrorType.VARIABLE_NOT_FOUND:
+            return False
+        raise AirflowRuntimeError(answer)
+    return True

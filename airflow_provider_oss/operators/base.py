@@ -8,15 +8,16 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator, Context
+from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSPermanentError
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
-from airflow_provider_oss.model import UploadResult
-from airflow_provider_oss.options import ObjectOptionArguments
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
     from airflow_provider_oss.hooks.oss import OSSHook
+    from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.options import ObjectOptionArguments
 
 
 class OSSUploadBaseOperator(BaseOperator):
@@ -88,7 +89,7 @@ class OSSUploadBaseOperator(BaseOperator):
     @cached_property
     def hook(self) -> OSSHook:
         """The hook, made when the templates are rendered."""
-        from airflow_provider_oss.hooks.oss import OSSHook  # noqa: PLC0415 - the engine is not for DAG parsing
+        from airflow_provider_oss.hooks.oss import OSSHook
 
         return OSSHook(self.oss_conn_id, region=self.region)
 
@@ -118,6 +119,8 @@ class OSSUploadBaseOperator(BaseOperator):
 
 def whole_number(name: str, value: int | str | None) -> int | None:
     """Return a number that may have come out of a template as text. Raises OSSInvalidArgument when it is none."""
+    from airflow_provider_oss.exceptions import OSSInvalidArgument
+
     if value is None or isinstance(value, int):
         return value
     try:
@@ -129,6 +132,10 @@ def whole_number(name: str, value: int | str | None) -> int | None:
 @contextmanager
 def failing_at_once() -> Iterator[None]:
     """Tell Airflow not to retry what no retry can mend."""
+    from airflow.providers.common.compat.sdk import AirflowFailException
+
+    from airflow_provider_oss.exceptions import OSSPermanentError
+
     try:
         yield
     except OSSPermanentError as error:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, determine_kwargs
-
-from airflow_provider_oss.checkpoint.choice import choose_store
-from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.limits import DEFAULT_PARALLEL, MIB
-from airflow_provider_oss.model import UploadResult
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator, whole_number
-from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
-from airflow_provider_oss.transfer.cancellation import Cancellation
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+
+    from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
+    from airflow_provider_oss.transfer.cancellation import Cancellation
 
 _READ_BYTES: Final = MIB
 _TEMPLATE_MARKS: Final = ("{{", "{%", "{#")
@@ -56,6 +55,8 @@ class OSSPutObjectOperator(OSSUploadBaseOperator):
 
     def upload(self, context: Context) -> UploadResult:  # noqa: ARG002 - nothing of it is needed
         """Put the data or the file."""
+        from airflow_provider_oss.exceptions import OSSInvalidArgument
+
         if (self.data is None) == (self.file_path is None):
             raise OSSInvalidArgument("give either data or file_path, not both and not neither")
         if self.file_path is not None:
@@ -99,16 +100,18 @@ class OSSPutStreamOperator(OSSUploadBaseOperator):
         )
 
     def _open(self, context: Context) -> Any:
+        from airflow.providers.common.compat.sdk import ObjectStoragePath, determine_kwargs
+
         if isinstance(self.stream, _StreamFunction):
             return self.stream.function(**determine_kwargs(self.stream.function, (), context))
         return _chunks_of_path(ObjectStoragePath(self.stream))
 
 
-@dataclass(frozen=True, slots=True)
 class _StreamFunction:
     """Holds a function that ``execute`` calls: Airflow calls a bare one when it renders the template fields."""
 
-    function: Callable[..., Any]
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
 
     def __repr__(self) -> str:
         """Say the same in every process, for it becomes part of the serialized DAG."""
@@ -165,10 +168,13 @@ class OSSResumableUploadOperator(OSSUploadBaseOperator):
         self.checkpoint = checkpoint
         self.checkpoint_anchor = checkpoint_anchor
         self.progress = progress
-        self._cancellation = Cancellation()
+        self._cancellation: Cancellation | None = None
 
     def upload(self, context: Context) -> UploadResult:
         """Begin or continue the upload."""
+        from airflow_provider_oss.checkpoint.choice import choose_store
+        from airflow_provider_oss.transfer.cancellation import Cancellation
+
         # A new one for each attempt: dag.test() runs them all with the same object, and a time-out calls on_kill
         self._cancellation = Cancellation()
         parallel = whole_number("parallel", self.parallel)
@@ -186,4 +192,5 @@ class OSSResumableUploadOperator(OSSUploadBaseOperator):
 
     def on_kill(self) -> None:
         """Ask the upload to stop. Only a flag is set: this runs in a signal handler, and nothing needs saving."""
-        self._cancellation.request()
+        if self._cancellation is not None:
+            self._cancellation.request()

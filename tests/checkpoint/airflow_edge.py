@@ -19,7 +19,8 @@ class Supervisor:
     """
     Stands where ``SUPERVISOR_COMMS`` does. Values cross as JSON, as they do on the wire.
 
-    ``down`` makes every request fail. ``task_ids`` are the task instances that exist in the run: an XCom needs one.
+    ``down`` makes every request fail. ``hides_variables`` finds no Variable: so answers an api-server whose database
+    fails, or which cannot decrypt a value. ``task_ids`` are the task instances of the run: an XCom needs one.
     """
 
     def __init__(self, task_ids: tuple[str, ...] = ("anchor",)) -> None:
@@ -28,6 +29,7 @@ class Supervisor:
         self.xcoms: dict[tuple[str, ...], Any] = {}
         self.task_state: dict[tuple[str, str], comms.SetTaskStateStore] = {}
         self.down = False
+        self.hides_variables = False
 
     def send(self, message: BaseModel) -> BaseModel | None:
         """Answer one request. Raises AirflowRuntimeError, as Airflow does for an error answer."""
@@ -47,9 +49,16 @@ class Supervisor:
 
     @_answer.register(comms.GetVariable)
     def _get_variable(self, message: comms.GetVariable) -> BaseModel:
-        if message.key not in self.variables:
-            raise error(ErrorType.VARIABLE_NOT_FOUND)
+        if self.hides_variables or message.key not in self.variables:
+            return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": message.key})
         return comms.VariableResult(key=message.key, value=self.variables[message.key].value)
+
+    @_answer.register(comms.GetVariableKeys)
+    def _get_variable_keys(self, message: comms.GetVariableKeys) -> BaseModel:
+        keys = sorted(key for key in self.variables if key.startswith(message.prefix or ""))
+        return comms.VariableKeysResult(
+            keys=keys[message.offset : message.offset + message.limit], total_entries=len(keys)
+        )
 
     @_answer.register(comms.PutVariable)
     def _put_variable(self, message: comms.PutVariable) -> BaseModel:

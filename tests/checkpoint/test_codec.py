@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+from base64 import b85encode
 from dataclasses import replace
 from typing import Any
 
@@ -11,13 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from airflow_provider_oss.checkpoint.codec import _validator, decode, encode
+from airflow_provider_oss.checkpoint.codec import MAX_RECORD_CHARS, _validator, decode, encode
 from airflow_provider_oss.exceptions import OSSCheckpointUnreadable, OSSInvalidArgument
-from airflow_provider_oss.limits import MAX_OBJECT_SIZE_BYTES, MAX_PART_SIZE_BYTES
+from airflow_provider_oss.limits import MAX_KEY_BYTES, MAX_OBJECT_SIZE_BYTES, MAX_PART_SIZE_BYTES
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef
-from airflow_provider_oss.transfer.ranges import MAX_RANGES, PartRanges
+from airflow_provider_oss.transfer.ranges import PartRanges
 
 OWNER = "dag/run/task"
+TIME = "2026-11-21T20:58:00.123456+00:00"
 
 
 @st.composite
@@ -188,29 +192,133 @@ def test_the_excerpt_is_short() -> None:
     assert len(str(caught.value)) < 1000
 
 
-@pytest.mark.parametrize("key", ["k" * 1023, "ü" * 511, "中" * 341, "😀" * 255])
-def test_size_at_worst(key: str) -> None:
-    """The longest key, path, ids and ranges make 2.5 KB in UTF-8; 8 KB however Airflow escapes it."""
-    ranges = PartRanges()
-    for number in range(10_000 - 3 * MAX_RANGES, 10_000, 3):
-        ranges.add(number)
-        ranges.add(number + 1)
-    checkpoint = Checkpoint(
-        ObjectRef("b" * 63, key),
-        "U" * 32,
-        MAX_PART_SIZE_BYTES,
-        Fingerprint("/a/very/long/path" * 100, MAX_OBJECT_SIZE_BYTES, "2026-11-21T20:58:00.123456+00:00"),
-        "0" * 16,
-        1_000_000,
-        ranges.as_text(),
-        MAX_OBJECT_SIZE_BYTES,
-        "2026-11-21T20:58:00.123456+00:00",
-        "2026-11-21T20:58:00.123456+00:00",
-    )
+LONG_NAMES = st.one_of(
+    st.text(st.characters(codec="utf-8"), max_size=2000),
+    st.sampled_from(["\x01", '"', "k", "ü", "中", "😀", "\\/"]).map(lambda text: text * 2000),
+)
+
+
+@st.composite
+def longest_keys(draw: st.DrawFn) -> str:
+    """Return a key as long as OSS allows, or as a piece that is repeated comes to it."""
+    pieces = st.one_of(st.characters(codec="utf-8"), st.sampled_from(["\x01", '"', "k", "ü", "中", "😀", "\\"]))
+    piece = "".join(draw(st.lists(pieces, min_size=1, max_size=20)))
+    key = "k" + piece * MAX_KEY_BYTES
+    return key.encode()[:MAX_KEY_BYTES].decode(errors="ignore")
+
+
+@st.composite
+def scattered_parts(draw: st.DrawFn) -> str:
+    """Return the ranges of done parts among 10,000 that are scattered from some part on, each range of some length."""
+    ranges, step = PartRanges(), draw(st.integers(2, 40))
+    lengths = draw(st.lists(st.integers(1, step), min_size=1, max_size=10))
+    for number, length in zip(range(draw(st.integers(1, 9000)), 9960, step), itertools.cycle(lengths), strict=False):
+        for done in range(number, number + length):
+            ranges.add(done)
+    return ranges.as_text()
+
+
+LONGEST = st.builds(
+    Checkpoint,
+    ref=st.builds(ObjectRef, st.just("b" * 63), longest_keys()),
+    upload_id=st.sampled_from(["", "U" * 32, "U" * 128]),
+    part_size_bytes=st.just(MAX_PART_SIZE_BYTES),
+    source=st.builds(Fingerprint, LONG_NAMES, st.just(MAX_OBJECT_SIZE_BYTES), st.just(TIME)),
+    options_digest=st.just("0" * 16),
+    attempt=st.just(1_000_000_000),
+    done_parts=scattered_parts(),
+    done_bytes=st.just(MAX_OBJECT_SIZE_BYTES),
+    created_at=st.just(TIME),
+    updated_at=st.just(TIME),
+)
+
+
+@given(LONGEST, LONG_NAMES)
+def test_size_at_worst(checkpoint: Checkpoint, owner: str) -> None:
+    """Whatever key, path, task and parts there are, a record has 2 KB at most, and all that decides comes back."""
+    record = encode(checkpoint, owner)
+    assert len(json.dumps(record)) <= MAX_RECORD_CHARS == 2048
+
+    found = decode(record, owner)
+    assert replace(found, source=checkpoint.source, done_parts=checkpoint.done_parts) == checkpoint
+    assert found.source == replace(checkpoint.source, name=found.source.name)
+    assert checkpoint.source.name.endswith(found.source.name)
+    kept, all_ranges = found.done_parts.split(","), checkpoint.done_parts.split(",")
+    assert [each for each in all_ranges if each in kept] == kept
+    with pytest.raises(OSSCheckpointUnreadable, match="belongs to"):
+        decode(record, f"another {owner}")
+
+
+@given(LONGEST)
+def test_another_object_is_recognised(checkpoint: Checkpoint) -> None:
+    """A key that differs in its last character only is another key, however it is written down."""
+    key = checkpoint.ref.key
+    another = replace(checkpoint, ref=ObjectRef(checkpoint.ref.bucket, key[:-1] + ("a" if key[-1] != "a" else "b")))
+    assert decode(encode(another, OWNER), OWNER).ref == another.ref != checkpoint.ref
+
+
+def test_the_longest_ranges_are_kept() -> None:
+    """Where there is no room for all ranges, those of the most parts stay, in their order."""
+    ranges = [f"{number}" for number in range(1, 400, 2)]
+    ranges[50:50] = ["101-1000"]
+    ranges.append("5000-9999")
+    checkpoint = replace(decode(usual(), OWNER), done_parts=",".join(ranges))
+    found = decode(encode(checkpoint, OWNER), OWNER).done_parts.split(",")
+    assert len(found) > 100
+    assert {"101-1000", "5000-9999"} <= set(found)
+    assert [each for each in ranges if each in found] == found
+
+
+def test_a_path_that_is_no_utf_8() -> None:
+    """The name of a file that is no UTF-8 becomes text that Airflow can send."""
+    checkpoint = replace(decode(usual(), OWNER), source=Fingerprint(os.fsdecode(b"/data/gr\xf6sse.bin"), 10))
     record = encode(checkpoint, OWNER)
-    assert len(json.dumps(record, ensure_ascii=False).encode()) <= 2560
-    assert len(json.dumps(record)) <= 8192
-    assert decode(record, OWNER).source.name.endswith("/long/path")
+    assert json.dumps(record, ensure_ascii=False).encode().isascii()
+    assert decode(record, OWNER).source.name == "/data/gr\\udcf6sse.bin"
+    longest = replace(checkpoint, source=Fingerprint(os.fsdecode(b"\xf6" * 4096), 10))
+    assert len(decode(encode(longest, OWNER), OWNER).source.name) == 256
+
+
+@pytest.mark.parametrize("key", ["k" * 1023, "ü" * 511, "\x01" * 1023])
+def test_records_of_earlier_releases(key: str) -> None:
+    """A record as it was written before there was a limit is read to the last field."""
+    done_parts = ",".join(f"{number}-{number + 1}" for number in range(5000, 5192, 3))
+    record = {
+        "version": 1,
+        "owner": "o" * 700,
+        "bucket": "exports",
+        "key": key,
+        "upload_id": "0004B9894A22E5B1888A1E29F8236E2D",
+        "part_size": 100,
+        "source": {"name": "/" + "p" * 255, "size": 1_000_000, "modified_at": TIME},
+        "options": "0123456789abcdef",
+        "attempt": 3,
+        "done_parts": done_parts,
+        "done_bytes": 12_800,
+        "created_at": TIME,
+        "updated_at": TIME,
+    }
+    assert decode(record, "o" * 700) == Checkpoint(
+        ObjectRef("exports", key),
+        "0004B9894A22E5B1888A1E29F8236E2D",
+        100,
+        Fingerprint("/" + "p" * 255, 1_000_000, TIME),
+        "0123456789abcdef",
+        3,
+        done_parts,
+        12_800,
+        TIME,
+        TIME,
+    )
+
+
+@pytest.mark.parametrize(
+    "base85", ["~~~~~", "k" * 1280, "ü", "0RaI4\\", b85encode(b"\xff").decode(), b85encode(b"/a").decode(), ""]
+)
+def test_key_that_is_no_base85(base85: str) -> None:
+    """A key that cannot be decoded makes a record unreadable."""
+    with pytest.raises(OSSCheckpointUnreadable):
+        decode(usual(key={"base85": base85}), OWNER)
 
 
 def test_usual_size() -> None:

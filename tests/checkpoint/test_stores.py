@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from airflow.sdk import Variable
 from airflow.sdk.exceptions import AirflowRuntimeError
 from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 from airflow.sdk.log import redact
@@ -18,7 +19,7 @@ from airflow_provider_oss.checkpoint import codec, task_state, variable
 from airflow_provider_oss.checkpoint.task_state import TaskStateCheckpointStore
 from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
 from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore
-from airflow_provider_oss.exceptions import OSSCheckpointUnreadable
+from airflow_provider_oss.exceptions import OSSCheckpointUnreadable, OSSTransientError
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef
 from airflow_provider_oss.ports import CheckpointStore
 from tests.checkpoint.airflow_edge import Supervisor
@@ -147,6 +148,15 @@ class AirflowContract(Contract):
         with pytest.raises(AirflowRuntimeError):
             self.make().delete()
 
+    @pytest.mark.parametrize("is_saved", [True, False])
+    def test_failing_airflow_is_not_nothing(self, is_saved: bool) -> None:  # noqa: FBT001 - a parameter of the test
+        """When Airflow cannot be reached, loading raises and does not say "nothing"."""
+        if is_saved:
+            self.make().save(CHECKPOINT)
+        self.supervisor.down = True
+        with pytest.raises(AirflowRuntimeError):
+            self.make().load()
+
     def test_one_entry_is_all_there_is(self) -> None:
         """However often it is saved, one entry is kept, and it holds no secret that Airflow would hide."""
         for attempt in (1, 2, 3):
@@ -167,17 +177,27 @@ class TestMemory(Contract):
         return self.stores.setdefault(owner, MemoryStore())
 
 
-class TestVariable(AirflowContract):
-    """A Variable."""
+class VariableContract(AirflowContract):
+    """What holds for Variables of any Airflow."""
 
     def make(self, owner: str = OWNER) -> VariableCheckpointStore:
         return VariableCheckpointStore(owner)
 
     def plant(self, value: Any) -> None:
-        from airflow.sdk import Variable  # noqa: PLC0415 - as a person would
-
         text = value if isinstance(value, str) else json.dumps(value)
         Variable.set(self.make().key, text)
+
+
+class TestVariable(VariableContract):
+    """A Variable of Airflow 3.3."""
+
+    def test_value_that_is_not_given(self) -> None:
+        """A Variable that is there, but whose value the api-server does not give, is not nothing."""
+        self.make().save(CHECKPOINT)
+        self.supervisor.hides_variables = True
+        with pytest.raises(OSSTransientError, match=f"has the Variable '{self.make().key}'.*did not give its value"):
+            self.make().load()
+        assert self.make(ANOTHER).load() is None
 
     def test_what_a_person_sees(self) -> None:
         """The Variable's key is short and harmless, its description names the task instance, its value is readable."""
@@ -190,6 +210,14 @@ class TestVariable(AirflowContract):
         assert json.loads(stored.value or "")["upload_id"] == CHECKPOINT.upload_id
 
 
+class TestVariableBeforeAirflow33(VariableContract):
+    """A Variable where Variables cannot be listed: in Airflow 3.0 to 3.2."""
+
+    @pytest.fixture(autouse=True)
+    def _no_listing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delattr(Variable, "keys")
+
+
 class TestXCom(AirflowContract):
     """The XCom of another task."""
 
@@ -200,12 +228,6 @@ class TestXCom(AirflowContract):
         from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415 - as another task might
 
         XCom.set(key=self.make().key, value=value, dag_id="export", run_id="run", task_id="anchor")
-
-    def test_failing_airflow_is_not_nothing(self) -> None:
-        """When Airflow cannot be reached, loading raises and does not say "nothing"."""
-        self.supervisor.down = True
-        with pytest.raises(AirflowRuntimeError):
-            self.make().load()
 
     def test_anchor_that_is_not_in_the_run(self) -> None:
         """An anchor without a task instance in the run is an error of the save."""
@@ -234,12 +256,6 @@ class TestTaskState(AirflowContract):
 
     def plant(self, value: Any) -> None:
         self.accessor().set(task_state.KEY, value)
-
-    def test_failing_airflow_is_not_nothing(self) -> None:
-        """When Airflow cannot be reached, loading raises and does not say "nothing"."""
-        self.supervisor.down = True
-        with pytest.raises(AirflowRuntimeError):
-            self.make().load()
 
     def test_kept_for_30_days(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Every save renews the retention, which no default of the deployment shortens."""

@@ -1,0 +1,121 @@
+"""A read that fails is never "nothing saved": Airflow's own wire, with answers that a supervisor really sends."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import pytest
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+from airflow.sdk.execution_time import comms, task_runner
+from airflow.sdk.execution_time.context import TaskStateStoreAccessor
+
+from airflow_provider_oss.checkpoint.task_state import TaskStateCheckpointStore
+from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
+from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore
+from airflow_provider_oss.ports import CheckpointStore
+from tests.support.airflow_home import airflow_environment, prepare_home
+
+OWNER = "export/run/upload"
+TI_ID = UUID("01a20005-698b-774c-b35e-f0bb865fb1fe")
+STORES: dict[str, CheckpointStore] = {
+    "task_state": TaskStateCheckpointStore(TaskStateStoreAccessor(TI_ID, scope=None), OWNER),  # type: ignore[arg-type]
+    "variable": VariableCheckpointStore(OWNER),
+    "xcom": XComCheckpointStore("export", "run", "anchor", OWNER),
+}
+SERVER_ERROR = comms.ErrorResponse(
+    error=ErrorType.API_SERVER_ERROR, detail={"status_code": 500, "message": "Internal Server Error", "detail": None}
+)
+DENIED = comms.ErrorResponse(error=ErrorType.PERMISSION_DENIED, detail={"status_code": 403})
+
+each_store = pytest.mark.parametrize("store", STORES.values(), ids=STORES)
+
+
+class Wire:
+    """The supervisor's end of the socket that a task speaks through."""
+
+    def __init__(self) -> None:
+        self._ours, theirs = socket.socketpair()
+        self.decoder: comms.CommsDecoder[Any, Any] = comms.CommsDecoder(socket=theirs)
+        self._theirs = theirs
+        self.answer: dict[str, Any] = {}
+        self._thread = threading.Thread(target=self._serve)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._ours.shutdown(socket.SHUT_RDWR)
+        self._thread.join()
+        self._ours.close()
+        self._theirs.close()
+
+    def _serve(self) -> None:
+        while length := self._ours.recv(4, socket.MSG_WAITALL):
+            frame = self._ours.recv(int.from_bytes(length, "big"), socket.MSG_WAITALL)
+            request_id = msgspec.msgpack.decode(frame)[0]
+            self._ours.sendall(comms._ResponseFrame(id=request_id, **self.answer).as_bytes())
+
+
+@pytest.fixture
+def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
+    """What the task's side of Airflow speaks to."""
+    wire = Wire()
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", wire.decoder, raising=False)
+    yield wire
+    wire.close()
+
+
+@each_store
+@pytest.mark.parametrize("error", [SERVER_ERROR, DENIED], ids=lambda error: error.error.value)
+@pytest.mark.parametrize("place", ["error", "body"])
+def test_error_answer(wire: Wire, store: CheckpointStore, error: comms.ErrorResponse, place: str) -> None:
+    """An error of the api-server raises, whether the supervisor sends it as the answer or in its place."""
+    wire.answer = {place: error.model_dump()}
+    with pytest.raises((AirflowRuntimeError, PermissionError, TypeError), match=r"(?i)api_server_error|denied"):
+        store.load()
+
+
+@each_store
+def test_supervisor_that_is_gone(wire: Wire, store: CheckpointStore) -> None:
+    """A wire that breaks raises."""
+    wire._ours.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(OSError, match=r"(?i)broken pipe|reset"):
+        store.load()
+
+
+IN_DATABASE = """
+import os, sqlite3
+from airflow.models.variable import Variable
+from sqlalchemy.exc import OperationalError
+from airflow_provider_oss.checkpoint.variable import _is_in_database
+
+Variable.set("there", "value")
+print(_is_in_database("there"), _is_in_database("ther"))
+with sqlite3.connect(os.environ["AIRFLOW_HOME"] + "/airflow.db") as connection:
+    connection.execute("DROP TABLE variable")
+try:
+    print(_is_in_database("there"))
+except OperationalError:
+    print("raised")
+"""
+
+
+def test_variable_of_airflow_2(tmp_path: Path) -> None:
+    """Where a task asks the database itself, as in Airflow 2, a database that fails raises."""
+    home = tmp_path / "home"
+    prepare_home(home)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", IN_DATABASE],
+        env=airflow_environment(home, tmp_path, {}),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=200,
+    )
+    assert done.stdout.splitlines()[-2:] == ["True False", "raised"], done.stderr
