@@ -1,4 +1,4 @@
-"""A slow network: does the default parallelism fill the connections that it is allowed?"""
+"""A slow network: whether the default parallelism fills the connections that it is allowed."""
 
 from __future__ import annotations
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Any, Final
 
-import psutil
-
 from benchmarks.rounds import Sink, running_sink
 from benchmarks.sample import Sample, write_sample
 from benchmarks.suite import Options, Result, Verdict, at_least, at_most
@@ -26,8 +24,8 @@ _LOST_PART: Final = 3
 def run(options: Options) -> Result:
     """Interrupt uploads, and measure the attempts after them."""
     verified = write_sample(options.folder / "verified.bin", max(_LEAST_BYTES, round(_VERIFIED_BYTES * options.scale)))
-    half_done = sparse_sample(options.folder / "half.bin", max(_LEAST_BYTES, round(_HALF_DONE_BYTES * options.scale)))
-    with running_sink() as sink:
+    half_done_bytes = max(_LEAST_BYTES, round(_HALF_DONE_BYTES * options.scale))
+    with running_sink() as sink, sparse_sample(options.folder, half_done_bytes) as half_done:
         cores = _split_processors(sink)
         verifying = [_verify(sink, verified, options, number, cores) for number in range(options.rounds)]
         firsts = _first_bytes(sink, half_done, options)

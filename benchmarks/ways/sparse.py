@@ -1,9 +1,11 @@
-"""Files without blocks: large to read, and nothing to write."""
+"""Files without blocks: large to read, nothing to write, and no page of memory taken while they are read."""
 
 from __future__ import annotations
 
-import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Final
 
 from fastcrc import crc64
@@ -11,21 +13,18 @@ from fastcrc import crc64
 from benchmarks.sample import Sample
 from benchmarks.sink.checksum import combine
 
+_MEMORY_FOLDER: Final = Path("/dev/shm")  # noqa: S108 - the file's name is its own
+"""Where Linux reads what has no blocks without filling the page cache: it would take longer than the upload."""
 _BLOCK_BYTES: Final = 64 * 1024
 
 
-def sparse_sample(path: Path, size_bytes: int) -> Sample:
-    """Make a file of ``size_bytes`` zeros that takes no room on the disk."""
-    with path.open("wb") as file:
+@contextmanager
+def sparse_sample(folder: Path, size_bytes: int) -> Iterator[Sample]:
+    """Make a file of ``size_bytes`` zeros, in memory where the system can and else in ``folder``; remove it after."""
+    place = _MEMORY_FOLDER if _MEMORY_FOLDER.is_dir() else folder
+    with NamedTemporaryFile(prefix="oss-benchmark-", suffix=".bin", dir=place) as file:
         file.truncate(size_bytes)
-    return Sample(path, size_bytes, _crc64_of_zeros(size_bytes))
-
-
-def forget_cached(path: Path) -> None:
-    """Drop what the page cache holds of a file, so that every run meets it alike. Only Linux can."""
-    if hasattr(os, "posix_fadvise"):
-        with path.open("rb") as file:
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        yield Sample(Path(file.name), size_bytes, _crc64_of_zeros(size_bytes))
 
 
 def _crc64_of_zeros(size_bytes: int) -> int:
