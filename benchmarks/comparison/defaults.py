@@ -25,4 +25,4 @@ def run(options: Options) -> Result:
 
 def chart(figures: Mapping[str, Any]) -> bytes:
     """Return the figures as bars."""
-    return report.chart("1 GiB, each client's defaults", figures)
+    return report.chart("each client's defaults, http", figures)

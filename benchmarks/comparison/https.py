@@ -31,4 +31,4 @@ def run(options: Options) -> Result:
 
 def chart(figures: Mapping[str, Any]) -> bytes:
     """Return the figures as bars."""
-    return report.chart("1 GiB over https in 4 x 8 MiB parts", figures)
+    return report.chart("4 x 8 MiB parts, https", figures)

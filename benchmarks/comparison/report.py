@@ -8,7 +8,7 @@ from typing import Any, Final
 from benchmarks.charts import Bar, Panel, bars
 from benchmarks.clients import HOOK, OPERATOR
 from benchmarks.comparison.compare import Comparison
-from benchmarks.summary import Spread
+from benchmarks.summary import MIB, Spread
 from benchmarks.tables import markdown
 
 _COLUMNS: Final = {
@@ -45,13 +45,14 @@ def table(comparison: Comparison) -> str:
     return "\n\n".join([markdown(["client", "checks", *_COLUMNS], rows), _LEGEND, versions, *missing])
 
 
-def chart(title: str, figures: Mapping[str, Any]) -> bytes:
-    """Return wall time and CPU of every client as bars, from the figures of a comparison."""
+def chart(conditions: str, figures: Mapping[str, Any]) -> bytes:
+    """Return times of every client as bars, from the figures of a comparison."""
     found = figures["found"]
+    title = f"{figures['size_bytes'] // MIB} MiB, {conditions} (less is better)"
     panels = [
-        Panel("wall time, s", [_bar(found[client]["wall_seconds"]) for client in found]),
-        Panel("CPU time, s", [_bar(found[client]["cpu_seconds"]) for client in found]),
-        Panel("import, CPU s", [_bar(found[client]["library_import_cpu_seconds"]) for client in found]),
+        Panel("wall time past imports, s", [_bar(found[client]["wall_seconds"]) for client in found]),
+        Panel("CPU past imports, s", [_bar(found[client]["cpu_seconds"]) for client in found]),
+        Panel("CPU of the imports, s", [_bar(found[client]["library_import_cpu_seconds"]) for client in found]),
     ]
     return bars(title, list(found), panels, highlighted=(HOOK.name, OPERATOR.name))
 
