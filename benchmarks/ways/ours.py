@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks.clients.airflow_task import CONNECTION_ID, FRAMEWORK, provide_connection
 from benchmarks.clients.credentials import ACCESS_KEY_ID, ACCESS_KEY_SECRET, REGION
-from benchmarks.clients.hook import FRAMEWORK
 from benchmarks.rounds import BUCKET
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def warm_hook(endpoint: str) -> OSSHook:
         import_module(name)
     from airflow_provider_oss.hooks.oss import OSSHook
 
-    os.environ["AIRFLOW_CONN_BENCHMARK"] = json.dumps(
+    provide_connection(
         {
             "conn_type": "aliyun_oss",
             "host": endpoint,
@@ -37,8 +36,8 @@ def warm_hook(endpoint: str) -> OSSHook:
             "extra": {"region": REGION},
         }
     )
-    OSSHook("benchmark").put_object("warm", b"warm")
-    return OSSHook("benchmark")
+    OSSHook(CONNECTION_ID).put_object("warm", b"warm")
+    return OSSHook(CONNECTION_ID)
 
 
 class FileStore:
