@@ -9,7 +9,7 @@ from statistics import linear_regression
 from typing import Any, Final
 
 from airflow_provider_oss.limits import DEFAULT_PARALLEL, KIB
-from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, make_plan
+from airflow_provider_oss.transfer.plan import make_plan
 from benchmarks.charts import Line, Plot, lines
 from benchmarks.rounds import Sink, running_sink
 from benchmarks.suite import Options, Result, Verdict, at_most
@@ -59,18 +59,19 @@ def run(options: Options) -> Result:
         numbers = count()
         rounds = [[_upload(sink, case, options, next(numbers)) for case in cases] for _ in range(options.rounds)]
     found = [_row(case, [each[index] for each in rounds]) for index, case in enumerate(cases)]
-    figures = {
+    figures: dict[str, Any] = {
         "parallel": DEFAULT_PARALLEL,
         "by_size": found[: len(sizes)],
         "by_parts": found[len(sizes) : -1],
         "huge": found[-1],
+        "growth_exponents": _exponents(found[: len(sizes)]),
     }
     return Result(
         "growth",
         f"files of zeros that cost nothing to read, {DEFAULT_PARALLEL} parts at a time, CRC-64 on; the default part "
         f"size, then a given one; past the imports; medians (ranges) of {options.rounds} rounds",
         _table(found),
-        figures | {"growth_exponents": _exponents(figures["by_size"])},
+        figures,
         _verdicts(figures),
     )
 
@@ -159,14 +160,18 @@ def _table(found: list[dict[str, Any]]) -> str:
 def _verdicts(figures: dict[str, Any]) -> tuple[Verdict, ...]:
     _, small, middle, _, large = figures["by_size"]
     few, _, many = figures["by_parts"]
-    allowed_mib = (DEFAULT_PARALLEL + 1) * large["part_bytes"] / MIB + _MEMORY_SLACK_MIB
-    equal_parts = small["part_bytes"] == large["part_bytes"] == DEFAULT_PART_SIZE_BYTES
+    huge = figures["huge"]
+    is_comparable = small["part_bytes"] == large["part_bytes"] and small["parts"] > DEFAULT_PARALLEL
     verdicts = [
-        at_most(
-            f"peak memory at {_size(large)} at most {DEFAULT_PARALLEL + 1} parts and 16 MiB over the imports",
-            large["peak_mib"]["median"],
-            allowed_mib,
-            "MiB",
+        *(
+            at_most(
+                f"peak memory at {row['parts']} parts of {row['part_bytes'] // MIB} MiB at most "
+                f"{DEFAULT_PARALLEL + 1} parts and 16 MiB over the imports",
+                row["peak_mib"]["median"],
+                (DEFAULT_PARALLEL + 1) * row["part_bytes"] / MIB + _MEMORY_SLACK_MIB,
+                "MiB",
+            )
+            for row in (large, huge)
         ),
         *(
             at_most(
@@ -182,7 +187,7 @@ def _verdicts(figures: dict[str, Any]) -> tuple[Verdict, ...]:
             _MOST_TIME_GROWTH,
         ),
     ]
-    if equal_parts:
+    if is_comparable:
         claim = f"peak memory at {_size(large)} at most 1.05 times that at {_size(small)} and 4 MiB"
         allowed = _MOST_MEMORY_GROWTH * small["peak_mib"]["median"] + _MEMORY_GROWTH_SLACK_MIB
         verdicts.append(at_most(claim, large["peak_mib"]["median"], allowed, "MiB"))

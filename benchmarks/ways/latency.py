@@ -26,7 +26,11 @@ _LOSSES: Final = {
     "tail_seconds": "connections that have nothing left to carry while the last parts are on their way, on average",
     "end_seconds": "after the last part: CompleteMultipartUpload",
 }
-"""Where time goes that the connections would not need. Together with what they need, it is the wall time."""
+"""
+Where time goes that the connections would not need. Together with what they need, it is the wall time.
+
+Less than nothing between parts: more connections than ``parallel`` had something to carry.
+"""
 
 
 def run(options: Options) -> Result:
