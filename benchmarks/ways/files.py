@@ -141,8 +141,13 @@ def chart(figures: dict[str, Any]) -> bytes:
     """Draw files per second of CPU and of wall time."""
     clients = figures["clients"]
     panels = [
-        Panel(title, [Bar(**each[measure]) for each in clients.values()])
-        for title, measure in (("files per CPU second", "per_cpu_second"), ("files per second", "per_second"))
+        Panel(
+            title, [Bar(**{name: value / 1000 for name, value in each[measure].items()}) for each in clients.values()]
+        )
+        for title, measure in (
+            ("thousand files per CPU second", "per_cpu_second"),
+            ("thousand files per second", "per_second"),
+        )
     ]
     title = f"{figures['count']:,} files of 10 KiB through one client, more is better"
     return bars(title, list(clients), panels, highlighted=[_OURS])
