@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _GREY: Final = "#808890"
 """Text, axes and the clients that are compared with: half-way between white and black."""
 _COLOURS: Final = ("#e8710a", "#2f81f7", "#1a9e55", "#a371f7", "#d29922", _GREY)
+_ROOM_FOR_LABELS: Final = 1.35
 _STYLE: Final[dict[Any, Any]] = {
     "svg.hashsalt": "airflow-provider-oss",  # else the ids inside the file are random
     "svg.fonttype": "none",  # text stays text: small, and searchable
@@ -116,8 +117,7 @@ def _draw_bars(axes: Axes, panel: Panel, colours: Sequence[str]) -> None:
     for position, bar in zip(positions, panel.bars, strict=True):
         axes.annotate(f" {bar.median:.3g}", (bar.highest, position), va="center")
     axes.set_title(panel.title, fontsize=10)
-    axes.margins(x=0.18)
-    axes.set_xlim(left=0)
+    axes.set_xlim(0, _ROOM_FOR_LABELS * (max(bar.highest for bar in panel.bars) or 1))
     axes.set_yticks([])
     axes.invert_yaxis()
 

@@ -11,15 +11,20 @@ from typing import Any
 class Job:
     """One upload by one client."""
 
-    client: str
     endpoint: str
     bucket: str
     key: str
     file_path: str
-    part_size_bytes: int
-    parallel: int
+    part_size_bytes: int | None
+    """None: the client's own default."""
+    parallel: int | None
+    """Parts at the same time; None: the client's own default."""
+    authority: str | None
+    """Of an https endpoint: the certificate to trust, a PEM file."""
     work_folder: str
     """For what a client writes beside: resume records, Airflow's home."""
+    modules: tuple[str, ...]
+    """Of a client in Python: what an earlier upload imported late, to be imported before this one begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,9 @@ class Usage:
         )
 
 
+NOTHING = Usage(0.0, 0.0, 0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class Account:
     """What a measured process says of itself."""
@@ -57,13 +65,15 @@ class Account:
     framework: Usage
     """Importing what is loaded in any case where the client is used: Airflow, for a task."""
     library: Usage
-    """Importing the client library."""
+    """Importing the client library, and all that the upload imports."""
     upload: Usage
     """The upload and all it takes: making the client, connecting, sending, completing."""
     imported_bytes: int
-    """Resident memory before the upload."""
+    """Resident memory before the upload; 0 when the process cannot tell."""
     peak_bytes: int
-    """Largest resident memory of the process."""
+    """Largest resident memory of the process; 0 when the process cannot tell."""
+    late_modules: tuple[str, ...] = ()
+    """What the upload imported nevertheless."""
 
 
 def to_json(value: Job | Account) -> str:
@@ -73,7 +83,8 @@ def to_json(value: Job | Account) -> str:
 
 def job_from_json(text: str) -> Job:
     """Undo ``to_json``."""
-    return Job(**json.loads(text))
+    values: dict[str, Any] = json.loads(text)
+    return Job(**values | {"modules": tuple(values["modules"])})
 
 
 def account_from_json(text: str) -> Account:
@@ -81,4 +92,4 @@ def account_from_json(text: str) -> Account:
     values: dict[str, Any] = json.loads(text)
     for name in ("framework", "library", "upload"):
         values[name] = Usage(**values[name])
-    return Account(**values)
+    return Account(**values | {"late_modules": tuple(values.get("late_modules", ()))})

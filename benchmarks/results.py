@@ -14,7 +14,6 @@ from typing import Any, Final
 from benchmarks.suite import SUITES, Options, Result, Verdict
 
 _DISTRIBUTIONS: Final = (
-    "airflow-provider-oss",
     "alibabacloud-oss-v2",
     "apache-airflow",
     "apache-airflow-providers-alibaba",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import re
 import resource
 import ssl
 import subprocess
@@ -18,11 +19,14 @@ from typing import Final
 import psutil
 
 from benchmarks.certificates import Certificate
-from benchmarks.job import Account, Job, Usage, account_from_json, to_json
+from benchmarks.clients import Client
+from benchmarks.job import NOTHING, Account, Job, Usage, account_from_json
 from benchmarks.sample import Sample
 
 BUCKET: Final = "benchmark"
 _LONGEST_SECONDS: Final = 600.0
+_TRUSTED: Final = ("CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+"""Variables by which curl, Node, the SDKs (through requests) and Rust's clients learn whom to trust."""
 
 
 class BenchmarkError(Exception):
@@ -46,8 +50,9 @@ class Plan:
     """What is to be measured."""
 
     sample: Sample
-    part_size_bytes: int
-    parallel: int
+    part_size_bytes: int | None
+    """None: each client's own default; so is None for ``parallel``."""
+    parallel: int | None
     rounds: int
     work_folder: Path
 
@@ -116,50 +121,52 @@ def running_sink(
             process.terminate()
 
 
-def interleaved(plan: Plan, clients: Sequence[str], sink: Sink) -> Iterator[Run]:
+def interleaved(plan: Plan, clients: Sequence[Client], sink: Sink) -> Iterator[Run]:
     """
     Yield the runs of A B C A B C ..., so that what else happens on the machine meets all clients alike.
 
-    Before the first round each client runs once unmeasured: its modules are compiled and its files are in the cache.
+    Before the first round each client runs once unmeasured: its modules are compiled, its files are in the cache, and
+    what it imports only when it uploads is known, to be imported before the measured uploads.
     Raises BenchmarkError when a client fails or the object that arrived is not the sample.
     """
-    for client in clients:
-        _run(plan, client, 0, sink)
+    modules = {client.name: _run(plan, client, 0, sink, ()).account.late_modules for client in clients}
     for number in range(1, plan.rounds + 1):
         for client in clients:
-            yield _run(plan, client, number, sink)
+            yield _run(plan, client, number, sink, modules[client.name])
 
 
-def _run(plan: Plan, client: str, number: int, sink: Sink) -> Run:
-    key = f"{client.replace(' ', '-')}-{number}.bin"
+def _run(plan: Plan, client: Client, number: int, sink: Sink, modules: tuple[str, ...]) -> Run:
+    key = f"{'-'.join(re.findall('[A-Za-z0-9]+', client.name))}-{number}.bin"
     account_path = plan.work_folder / f"{key}.json"
     job = Job(
-        client=client,
         endpoint=sink.endpoint,
         bucket=BUCKET,
         key=key,
         file_path=str(plan.sample.path),
         part_size_bytes=plan.part_size_bytes,
         parallel=plan.parallel,
+        authority=None if sink.authority is None else str(sink.authority),
         work_folder=str(plan.work_folder),
+        modules=modules,
     )
     before, sink_before = _children_usage(), sink.usage()
-    _start([sys.executable, "-m", "benchmarks.measured", to_json(job), str(account_path)], plan.work_folder)
+    _start(client, client.command(job, account_path), job)
     process, sink_used = _children_usage() - before, sink.usage() - sink_before
     sink.check(key, plan.sample)
-    return Run(client, account_from_json(account_path.read_text("utf-8")), process, sink_used)
+    return Run(client.name, _account(account_path, process), process, sink_used)
 
 
-def _start(command: list[str], work_folder: Path) -> None:
-    environment = os.environ | {
-        "AIRFLOW_HOME": str(work_folder / "airflow"),
-        # Compiled modules of our own, whatever the environment and the installer made: imports cost alike for all
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": str(work_folder / "compiled"),
-    }
+def _account(path: Path, process: Usage) -> Account:
+    """Return what the process wrote. Of one that cannot write an account, all it did was the upload."""
+    if path.exists():
+        return account_from_json(path.read_text("utf-8"))
+    return Account(NOTHING, NOTHING, process, imported_bytes=0, peak_bytes=0)
+
+
+def _start(client: Client, command: list[str], job: Job) -> None:
     done = subprocess.run(
         command,
-        env=environment,
+        env=os.environ | _environment(job),
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -167,7 +174,19 @@ def _start(command: list[str], work_folder: Path) -> None:
         timeout=_LONGEST_SECONDS,
     )
     if done.returncode:
-        raise BenchmarkError(f"a client ended with status {done.returncode}:\n{done.stdout}")
+        raise BenchmarkError(f"{client.name} ended with status {done.returncode}:\n{done.stdout}")
+
+
+def _environment(job: Job) -> dict[str, str]:
+    environment = {
+        "AIRFLOW_HOME": f"{job.work_folder}/airflow",
+        # Compiled modules of our own, whatever the environment and the installer made: imports cost alike for all
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": f"{job.work_folder}/compiled",
+    }
+    if job.authority is not None:
+        environment |= dict.fromkeys(_TRUSTED, job.authority)
+    return environment
 
 
 def _children_usage() -> Usage:

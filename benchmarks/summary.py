@@ -1,4 +1,4 @@
-"""Runs to medians, ranges and ratios. Pure."""
+"""Runs to medians and ranges. Pure."""
 
 from __future__ import annotations
 
@@ -26,29 +26,27 @@ MEASURES: Final[dict[str, Callable[[Run], float]]] = {
     "cpu_seconds": lambda run: run.account.upload.cpu_seconds,
     "user_seconds": lambda run: run.account.upload.user_seconds,
     "system_seconds": lambda run: run.account.upload.system_seconds,
+    "library_import_wall_seconds": lambda run: run.account.library.wall_seconds,
     "library_import_cpu_seconds": lambda run: run.account.library.cpu_seconds,
     "framework_import_cpu_seconds": lambda run: run.account.framework.cpu_seconds,
-    "process_wall_seconds": lambda run: run.process.wall_seconds,
-    "process_cpu_seconds": lambda run: run.process.cpu_seconds,
     "wall_with_import_seconds": lambda run: (run.account.library + run.account.upload).wall_seconds,
     "cpu_with_import_seconds": lambda run: (run.account.library + run.account.upload).cpu_seconds,
+    "process_wall_seconds": lambda run: run.process.wall_seconds,
+    "process_cpu_seconds": lambda run: run.process.cpu_seconds,
     "peak_mib": lambda run: run.account.peak_bytes / MIB,
     "peak_over_imports_mib": lambda run: (run.account.peak_bytes - run.account.imported_bytes) / MIB,
     "sink_cpu_seconds": lambda run: run.sink.cpu_seconds,
+    "sink_busy_share": lambda run: run.sink.cpu_seconds / run.account.upload.wall_seconds,
 }
-"""What is reported of a run. ``with_import``: the library's import counted, not the framework's: it is there anyway."""
+"""
+What is reported of a run.
+
+``with_import``: the library's import counted, the framework's not: it is there anyway. ``sink_busy_share``: of the
+upload's wall time, on the sink's one thread; near 1, the sink was the bottleneck.
+"""
 
 Summary = dict[str, Spread]
 """Spreads by the names of MEASURES."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ratio:
-    """How much more of a measure the better of the other clients needs."""
-
-    measure: str
-    times: float
-    better: str
 
 
 def summaries(runs: Iterable[Run]) -> dict[str, Summary]:
@@ -57,15 +55,6 @@ def summaries(runs: Iterable[Run]) -> dict[str, Summary]:
     for run in runs:
         by_client.setdefault(run.client, []).append(run)
     return {client: _summary(its_runs) for client, its_runs in by_client.items()}
-
-
-def ratios(found: dict[str, Summary], ours: str, others: Sequence[str], measures: Sequence[str]) -> list[Ratio]:
-    """Return for each measure how many times ours the best of the others needs, by medians."""
-    result = []
-    for measure in measures:
-        better = min(others, key=lambda name: found[name][measure].median)
-        result.append(Ratio(measure, found[better][measure].median / found[ours][measure].median, better))
-    return result
 
 
 def _summary(runs: Sequence[Run]) -> Summary:

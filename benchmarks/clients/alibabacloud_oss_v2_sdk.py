@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from benchmarks.clients.credentials import ACCESS_KEY_ID, ACCESS_KEY_SECRET, REGION
 from benchmarks.job import Job
 
+FRAMEWORK: Final = ()
 LIBRARY: Final = ("alibabacloud_oss_v2",)
 
 
@@ -18,10 +19,10 @@ def upload(job: Job) -> None:
     config.credentials_provider = oss.credentials.StaticCredentialsProvider(ACCESS_KEY_ID, ACCESS_KEY_SECRET)
     config.region = REGION
     config.endpoint = job.endpoint
+    wanted: dict[str, Any] = {"part_size": job.part_size_bytes, "parallel_num": job.parallel}
     uploader = oss.Client(config).uploader(
-        part_size=job.part_size_bytes,
-        parallel_num=job.parallel,
         enable_checkpoint=True,
         checkpoint_dir=f"{job.work_folder}/",
+        **{name: value for name, value in wanted.items() if value is not None},
     )
     uploader.upload_file(oss.PutObjectRequest(bucket=job.bucket, key=job.key), job.file_path)

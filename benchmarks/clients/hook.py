@@ -1,60 +1,23 @@
-"""This package: ``OSSHook.upload_file`` with a checkpoint, as the operator calls it."""
+"""This package: ``OSSHook.upload_file`` with a checkpoint, as the operator calls it. CRC-64 cannot be switched off."""
 
 from __future__ import annotations
 
-import json
-import os
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
-from benchmarks.clients.credentials import ACCESS_KEY_ID, ACCESS_KEY_SECRET, REGION
+from benchmarks.clients.airflow_task import CONNECTION_ID, FRAMEWORK, provide_our_connection
+from benchmarks.clients.memory_store import MemoryStore
 from benchmarks.job import Job
 
-if TYPE_CHECKING:
-    from airflow_provider_oss.model import Checkpoint
-
-FRAMEWORK: Final = ("airflow.sdk", "airflow.sdk.execution_time.supervisor", "airflow.sdk.execution_time.task_runner")
-"""What every task's process has loaded before the task begins."""
-LIBRARY: Final = (
-    "airflow_provider_oss.hooks.oss",
-    "airflow_provider_oss.clients.object_client",
-    "oss2",
-    "jsonschema",
-)
-
-
-class _Memory:
-    """A checkpoint store that keeps the checkpoint in memory."""
-
-    def __init__(self) -> None:
-        self._checkpoint: Checkpoint | None = None
-
-    def load(self) -> Checkpoint | None:
-        """Return the checkpoint that was saved last."""
-        return self._checkpoint
-
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Keep the checkpoint."""
-        self._checkpoint = checkpoint
-
-    def delete(self) -> None:
-        """Keep nothing."""
-        self._checkpoint = None
+LIBRARY: Final = ("airflow_provider_oss.hooks.oss",)
+__all__ = ["FRAMEWORK", "LIBRARY", "upload"]
 
 
 def upload(job: Job) -> None:
-    """Upload with CRC-64; it cannot be switched off."""
+    """Upload, beginning with the connection's lookup."""
     from airflow_provider_oss.hooks.oss import OSSHook
 
-    os.environ["AIRFLOW_CONN_BENCHMARK"] = json.dumps(
-        {
-            "conn_type": "aliyun_oss",
-            "host": job.endpoint,
-            "login": ACCESS_KEY_ID,
-            "password": ACCESS_KEY_SECRET,
-            "schema": job.bucket,
-            "extra": {"region": REGION},
-        }
-    )
-    OSSHook("benchmark").upload_file(
-        job.key, job.file_path, part_size=job.part_size_bytes, parallel=job.parallel, checkpoint=_Memory()
+    provide_our_connection(job)
+    settings: dict[str, Any] = {} if job.parallel is None else {"parallel": job.parallel}
+    OSSHook(CONNECTION_ID).upload_file(
+        job.key, job.file_path, part_size=job.part_size_bytes, checkpoint=MemoryStore(), **settings
     )

@@ -7,11 +7,12 @@ from typing import Final
 from benchmarks.clients.credentials import ACCESS_KEY_ID, ACCESS_KEY_SECRET, REGION
 from benchmarks.job import Job
 
+FRAMEWORK: Final = ()
 LIBRARY: Final = ("oss2",)
 
 
 def upload(job: Job) -> None:
-    """Upload with CRC-64, which is the default."""
+    """Upload with CRC-64, which is the default. Arguments that are None are its defaults."""
     import oss2
 
     provider = oss2.credentials.StaticCredentialsProvider(ACCESS_KEY_ID, ACCESS_KEY_SECRET)

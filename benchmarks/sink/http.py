@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from fastcrc import crc64
+
+from benchmarks.sink.network import Network, Pace
 
 _BUFFER_BYTES: Final = 256 * 1024
 _HEAD_END: Final = b"\r\n\r\n"
@@ -25,6 +28,8 @@ class Request:
     size_bytes: int = 0
     crc64: int = 0
     text: bytes = b""
+    began_seconds: float = 0.0
+    """When the first byte of the data came, on the clock that all processes of a machine share (``time.monotonic``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +56,18 @@ class _Data:
     def __init__(self) -> None:
         self._size_bytes = 0
         self._crc64 = 0
+        self._began_seconds = 0.0
 
     def take(self, block: memoryview) -> None:
+        if not self._size_bytes:
+            self._began_seconds = time.monotonic()
         self._crc64 = crc64.xz(block, self._crc64)
         self._size_bytes += len(block)
 
     def request(self, head: Request) -> Request:
-        return Request(head.method, head.path, head.query, self._size_bytes, self._crc64)
+        return Request(
+            head.method, head.path, head.query, self._size_bytes, self._crc64, began_seconds=self._began_seconds
+        )
 
 
 class _Text:
@@ -80,31 +90,46 @@ class Connection(asyncio.BufferedProtocol):
 
     _buffer: Final = memoryview(bytearray(_BUFFER_BYTES))
 
-    def __init__(self, handle: Callable[[Request], Answer], date: Callable[[], str]) -> None:
+    def __init__(self, handle: Callable[[Request], Answer], date: Callable[[], str], network: Network) -> None:
         self._handle = handle
         self._date = date
+        self._loop = asyncio.get_running_loop()
+        self._round_trip_seconds = network.round_trip_seconds
+        self._pace = None if network.bytes_per_second is None else Pace(network.bytes_per_second)
+        self._view = self._buffer[: network.block_bytes(_BUFFER_BYTES)]
         self._head_bytes = bytearray()
         self._head: Request | None = None
         self._body: Body = _Text()
         self._left = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Keep the transport to answer on."""
+        """Keep the transport to answer on; connecting has taken a round trip, agreeing on TLS another one."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        trips = 1 if transport.get_extra_info("sslcontext") is None else 2
+        # Later: a transport of Python 3.11 begins to read behind this call, paused or not
+        self._loop.call_soon(self._read_nothing_for, trips * self._round_trip_seconds)
 
     def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002 - the loop's idea of a size is not needed
         """Return where the loop puts the next bytes; ``buffer_updated`` follows before any other connection's turn."""
-        return self._buffer
+        return self._view
 
     def buffer_updated(self, nbytes: int) -> None:
         """Work through what has come."""
+        if self._pace is not None:
+            self._pace.count(nbytes, self._loop.time())
+            self._read_nothing_for(self._pace.seconds_to_wait(self._loop.time()))
         block = self._buffer[:nbytes]
         while block:
             block = self._take_head(block) if self._head is None else self._take_body(block)
 
     def eof_received(self) -> None:
         """Let the loop close the connection."""
+
+    def _read_nothing_for(self, seconds: float) -> None:
+        if seconds > 0:
+            self._transport.pause_reading()
+            self._loop.call_later(seconds, self._transport.resume_reading)
 
     def _take_head(self, block: memoryview) -> memoryview:
         """Add to the head; return what is behind its end."""
@@ -121,19 +146,21 @@ class Connection(asyncio.BufferedProtocol):
         return rest
 
     def _begin(self, head: bytes) -> None:
+        if self._pace is not None:
+            self._pace.begin(self._loop.time())
         line, *lines = head.decode("latin-1").split("\r\n")
         method, target, _ = line.split(" ")
         headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
         if "transfer-encoding" in headers:
             self._write(Answer("501 Not Implemented"), method)
-            self._transport.close()
+            self._loop.call_later(self._round_trip_seconds, self._transport.close)
             return
         url = urlsplit(target)
         self._head = Request(method, unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True)))
         self._left = int(headers.get("content-length", "0"))
         self._body = _Data() if method == "PUT" else _Text()
         if headers.get("expect", "").lower() == "100-continue":
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._send(b"HTTP/1.1 100 Continue\r\n\r\n")
         if not self._left:
             self._end(self._head)
 
@@ -155,4 +182,13 @@ class Connection(asyncio.BufferedProtocol):
         headers = {"Date": self._date(), "Server": "sink", "Content-Length": str(length), **answer.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         body = b"" if method == "HEAD" else answer.body
-        self._transport.write(f"HTTP/1.1 {answer.status}\r\n{lines}\r\n".encode() + body)
+        self._send(f"HTTP/1.1 {answer.status}\r\n{lines}\r\n".encode() + body)
+
+    def _send(self, data: bytes) -> None:
+        wait = self._round_trip_seconds
+        if self._pace is not None:  # what has been read has not all arrived yet
+            wait += max(0.0, self._pace.seconds_to_wait(self._loop.time()))
+        if wait:
+            self._loop.call_later(wait, self._transport.write, data)
+        else:
+            self._transport.write(data)

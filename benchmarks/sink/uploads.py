@@ -12,6 +12,8 @@ from benchmarks.sink.checksum import combine
 from benchmarks.sink.http import Answer, Request
 
 _PART_NUMBER: Final = re.compile(rb"<PartNumber>\s*(\d+)\s*</PartNumber>")
+_FIRST_PART: Final = "/-/first-part"
+"""What only this server has: GET answers when the first byte of a part came since the last DELETE, in seconds."""
 _LAST_MODIFIED: Final = "2026-01-01T00:00:00.000Z"
 
 
@@ -39,15 +41,26 @@ class Uploads:
 
     objects: dict[str, Stored] = field(default_factory=dict)
     parts: dict[str, dict[int, Stored]] = field(default_factory=dict)
+    first_part_seconds: float | None = None
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def answer(self, request: Request) -> Answer:
         """Do what is asked and say so."""
+        if request.path == _FIRST_PART:
+            return self._first_part(request)
         answer = self._multipart(request) if "uploadId" in request.query else self._object(request)
         request_id = f"{next(self._numbers):024X}"
         return Answer(
             answer.status, answer.headers | {"x-oss-request-id": request_id}, answer.body, answer.content_length
         )
+
+    def _first_part(self, request: Request) -> Answer:
+        if request.method == "DELETE":
+            self.first_part_seconds = None
+            return Answer("204 No Content")
+        if self.first_part_seconds is None:
+            return Answer("404 Not Found")
+        return Answer(body=repr(self.first_part_seconds).encode())
 
     def _object(self, request: Request) -> Answer:
         if request.method == "POST" and "uploads" in request.query:
@@ -73,15 +86,23 @@ class Uploads:
             return _error("404 Not Found", "NoSuchUpload")
         parts = self.parts[upload_id]
         if request.method == "PUT":
-            part = Stored(request.size_bytes, request.crc64)
-            parts[int(request.query["partNumber"])] = part
-            return Answer(headers=part.headers)
+            return self._put_part(request, parts)
         if request.method == "GET":
             return _listed(request, upload_id, parts)
+        if request.method == "DELETE" and "partNumber" in request.query:  # which OSS does not have
+            del parts[int(request.query["partNumber"])]
+            return Answer("204 No Content")
         del self.parts[upload_id]
         if request.method == "DELETE":
             return Answer("204 No Content")
         return self._complete(request, parts)
+
+    def _put_part(self, request: Request, parts: dict[int, Stored]) -> Answer:
+        began = request.began_seconds
+        self.first_part_seconds = began if self.first_part_seconds is None else min(began, self.first_part_seconds)
+        part = Stored(request.size_bytes, request.crc64)
+        parts[int(request.query["partNumber"])] = part
+        return Answer(headers=part.headers)
 
     def _complete(self, request: Request, parts: dict[int, Stored]) -> Answer:
         size_bytes = crc = 0

@@ -1,0 +1,1 @@
+"""The ways that users feel: many small files, a slow network, a resumed upload, and how cost grows with size."""

@@ -1,0 +1,59 @@
+"""Work that is measured in a process of its own, so that no client finds warm what another one made."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.job import Usage
+from benchmarks.rounds import BenchmarkError
+
+_LONGEST_SECONDS: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A piece of work."""
+
+    work: str
+    """``module:function``. Called with ``arguments`` the function imports and prepares; it returns what is measured: a
+    callable, which returns what it found as plain data."""
+    arguments: dict[str, Any]
+    processors: Sequence[int] = ()
+    """Where the process may run; anywhere if none are named. Only Linux can keep a process there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What the work took, from inside of its process and past its imports."""
+
+    usage: Usage
+    peak_bytes: int
+    """Largest resident memory, over what was resident before."""
+    started_seconds: float
+    """When the work began, on the clock that all processes of a machine share (``time.monotonic``)."""
+    found: dict[str, Any]
+
+
+def measure(task: Task, folder: Path) -> Measured:
+    """Do the work in a new process and return what it took. Raises BenchmarkError when it fails."""
+    account = folder / "account.json"
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.ways.child", json.dumps(asdict(task)), str(account)],
+        env=os.environ | {"AIRFLOW_HOME": str(folder / "airflow")},
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_LONGEST_SECONDS,
+    )
+    if done.returncode:
+        raise BenchmarkError(f"{task.work} ended with status {done.returncode}:\n{done.stdout}")
+    values: dict[str, Any] = json.loads(account.read_text("utf-8"))
+    return Measured(**(values | {"usage": Usage(**values["usage"])}))
