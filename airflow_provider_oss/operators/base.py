@@ -100,7 +100,12 @@ class OSSUploadBaseOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Store the object and return the result as plain data."""
         with failing_at_once():
-            return self.upload(context).as_dict()
+            result = self.upload(context)
+        self.log.info(
+            "Stored %s: %d bytes, %d of them sent and %d verified in %.1f s",
+            *(result.uri, result.size, result.bytes_sent, result.bytes_verified, result.elapsed_seconds),
+        )
+        return result.as_dict()
 
     def object_options(self) -> ObjectOptionArguments:
         """Return the arguments that describe the object, for the hook."""

@@ -130,7 +130,7 @@ class OSSResumableUploadOperator(OSSUploadBaseOperator):
 
     Every part that an earlier attempt stored is compared with the file as it is now (size and CRC-64), and sent again
     if it differs; the finished object is compared as a whole. It may run on another worker if the file is there. Memory
-    is ``parallel`` times the part size. For the other arguments see OSSUploadBaseOperator.
+    is 256 KiB for each of ``parallel`` parts. For the other arguments see OSSUploadBaseOperator.
 
     When the task fails for good the parts stay, so that clearing it continues; they are billed until the task is
     cleared, the upload is aborted, or a lifecycle rule of the bucket removes them.

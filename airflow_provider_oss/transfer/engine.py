@@ -334,6 +334,7 @@ class _Attempt:
             self._upload_has_ended()
             raise
         self._upload_has_ended()
+        self._reporter.line()
         return self._result(stored, combined_crc64(parts))
 
     # Ending
@@ -345,7 +346,6 @@ class _Attempt:
             raise OSSChecksumMismatch(
                 f"the object {self._ref} that OSS stored has the CRC-64 {stored.crc64}, the source has {crc}"
             )
-        self._reporter.line()
         elapsed_seconds = self._upload.clock.monotonic() - self._started
         return make_result(
             self._ref, stored, crc, self._reporter.progress, attempts=self._attempts, elapsed_seconds=elapsed_seconds
@@ -362,6 +362,7 @@ class _Attempt:
         self._reporter.part_verified(self._size_bytes - self._reporter.progress.done_bytes, None)
         if self._upload.options.callback is not None:
             log.warning("%s: whether the callback was answered is not known", self._ref)
+        self._reporter.line()
         return self._result(found, found.crc64)
 
     def _upload_has_ended(self) -> None:

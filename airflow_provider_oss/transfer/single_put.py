@@ -128,7 +128,6 @@ class SinglePut:
 
     def _result(self, stored: StoredObject, progress: Progress, started: float) -> UploadResult:
         elapsed_seconds = self.clock.monotonic() - started
-        log.info("%s: stored %d bytes in %.1f s", self.ref, progress.total_bytes, elapsed_seconds)
         return make_result(self.ref, stored, stored.crc64, progress, attempts=1, elapsed_seconds=elapsed_seconds)
 
 

@@ -52,7 +52,7 @@ def test_the_fingerprint_of_a_file(path: Path) -> None:
     os.utime(path, (0, datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()))
     reader = FileSource(str(path)).open()
     try:
-        assert reader.fingerprint == Fingerprint(str(path), 1000, "2030-01-02T03:04:05Z")
+        assert reader.fingerprint == Fingerprint(str(path), 1000, "2030-01-02T03:04:05+00:00")
     finally:
         reader.close()
 
