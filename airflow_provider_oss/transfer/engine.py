@@ -160,6 +160,8 @@ class _Attempt:
             self._upload_ids.note_lost_answer()
         if method == "upload_part" and isinstance(error, OSSConnectionTimeout):
             self._slots.halve()
+        if method == "upload_part" and isinstance(error, OSSChecksumMismatch):
+            self._reader.check_unchanged()  # what changed after it was looked at is not sent any more
 
     def _describe_tries(self, tries: str) -> str:
         parallel, allowed = self._upload.settings.parallel, self._slots.allowed

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_oss.crc64 import crc64
-from airflow_provider_oss.exceptions import OSSChecksumMismatch
 from airflow_provider_oss.model import Checkpoint, CompletedPart, ObjectOptions, Part, StoredPart
 from airflow_provider_oss.ports import ObjectClient, SourceReader
 from airflow_provider_oss.transfer.plan import PartPlan, in_working_order
@@ -75,9 +74,5 @@ class PartTransfer:
         etag = proven_etag(stored, data, crc) if stored is not None else None
         if etag is not None:
             return PartOutcome(CompletedPart(part.number, part.size_bytes, etag, crc), was_sent=False)
-        try:
-            sent = client.upload_part(checkpoint.ref, checkpoint.upload_id, part.number, data, crc, self._options)
-        except OSSChecksumMismatch:
-            self._reader.check_unchanged()
-            raise
+        sent = client.upload_part(checkpoint.ref, checkpoint.upload_id, part.number, data, crc, self._options)
         return PartOutcome(sent, was_sent=True)

@@ -88,6 +88,10 @@ class Variables:
         value = self.file.read(f"variable/{key}")
         return default if value is None else value
 
+    def keys(self, prefix: str) -> list[str]:
+        names = (name.partition("/") for name in self.file.content)
+        return [key for kind, _, key in names if kind == "variable" and key.startswith(prefix)]
+
     def set(self, key: str, value: str, description: str) -> None:
         assert isinstance(value, str)
         assert description
