@@ -7,6 +7,7 @@ Each does what Airflow's does as far as the checkpoint stores use it, and refuse
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -56,7 +57,7 @@ class StateFile:
         return json.loads(self.path.read_text()) if self.path.exists() else {}
 
     def _replace(self, content: dict[str, Any]) -> None:
-        beside = self.path.with_suffix(".new")
+        beside = self.path.with_suffix(f".{threading.get_native_id()}")  # two attempts may be at work
         beside.write_text(json.dumps(content))
         beside.replace(self.path)
 
