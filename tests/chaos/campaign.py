@@ -18,7 +18,7 @@ from typing import Final
 from tests.chaos import cells, deaths, flips, kills, moves, names, secret, stores, timeouts, twins
 from tests.chaos.scenario import Measured, Scenario, Stage
 
-ROUNDS: Final = 40
+ROUNDS: Final = 50
 """Enough for more than 200 kills at random times."""
 _LIES: Final = 100
 _FLIP_STEP: Final = 5
