@@ -1,8 +1,8 @@
 """
 The HTTP session that every request goes through: a thin one over urllib3.
 
-It costs half the CPU of requests for a call, has separate time-outs for connecting and for standing still, sends a part
-straight from the buffer it was read into, and never follows a redirect or repeats a request by itself.
+It costs half the CPU of requests for a call, has separate time-outs for connecting and for standing still, lets the
+kernel send a file's part where there is no TLS, and never follows a redirect or repeats a request by itself.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ class PooledSession:
         if isinstance(body, FileRange):
             headers = {**headers, "content-length": str(len(body))}
             body = (body,)
-        encoded: Any = {name: _encoded(value) for name, value in headers.items()}  # bytes are right, but not typed so
+        # UTF-8 is how OSS signs them; http.client would refuse such text, and urllib3's types do not know of bytes
+        encoded: Any = {name: value.encode() for name, value in headers.items()}
         raw = pool.urlopen(
             method,
             target,
@@ -173,11 +174,6 @@ def _ssl_context(verify: bool | str) -> ssl.SSLContext:  # noqa: FBT001 - as in 
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-def _encoded(value: str | bytes) -> bytes:
-    """Return a header's value as UTF-8, which is how OSS signs it; http.client alone would refuse to send it."""
-    return value if isinstance(value, bytes) else value.encode()
 
 
 class Response:
