@@ -89,6 +89,9 @@ def _from_alibaba_provider(
     for name in ("access_key_id", "access_key_secret"):
         if not extra.get(name):
             raise _invalid(connection, f"extra field {name} is missing: auth_type 'AK' needs it")
+    for name in ("access_key_id", "access_key_secret", "region", "endpoint"):
+        if not isinstance(extra.get(name) or "", str):
+            raise _invalid(connection, f"extra field {name} is a {type(extra[name]).__name__}: it must be text")
     endpoint, region = _endpoint_and_region(
         connection, extra.get("endpoint") or None, region or extra.get("region") or None, "v4"
     )

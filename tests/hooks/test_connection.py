@@ -412,6 +412,9 @@ def test_the_alibaba_provider_reads_the_same(monkeypatch: pytest.MonkeyPatch) ->
     ("changes", "message"),
     [
         ({"auth_type": "STS"}, "auth_type='STS' is not known: it must be 'AK'"),
+        ({"region": 7}, "extra field region is a int: it must be text"),
+        ({"endpoint": ["a"]}, "extra field endpoint is a list: it must be text"),
+        ({"access_key_secret": 7}, "extra field access_key_secret is a int: it must be text"),
         ({"access_key_id": ""}, "access_key_id is missing"),
         ({"access_key_secret": ""}, "access_key_secret is missing"),
         ({"region": ""}, "region are missing"),
@@ -419,8 +422,8 @@ def test_the_alibaba_provider_reads_the_same(monkeypatch: pytest.MonkeyPatch) ->
         ({"endpoint": "files.example.com/bucket"}, "is no endpoint"),
     ],
 )
-def test_incomplete_connection_of_the_alibaba_provider(changes: dict[str, str], message: str) -> None:
-    """What is missing from a connection of the alibaba provider is named."""
+def test_incomplete_connection_of_the_alibaba_provider(changes: dict[str, object], message: str) -> None:
+    """What is missing from a connection of the alibaba provider, or is no text, is named."""
     with pytest.raises(OSSInvalidConnection, match=message):
         settings_of(alibaba(ALIBABA_EXTRA | changes))
 
