@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
 from airflow_provider_oss.clients.api import OSSApi
@@ -43,13 +43,24 @@ class OSSUploadClient:
 
     def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
         """PutObject."""
+        return self.begin_put_object(ref, body, crc64, options)()
+
+    def begin_put_object(
+        self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions
+    ) -> Callable[[], StoredObject]:
+        """Send a PutObject; return what waits for its answer, which may take place while others are sent."""
         details = ErrorDetails(ref.bucket, ref.key)
         headers = content_headers(ref, options) | publishing_headers(options) | sending_headers(options)
         headers["content-md5"] = content_md5(body)  # a damaged object must not appear, not even until it is repeated
-        with renamed(details):
-            stored = stored_object(self._api.call("PUT", details, {}, headers, body), options, details, len(body))
-        compare_crc64(stored.crc64, crc64, details)
-        return stored
+        answer = self._api.begin("PUT", details, {}, headers, body)
+
+        def finish() -> StoredObject:
+            with renamed(details):
+                stored = stored_object(answer(), options, details, len(body))
+            compare_crc64(stored.crc64, crc64, details)
+            return stored
+
+        return finish
 
     def head_object(self, ref: ObjectRef) -> ObjectInfo:
         """HeadObject."""
