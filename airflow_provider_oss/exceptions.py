@@ -14,6 +14,7 @@ Every error this package raises.
     │   ├── OSSClockSkew                this machine's clock is more than 15 minutes off
     │   │   └── OSSClockCorrected       so it was, and from now on OSS's own time is used
     │   ├── OSSSourceChanged            the source changed while it was read
+    │   ├── OSSInvalidPart              Complete named a part that OSS does not hold like that
     │   ├── OSSUploadCancelled          the task was asked to stop
     │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
     ├── OSSPermanentError               no retry can mend it: operators fail the task at once
@@ -29,7 +30,6 @@ Every error this package raises.
     ├── OSSNotFound                     (LookupError) answers a question: the thing is not there
     │   ├── OSSNoSuchKey
     │   └── OSSNoSuchUpload
-    ├── OSSInvalidPart                  Complete named a part that OSS does not hold like that
     └── OSSCheckpointUnreadable         a stored checkpoint does not follow its schema
 """
 
@@ -114,6 +114,10 @@ class OSSSourceChanged(OSSTransientError):
     """The source changed while it was read; the next attempt sends the parts that differ."""
 
 
+class OSSInvalidPart(OSSTransientError):
+    """CompleteMultipartUpload named a part that OSS does not hold, or holds with another ETag: somebody else sends."""
+
+
 class OSSUploadCancelled(OSSTransientError):
     """The upload was asked to stop. What OSS holds so far stays for the next attempt."""
 
@@ -172,10 +176,6 @@ class OSSNoSuchKey(OSSNotFound):
 
 class OSSNoSuchUpload(OSSNotFound):
     """The multipart upload does not exist: completed, aborted, expired, or never begun."""
-
-
-class OSSInvalidPart(OSSProviderError):
-    """CompleteMultipartUpload named a part that OSS does not hold, or holds with another ETag."""
 
 
 class OSSCheckpointUnreadable(OSSProviderError):

@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
-from urllib3.exceptions import InsecureRequestWarning, ProtocolError, SSLError
+from urllib3.exceptions import InsecureRequestWarning, SSLError
 from urllib3.util import Url, make_headers, parse_url, wait_for_read, wait_for_write
 
 from airflow_provider_oss.clients.settings import ClientSettings
@@ -57,11 +57,11 @@ class Connection(http.client.HTTPConnection):
         self._stall_seconds = stall_seconds
 
     def connect(self) -> None:
-        """Connect. Raises ``urllib3.exceptions.HTTPError``."""
+        """Connect. Raises ``urllib3.exceptions.HTTPError``, or OSError when it breaks."""
         try:
             self._made.connect()
-        except (ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:  # it broke: that says nothing of certificates
-            raise ProtocolError("Connection aborted.", error) from error
+        except (ssl.SSLEOFError, ssl.SSLZeroReturnError):  # it broke: that says nothing of certificates
+            raise
         except ssl.SSLError as error:
             raise SSLError(error) from error
         self.sock = self._made.sock
@@ -71,8 +71,6 @@ class Connection(http.client.HTTPConnection):
 
     def send(self, data: Any) -> None:
         """Send bytes, or what is in a file."""
-        if self.sock is None:
-            self.connect()
         if not isinstance(data, FileRange):
             self._send_view(memoryview(data).cast("B"))
         elif type(self.sock) is socket.socket:
@@ -111,7 +109,7 @@ class Connections:
         weakref.finalize(self, _close_all, self._idle)
 
     def take(self, origin: Origin) -> Connection:
-        """Return an idle connection, or one that connects when something is sent."""
+        """Return an idle connection, or one that is to be connected."""
         idle = self._idle[origin]
         while idle:
             try:

@@ -63,6 +63,8 @@ class PooledSession:
         with _closing_on_error(connection):
             # UTF-8 is how OSS signs them; http.client would refuse such text
             encoded: Any = {name: value.encode() for name, value in headers.items()}
+            if connection.sock is None:
+                connection.connect()
             # OSS may answer, and close, before it has everything: its answer says why
             with suppress(BrokenPipeError, ConnectionResetError):
                 connection.request(method, target, body, encoded)

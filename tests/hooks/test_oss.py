@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,6 +27,7 @@ from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
 from airflow_provider_oss.transfer.cancellation import Cancellation
+from airflow_provider_oss.transfer.many_files import FileOutcome
 from airflow_provider_oss.transfer.retry import is_worth_repeating
 from tests.conftest import BUCKET
 
@@ -36,6 +37,12 @@ DATA = bytes(range(256)) * 1024
 def read(hook: OSSHook, key: str, bucket_name: str | None = None) -> bytes:
     with hook.get_object(key, bucket_name) as body:
         return body.read()
+
+
+def raise_first(outcomes: Iterator[FileOutcome]) -> None:
+    error = next(outcomes).error
+    assert error is not None
+    raise error
 
 
 @pytest.fixture
@@ -106,6 +113,22 @@ def test_put_stream(hook: OSSHook, stream: Callable[[], object], content_length:
     assert read(hook, "key") == DATA
     assert result.size == len(DATA)
     assert hook.head_object("key").content_type == "text/csv"
+
+
+def test_upload_files(hook: OSSHook, tmp_path: Path) -> None:
+    """Each file is stored under its key, with the same options, and what became of it is told."""
+    paths = [tmp_path / f"{number}.txt" for number in range(7)]
+    for path in paths:
+        path.write_text(f"content of {path.name}")
+
+    outcomes = list(hook.upload_files([(f"many/{path.name}", path) for path in paths], parallel=3, meta={"a": "b"}))
+
+    assert [outcome.result.uri for outcome in outcomes if outcome.result] == [
+        f"oss://{BUCKET}/many/{path.name}" for path in paths
+    ]
+    for path in paths:
+        assert read(hook, f"many/{path.name}") == path.read_bytes()
+        assert hook.head_object(f"many/{path.name}").meta == {"a": "b"}
 
 
 def test_upload_file(make_hook: Callable[..., OSSHook], server: OSSEmulator, file: Path) -> None:
@@ -223,6 +246,7 @@ def test_an_error_is_no_answer(
         "put_file": lambda: hook.put_file("key", Path(__file__)),
         "put_stream": lambda: hook.put_stream("key", lambda: io.BytesIO(b"data")),
         "upload_file": lambda: hook.upload_file("key", Path(__file__)),
+        "upload_files": lambda: raise_first(hook.upload_files([("key", Path(__file__))])),
         "initiate_multipart_upload": lambda: hook.initiate_multipart_upload("key"),
         "upload_part": lambda: hook.upload_part("key", "U1", 1, b""),
         "list_parts": lambda: hook.list_parts("key", "U1"),
