@@ -115,7 +115,8 @@ class OSSHook(OSSBaseHook):
         Without ``checkpoint`` an upload that fails is aborted. A file of one part or less is stored in one request.
 
         :param part_size: bytes, 100 KB to 5 GB; None chooses at least 8 MiB so that there are at most 10,000 parts.
-        :param parallel: parts in flight; each takes 256 KiB of memory, whatever ``part_size`` is.
+        :param parallel: parts sent at the same time; above 1, one more may wait for OSS's answer meanwhile. Each takes
+            256 KiB of memory, whatever ``part_size`` is.
         :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part.
         :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
         """

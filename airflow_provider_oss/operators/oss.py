@@ -138,7 +138,7 @@ class OSSResumableUploadOperator(OSSUploadBaseOperator):
     :param file_path: path of the file on the worker. Templated.
     :param part_size: bytes, 100 KB to 5 GB; None chooses at least 8 MiB so that there are at most 10,000 parts.
         Templated, so its text will do.
-    :param parallel: parts in flight, 1 to 100. Templated.
+    :param parallel: parts sent at the same time, 1 to 100; above 1, one more may wait for OSS's answer. Templated.
     :param checkpoint: where the upload id is kept between attempts: ``"auto"`` (the task state store from Airflow 3.3
         on, else a Variable), ``"task_state"``, ``"variable"``, ``"xcom"``, or an object with ``load``, ``save`` and
         ``delete``. Templated.

@@ -41,7 +41,7 @@ from airflow_provider_oss.model import (
     UploadResult,
 )
 from airflow_provider_oss.options import digest
-from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, ProgressCallback, Source, SourceReader
+from airflow_provider_oss.ports import CheckpointStore, Clock, ProgressCallback, SendingClient, Source, SourceReader
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
@@ -75,7 +75,7 @@ class UploadSettings:
     part_size_bytes: int | None = None
     """None: chosen from the source's size, at least 8 MiB, at most 10,000 parts."""
     parallel: int = limits.DEFAULT_PARALLEL
-    """Parts that are read, verified or sent at the same time."""
+    """Parts that are sent at the same time; above 1, one more may be read or wait for OSS's answer."""
     save_interval_seconds: float = 10.0
     """Least time between two saves of the checkpoint; the first follows the upload id at once."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -91,7 +91,7 @@ class Upload:
 
     source: Source
     ref: ObjectRef
-    client: ObjectClient
+    client: SendingClient
     store: CheckpointStore | None = None
     options: ObjectOptions = field(default_factory=ObjectOptions)
     settings: UploadSettings = field(default_factory=UploadSettings)
@@ -110,7 +110,7 @@ class Upload:
 
         With a ``store``, an attempt that ends in any way, SIGKILL included, leaves what a later attempt with the same
         store needs to continue; without one, an attempt that fails aborts its upload. A source of one part or less is
-        sent as one PutObject. Memory: that one part, or a block of 256 KiB for each of ``parallel`` parts.
+        sent as one PutObject. Memory: that one part, or a block of 256 KiB for each of ``parallel`` + 1 parts.
 
         Raises OSSTransientError when another attempt may succeed and OSSPermanentError when none will. What the store
         raises when it is read is passed on; when it fails later, the upload goes on and the failure is logged.
@@ -123,6 +123,11 @@ class Upload:
             # A thread that is still sending holds the source's descriptor: once closed its number may be another file's
             if attempt.has_ended():
                 reader.close()
+
+
+def _threads(parallel: int) -> int:
+    """Return one more than parts may be sent at a time: a connection need not wait for the answer to another's part."""
+    return parallel + 1 if parallel > 1 else 1
 
 
 class _Attempt:
@@ -139,7 +144,9 @@ class _Attempt:
         self._reporter = ProgressReporter(upload.ref, self._size_bytes, upload.progress, upload.clock)
         self._started = upload.clock.monotonic()
         self._upload_ids = UploadIds(upload.ref, upload.options, self._client, self._keeper, upload.clock)
-        self._parts = PartTransfer(reader, self._client_until, upload.options, threads=upload.settings.parallel)
+        self._parts = PartTransfer(
+            reader, self._client_until, upload.options, threads=_threads(upload.settings.parallel)
+        )
         self._checkpoint: Checkpoint | None = None
         self._begun: Checkpoint | None = None
         self._completed: dict[int, CompletedPart] = {}

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, NoReturn, Protocol, TypeAlias
+from typing import Final, NoReturn, TypeAlias
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.crc64 import crc64
@@ -26,8 +26,8 @@ from airflow_provider_oss.exceptions import (
     OSSTransientError,
     OSSUploadCancelled,
 )
-from airflow_provider_oss.model import ObjectOptions, ObjectRef, Progress, StoredObject, UploadResult
-from airflow_provider_oss.ports import Body, CheckpointStore, Clock, ObjectClient
+from airflow_provider_oss.model import ObjectOptions, ObjectRef, Progress, UploadResult
+from airflow_provider_oss.ports import CheckpointStore, Clock, SendingClient
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
@@ -40,15 +40,6 @@ _SMALL_BYTES: Final = 64 * limits.KIB
 """A new connection's socket takes so much at once: sending does not wait for the network."""
 
 _QUEUED_FOR_EACH_THREAD: Final = 2
-
-
-class FilesClient(ObjectClient, Protocol):
-    """What of a client is needed here."""
-
-    def begin_put_object(
-        self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions
-    ) -> Callable[[], StoredObject]:
-        """Send a PutObject; return what waits for its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +76,7 @@ class _UnderWay:
 class FileUploads:
     """Stores files, ``settings.parallel`` at the same time; one that is sent in parts has as many parts in flight."""
 
-    client: FilesClient
+    client: SendingClient
     options: ObjectOptions = field(default_factory=ObjectOptions)
     settings: UploadSettings = field(default_factory=UploadSettings)
     store: CheckpointStore | None = None

@@ -42,7 +42,7 @@ from airflow_provider_oss.model import (
     StoredObject,
     StoredPart,
 )
-from airflow_provider_oss.ports import Body, ObjectClient
+from airflow_provider_oss.ports import Body, SendingClient
 
 log = logging.getLogger(__name__)
 
@@ -129,18 +129,18 @@ class RetryingClient:
     """
     An ObjectClient that repeats the failed calls of another one as a RetryPolicy says.
 
-    Each try to send a part is made inside ``in_flight()``, which may let it wait.
+    Each part is sent inside ``sending()``, which may let it wait; its answer is waited for outside.
     """
 
     def __init__(
         self,
-        client: ObjectClient,
+        client: SendingClient,
         retrying: Retrying,
-        in_flight: Callable[[], AbstractContextManager[None]] = nullcontext,
+        sending: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
         self._client = client
         self._call = retrying
-        self._in_flight = in_flight
+        self._sending = sending
 
     def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
         """Repeatable: the same bytes replace themselves; with forbid_overwrite the engine looks at the object."""
@@ -160,8 +160,9 @@ class RetryingClient:
         """Repeatable: a part replaces the part of its number."""
 
         def upload_part() -> CompletedPart:
-            with self._in_flight():
-                return self._client.upload_part(ref, upload_id, part_number, body, crc64, options)
+            with self._sending():
+                answer = self._client.begin_upload_part(ref, upload_id, part_number, body, crc64, options)
+            return answer()
 
         return self._call(upload_part)
 

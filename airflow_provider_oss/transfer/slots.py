@@ -1,4 +1,4 @@
-"""How many parts may be on their way to OSS; fewer when the link cannot carry them."""
+"""How many parts may be sent at the same time; fewer when the link cannot carry them."""
 
 from __future__ import annotations
 
@@ -51,4 +51,4 @@ class Slots:
         with self._condition:
             if 1 < self._allowed == self._begun_with.allowed:
                 self._allowed //= 2
-                log.warning("Nothing moved for too long: from now on %d parts are in flight at a time", self._allowed)
+                log.warning("Nothing moved for too long: from now on %d parts are sent at a time", self._allowed)
