@@ -125,22 +125,27 @@ def _log_repetition(state: RetryCallState) -> None:
     log.warning("Try %d failed, trying again in %.1f s: %s", state.attempt_number, pause, error)
 
 
+def _nothing() -> None:
+    pass
+
+
 class RetryingClient:
     """
     An ObjectClient that repeats the failed calls of another one as a RetryPolicy says.
 
-    Each part is sent inside ``sending()``, which may let it wait; its answer is waited for outside.
+    Each try to send a part is made inside ``in_flight()``, which may let it wait, and gives what is called when all is
+    sent and only the answer is to come.
     """
 
     def __init__(
         self,
         client: SendingClient,
         retrying: Retrying,
-        sending: Callable[[], AbstractContextManager[None]] = nullcontext,
+        in_flight: Callable[[], AbstractContextManager[Callable[[], None]]] = lambda: nullcontext(_nothing),
     ) -> None:
         self._client = client
         self._call = retrying
-        self._sending = sending
+        self._in_flight = in_flight
 
     def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
         """Repeatable: the same bytes replace themselves; with forbid_overwrite the engine looks at the object."""
@@ -160,9 +165,10 @@ class RetryingClient:
         """Repeatable: a part replaces the part of its number."""
 
         def upload_part() -> CompletedPart:
-            with self._sending():
+            with self._in_flight() as sent:
                 answer = self._client.begin_upload_part(ref, upload_id, part_number, body, crc64, options)
-            return answer()
+                sent()
+                return answer()
 
         return self._call(upload_part)
 

@@ -254,20 +254,22 @@ def test_every_call_of_a_client_is_repeated(name: str, call: Callable[[ObjectCli
         assert answer[0] == name
 
 
-def test_each_try_of_a_part_is_sending() -> None:
-    """What is to hold while a part is sent holds in every try, in no other call, and not while an answer is waited for."""
-    entered, left = [], []
+def test_each_try_of_a_part_is_in_flight() -> None:
+    """What is to hold while a part is in flight holds in every try, not in the pauses, and for no other call."""
+    entered, told, left = [], [], []
 
     @contextmanager
-    def sending() -> Iterator[None]:
+    def in_flight() -> Iterator[Callable[[], None]]:
         entered.append(client.failures)
-        yield
-        left.append(client.failures)
+        try:
+            yield lambda: told.append(client.failures)
+        finally:
+            left.append(client.failures)
 
     for name, call in CALLS.items():
         client = FlakyClient()
-        call(RetryingClient(client, make_retrying(AT_ONCE, threading.Event()), sending))
+        call(RetryingClient(client, make_retrying(AT_ONCE, threading.Event()), in_flight))
         if name == "upload_part":
-            assert (entered, left) == ([2, 1, 0], [2, 1, 0])
+            assert (entered, told, left) == ([2, 1, 0], [2, 1, 0], [1, 0, 0])
 
     assert len(entered) == 3
