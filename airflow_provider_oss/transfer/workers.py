@@ -24,7 +24,7 @@ class PartWorkers(Generic[Item, Outcome]):
 
     With ``hands_over`` the threads do not take parts: the thread that asks for the outcomes does, and hands each over.
     While one part is taken, at most ``threads`` others are unfinished; the iterator may yield None in between, which
-    lets outcomes through.
+    lets outcomes through. When it raises, what was handed over is finished first.
     """
 
     def __init__(
@@ -89,9 +89,8 @@ class PartWorkers(Generic[Item, Outcome]):
                     yield self._next_outcome(_TICK_SECONDS)
                 if self._stopping.is_set():
                     break
-        except Exception as error:  # noqa: BLE001 - raised when the parts in flight are finished
+        except Exception as error:  # noqa: BLE001 - raised when the parts that were handed over are finished
             self._first_error = self._first_error or error
-            self._stopping.set()
         self._wake()
 
     def _next_outcome(self, within_seconds: float) -> Outcome | None:
