@@ -15,6 +15,7 @@ Every error this package raises.
     │   │   └── OSSClockCorrected       so it was, and from now on OSS's own time is used
     │   ├── OSSSourceChanged            the source changed while it was read
     │   ├── OSSInvalidPart              Complete named a part that OSS does not hold like that
+    │   ├── OSSStreamSpent              the stream would have to be read again and cannot be
     │   ├── OSSUploadCancelled          the task was asked to stop
     │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
     ├── OSSPermanentError               no retry can mend it: operators fail the task at once
@@ -116,6 +117,10 @@ class OSSSourceChanged(OSSTransientError):
 
 class OSSInvalidPart(OSSTransientError):
     """CompleteMultipartUpload named a part that OSS does not hold, or holds with another ETag: somebody else sends."""
+
+
+class OSSStreamSpent(OSSTransientError):
+    """The upload has to begin anew, and its stream can be read only once."""
 
 
 class OSSUploadCancelled(OSSTransientError):

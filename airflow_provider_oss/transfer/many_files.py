@@ -143,7 +143,7 @@ class _Batch:
             yield FileOutcome(file, error=error)
             return
         with closing(reader):
-            size_bytes = reader.fingerprint.size_bytes
+            size_bytes = whole(reader).size_bytes
             if size_bytes <= _SMALL_BYTES:
                 if len(self._sent) >= settings.parallel:
                     yield self._outcome(self._sent.popleft())
