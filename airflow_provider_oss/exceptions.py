@@ -14,12 +14,13 @@ Every error this package raises.
     │   ├── OSSClockSkew                this machine's clock is more than 15 minutes off
     │   │   └── OSSClockCorrected       so it was, and from now on OSS's own time is used
     │   ├── OSSSourceChanged            the source changed while it was read
+    │   ├── OSSSourceUnavailable        (ConnectionError) a source elsewhere cannot be read now
     │   ├── OSSUploadCancelled          the task was asked to stop
     │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
     ├── OSSPermanentError               no retry can mend it: operators fail the task at once
     │   ├── OSSInvalidArgument          (ValueError) an argument that cannot work
     │   │   ├── OSSInvalidConnection    the Airflow connection is incomplete or wrong
-    │   │   └── OSSInvalidSource        the file to upload is missing, no file, or unreadable
+    │   │   └── OSSInvalidSource        the source to upload is missing, no file, or unreadable
     │   ├── OSSAccessDenied             (PermissionError) OSS refused: key, signature or RAM policy
     │   ├── OSSCertificateError         the server's TLS certificate is not trusted
     │   ├── OSSNoSuchBucket
@@ -114,6 +115,10 @@ class OSSSourceChanged(OSSTransientError):
     """The source changed while it was read; the next attempt sends the parts that differ."""
 
 
+class OSSSourceUnavailable(OSSTransientError, ConnectionError):
+    """A source that is not on this worker cannot be read now: no connection, it broke, or its server is busy."""
+
+
 class OSSUploadCancelled(OSSTransientError):
     """The upload was asked to stop. What OSS holds so far stays for the next attempt."""
 
@@ -135,7 +140,7 @@ class OSSInvalidConnection(OSSInvalidArgument):
 
 
 class OSSInvalidSource(OSSInvalidArgument):
-    """The file to upload is missing, is no regular file, or may not be read. Nothing was sent."""
+    """The file, or another source, is missing, is no file, or may not be read. Nothing is published."""
 
 
 class OSSAccessDenied(OSSPermanentError, PermissionError):
