@@ -15,6 +15,7 @@ Every error this package raises.
     │   │   └── OSSClockCorrected       so it was, and from now on OSS's own time is used
     │   ├── OSSSourceChanged            the source changed while it was read
     │   ├── OSSSourceUnavailable        (ConnectionError) a source elsewhere cannot be read now
+    │   ├── OSSStreamSpent              the stream would have to be read again and cannot be
     │   ├── OSSUploadCancelled          the task was asked to stop
     │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
     ├── OSSPermanentError               no retry can mend it: operators fail the task at once
@@ -117,6 +118,10 @@ class OSSSourceChanged(OSSTransientError):
 
 class OSSSourceUnavailable(OSSTransientError, ConnectionError):
     """A source that is not on this worker cannot be read now: no connection, it broke, or its server is busy."""
+
+
+class OSSStreamSpent(OSSTransientError):
+    """The upload has to begin anew, and its stream can be read only once."""
 
 
 class OSSUploadCancelled(OSSTransientError):

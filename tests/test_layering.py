@@ -15,7 +15,9 @@ import airflow_provider_oss
 PACKAGE = "airflow_provider_oss"
 ROOT = Path(airflow_provider_oss.__file__).parent
 
-LEAVES = frozenset({"crc64", "exceptions", "file_range", "limits", "model", "options", "ports", "uri", "verify"})
+LEAVES = frozenset(
+    {"compression", "crc64", "exceptions", "file_range", "limits", "model", "options", "ports", "uri", "verify"}
+)
 SDK = frozenset({"oss2", "urllib3", "requests", "alibabacloud_oss_v2"})
 
 
@@ -33,7 +35,8 @@ def rule(own: set[str] | frozenset[str] = frozenset(), others: set[str] | frozen
 
 RULES = {
     "": rule(),
-    **dict.fromkeys(LEAVES - {"crc64"}, rule(own=LEAVES)),
+    **dict.fromkeys(LEAVES - {"compression", "crc64"}, rule(own=LEAVES)),
+    "compression": rule(own=LEAVES, others={"zstandard"}),
     "crc64": rule(own=LEAVES, others={"fastcrc"}),
     "provider_info": rule(own={""}),
     "transfer": rule(own={"transfer", *LEAVES}, others={"tenacity", "pendulum"}),
