@@ -9,7 +9,7 @@ from airflow_provider_oss.crc64 import EMPTY, combine, crc64
 from airflow_provider_oss.model import Part
 from airflow_provider_oss.ports import SourceReader
 from airflow_provider_oss.transfer.cancellation import Cancellation
-from airflow_provider_oss.transfer.plan import make_plan
+from airflow_provider_oss.transfer.plan import make_plan, whole
 
 
 def source_crc64(reader: SourceReader, parallel: int, cancellation: Cancellation) -> int:
@@ -25,7 +25,7 @@ def source_crc64(reader: SourceReader, parallel: int, cancellation: Cancellation
     crc = EMPTY
     pool = ThreadPoolExecutor(parallel, thread_name_prefix="oss-source-checksum")
     try:
-        parts = tuple(make_plan(reader.fingerprint.size_bytes))
+        parts = tuple(make_plan(whole(reader).size_bytes))
         checksums: Iterator[int] = pool.map(checksum, parts)
         for part, of_part in zip(parts, checksums, strict=True):
             cancellation.check()

@@ -75,7 +75,7 @@ class HttpRequest:
         try:
             prepared = self.session.prepare_request(request)
             settings = self.session.merge_environment_settings(
-                prepared.url,
+                prepared.url or self.url,
                 proxies=self.session.proxies,
                 stream=True,
                 verify=self.session.verify,

@@ -69,9 +69,7 @@ class ObjectStorageReader:
     def __init__(self, source: ObjectStorageSource) -> None:
         self._source = source
         self._repeating = repeating(source.retry)
-        self._turn: AbstractContextManager[Any] = (
-            nullcontext() if getattr(source.fs, "async_impl", False) else threading.Lock()
-        )
+        self._turn: AbstractContextManager[Any] = nullcontext() if _is_asynchronous(source.fs) else threading.Lock()
         self._fingerprint = self._repeating(self._look)
         self._s3_etag = self._fingerprint.version if is_s3(source.fs) else None
 
@@ -132,8 +130,13 @@ class ObjectStorageReader:
                 return call()
         except ObjectReplacedError as error:
             raise _changed(self._source.name) from error
-        except Exception as error:  # noqa: BLE001 - each filesystem raises what its SDK does: all of it is renamed here
+        except Exception as error:
             raise _renamed(error, self._source.name) from error
+
+
+def _is_asynchronous(fs: Any) -> bool:
+    wrapped = getattr(fs, "fs", None)  # of a DirFileSystem, which says that it is asynchronous whatever it wraps
+    return bool(getattr(fs, "async_impl", False)) and (wrapped is None or _is_asynchronous(wrapped))
 
 
 def _changed(name: str) -> OSSSourceChanged:

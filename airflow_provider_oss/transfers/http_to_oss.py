@@ -99,12 +99,12 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
             retry=self.hook.retry,
         )
         try:
-            arguments = {**self.resumable_arguments(context), **self._described(answer)}
+            resumable, described = self.resumable_arguments(context), self._described(answer)
             if isinstance(answer, HttpSource):
                 self.log.info("%s: %d bytes, read in ranges", request.name, answer.found.size_bytes)
-                return self.hook.upload_source(self.key, answer, self.bucket_name, **arguments)
+                return self.hook.upload_source(self.key, answer, self.bucket_name, **resumable, **described)
             self.log.info("%s: read forward", request.name)
-            return self.hook.upload_stream(self.key, answer, self.bucket_name, **arguments)
+            return self.hook.upload_stream(self.key, answer, self.bucket_name, **resumable, **described)
         finally:
             answer.close()
             request.session.close()

@@ -28,6 +28,7 @@ from airflow_provider_oss.sources.checksum import source_crc64
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
+    from airflow_provider_oss.operators.resumable import ResumableArguments
     from airflow_provider_oss.options import ObjectOptionArguments
     from airflow_provider_oss.sources.selection import SelectedSource
 
@@ -109,7 +110,7 @@ class StoreAll:
     """One attempt. ``arguments`` are the keywords of ``OSSHook.upload_source`` that say how."""
 
     def __init__(
-        self, hook: OSSHook, bucket_name: str | None, arguments: Mapping[str, Any], options: ObjectOptionArguments
+        self, hook: OSSHook, bucket_name: str | None, arguments: ResumableArguments, options: ObjectOptionArguments
     ) -> None:
         self._hook = hook
         self._bucket_name = bucket_name
@@ -202,8 +203,7 @@ class StoreAll:
 
     def _checkpoint(self) -> Checkpoint | None:
         with suppress(OSSCheckpointUnreadable):  # the first upload reports and replaces it
-            found: Checkpoint | None = self._arguments["checkpoint"].load()
-            return found
+            return self._arguments["checkpoint"].load()
         return None
 
     def _drop(self, checkpoint: Checkpoint) -> None:

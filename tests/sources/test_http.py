@@ -67,9 +67,7 @@ def read(stream: HttpStream) -> bytes:
 
 def test_ranges(web: WebServer) -> None:
     """A server with ranges and a strong ETag is read in ranges; size, version and type are what it tells."""
-    source = open_ranged(
-        web, ranged(DATA, Content_Type="text/csv", Last_Modified="Sat, 21 Nov 2026 10:00:00 GMT")
-    )
+    source = open_ranged(web, ranged(DATA, Content_Type="text/csv", Last_Modified="Sat, 21 Nov 2026 10:00:00 GMT"))
     reader = source.open()
     assert bytes(reader.data(LAST)) == DATA[900_000:]
     assert bytes(reader.data(FIRST)) == DATA[:300_000]
@@ -104,9 +102,7 @@ def test_version_is_of_the_whole_url(web: WebServer, change: dict[str, Any], *, 
     web.pages["/data"] = ranged(DATA)
     request = request_to(web)
     other = replace(request, **{**change, "url": request.url + change.get("url", "")})
-    first, second = (
-        open_http(one, use_ranges=True, options=StreamOptions(), retry=QUICK) for one in (request, other)
-    )
+    first, second = (open_http(one, use_ranges=True, options=StreamOptions(), retry=QUICK) for one in (request, other))
     assert isinstance(first, HttpSource)
     assert isinstance(second, HttpSource)
     assert first.open().fingerprint.name == second.open().fingerprint.name
@@ -184,7 +180,7 @@ def test_trouble_that_passes(web: WebServer, trouble: Handler) -> None:
 def test_trouble_that_stays(web: WebServer) -> None:
     """After the tries of the policy a range is given up, with an error that another attempt may mend."""
     reader = open_ranged(web, in_turn(ranged(DATA), cut(ranged(DATA), 180_000))).open()
-    with pytest.raises(OSSSourceUnavailable, match="broke off.*given up after 3 tries"):
+    with pytest.raises(OSSSourceUnavailable, match=r"broke off.*given up after 3 tries"):
         reader.data(FIRST)
     assert web.ranges == [(0, 299_999)] * 3
 
@@ -211,7 +207,9 @@ def test_refusals(web: WebServer, status: int, when: str) -> None:
         ranged(DATA, 'W/"v1"'),
         lambda request: ranged(DATA)(request).with_headers(ETag=None),
         lambda request: (
-            ranged(DATA)(request).with_headers(Content_Range="bytes 0-0/*") if request.byte_range else plain(DATA)(request)
+            ranged(DATA)(request).with_headers(Content_Range="bytes 0-0/*")
+            if request.byte_range
+            else plain(DATA)(request)
         ),
     ],
     ids=["no ranges", "chunked", "chunked with ETag", "weak ETag", "no ETag", "no size"],
@@ -268,7 +266,9 @@ def test_end_that_cannot_be_seen(web: WebServer) -> None:
     assert read(open_stream(web, page, options=StreamOptions(trust_connection_close=True))) == DATA
 
 
-@pytest.mark.parametrize(("status", "error"), [(204, OSSInvalidSource), (206, OSSInvalidSource), (304, OSSInvalidSource)])
+@pytest.mark.parametrize(
+    ("status", "error"), [(204, OSSInvalidSource), (206, OSSInvalidSource), (304, OSSInvalidSource)]
+)
 def test_answers_without_content(web: WebServer, status: int, error: type[OSSProviderError]) -> None:
     """Only an answer that says it is the content is taken for it."""
     with pytest.raises(error, match=str(status)):
@@ -342,11 +342,11 @@ def test_post(web: WebServer) -> None:
 
 
 def test_no_connection(web: WebServer) -> None:
-    """A server that is not there is tried again, then reported without the URL's secrets, in the whole chain of errors."""
+    """A server that is not there is tried again; no error of the chain that reports it tells the URL's secrets."""
     url = web.url
-    web.__exit__(None, None, None)
+    web.close()
     request = HttpRequest(requests.Session(), "GET", f"{url.replace('//', '//me:s3cret@')}/data?token=s3cret")
-    with pytest.raises(OSSSourceUnavailable, match="refused.*given up after 3 tries") as caught:
+    with pytest.raises(OSSSourceUnavailable, match=r"refused.*given up after 3 tries") as caught:
         open_http(request, use_ranges=True, options=StreamOptions(), retry=QUICK)
     shown: BaseException | None = caught.value
     while shown is not None:
@@ -392,7 +392,7 @@ def test_server_that_hangs(web: WebServer) -> None:
         ("bytes */1000", None),
         ("bytes -1-99/1000", None),
         ("pages 0-99/1000", None),
-        ("bytes ٣-٤/٥", None),
+        ("bytes \u0663-\u0664/\u0665", None),
         ("", None),
     ],
 )

@@ -100,8 +100,8 @@ class WebServer:
     def __init__(self) -> None:
         self.pages: dict[str, Handler] = {}
         self.requests: list[WebRequest] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._make_handler())
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.answer = self._answer
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
@@ -122,57 +122,65 @@ class WebServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Answer nothing any more."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
 
-    def _make_handler(self) -> type[BaseHTTPRequestHandler]:
-        server = self
+    def _answer(self, request: WebRequest) -> Answer:
+        self.requests.append(request)
+        handler = self.pages.get(request.path, lambda _: Answer(404, {"Content-Length": "0"}))
+        return handler(request)
 
-        class WebHandler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
 
-            def handle_one_request(self) -> None:
-                try:
-                    super().handle_one_request()
-                except ConnectionError:  # the client has heard enough
-                    self.close_connection = True
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    answer: Handler
 
-            def do_GET(self) -> None:
-                self._answer()
 
-            def do_POST(self) -> None:
-                self._answer()
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: _Server
 
-            def _answer(self) -> None:
-                parts = urlsplit(self.path)
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                request = WebRequest(self.command, parts.path, parts.query, self.headers, body)
-                server.requests.append(request)
-                handler = server.pages.get(parts.path, lambda _: Answer(404, {"Content-Length": "0"}))
-                self._send(handler(request))
+    def handle_one_request(self) -> None:
+        try:
+            super().handle_one_request()
+        except ConnectionError:  # the client has heard enough
+            self.close_connection = True
 
-            def _send(self, answer: Answer) -> None:
-                self.send_response_only(answer.status, HTTPStatus(answer.status).phrase)
-                for name, value in answer.headers.items():
-                    self.send_header(name, value)
-                self.end_headers()
-                sent = answer.body if answer.cut_at is None else answer.body[: answer.cut_at]
-                if answer.headers.get("Transfer-Encoding") == "chunked":
-                    self._send_chunks(sent, is_whole=answer.cut_at is None)
-                else:
-                    self.wfile.write(sent)
-                if answer.cut_at is not None or not {"Content-Length", "Transfer-Encoding"} & set(answer.headers):
-                    self.close_connection = True
+    def do_GET(self) -> None:
+        self._answer()
 
-            def _send_chunks(self, body: bytes, *, is_whole: bool) -> None:
-                for start in range(0, len(body), 60_000):
-                    chunk = body[start : start + 60_000]
-                    self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
-                if is_whole:
-                    self.wfile.write(b"0\r\n\r\n")
+    def do_POST(self) -> None:
+        self._answer()
 
-            def log_message(self, *_: Any) -> None:
-                """Say nothing."""
+    def _answer(self) -> None:
+        parts = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self._send(self.server.answer(WebRequest(self.command, parts.path, parts.query, self.headers, body)))
 
-        return WebHandler
+    def _send(self, answer: Answer) -> None:
+        self.send_response_only(answer.status, HTTPStatus(answer.status).phrase)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        sent = answer.body if answer.cut_at is None else answer.body[: answer.cut_at]
+        if answer.headers.get("Transfer-Encoding") == "chunked":
+            self._send_chunks(sent, is_whole=answer.cut_at is None)
+        else:
+            self.wfile.write(sent)
+        if answer.cut_at is not None or not {"Content-Length", "Transfer-Encoding"} & set(answer.headers):
+            self.close_connection = True
+
+    def _send_chunks(self, body: bytes, *, is_whole: bool) -> None:
+        for start in range(0, len(body), 60_000):
+            chunk = body[start : start + 60_000]
+            self.wfile.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
+        if is_whole:
+            self.wfile.write(b"0\r\n\r\n")
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
