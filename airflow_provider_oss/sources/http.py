@@ -163,7 +163,7 @@ class HttpReader:
         if response.status_code != HTTPStatus.PARTIAL_CONTENT or headers.get("ETag") != self._found.etag:
             raise OSSSourceChanged(
                 f"{name} changed while it was read: it answered {response.status_code} with ETag "
-                f"{headers.get('ETag')} to a range of {self._found.etag}; the next attempt begins with what it is then. "
+                f"{headers.get('ETag')} to a range of {self._found.etag}; the next attempt reads what is there then. "
                 f"If its servers do not agree on ETags, {_REMEDY}"
             )
         told = headers.get("Content-Range", "")
@@ -193,7 +193,7 @@ class HttpReader:
 
 class HttpStream:
     """
-    An answer that can only be read forward. Called, it yields the bytes; each call after the first asks the server again.
+    An answer that can only be read forward. Called, it yields the bytes; a second call asks again.
 
     What it yields is the answer as it was sent, compressed if it is, unless ``decompress`` is set.
     """

@@ -118,5 +118,19 @@ class HttpRequest:
         raise OSSInvalidSource(f"{answer}: check endpoint, method and the connection's credentials")
 
 
+def accepting(of_session: Mapping[str, Any], given: Mapping[str, str], *, compressed: bool) -> dict[str, str]:
+    """
+    Return the headers that are given, with an Accept-Encoding where neither they nor the session has one.
+
+    What requests puts there by itself does not count: it asks for compression, to take it off again.
+    """
+    from requests.utils import default_headers
+
+    is_usual = of_session.get("Accept-Encoding") == default_headers()["Accept-Encoding"]
+    if not is_usual or "accept-encoding" in {name.lower() for name in given}:
+        return dict(given)
+    return {"Accept-Encoding": "gzip, deflate" if compressed else "identity", **given}
+
+
 def _reason(error: Exception) -> str:
     return redacted(f"{type(error).__name__}: {error}")

@@ -163,7 +163,7 @@ def _fingerprint(name: str, info: Mapping[str, Any], fs: AbstractFileSystem) -> 
     size_bytes = info.get("size")
     if size_bytes is None:
         raise OSSInvalidSource(
-            f"source={name!r} has no size that its storage tells: upload it as a stream, with OSSResumableStreamOperator"
+            f"source={name!r} has no size that its storage tells: upload it with OSSResumableStreamOperator"
         )
     return Fingerprint(name, int(size_bytes), _modified_at(info), _version(info, fs))
 

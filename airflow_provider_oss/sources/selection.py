@@ -127,8 +127,8 @@ def _glob(fs: AbstractFileSystem, pattern: str, name: str) -> dict[str, Any]:
         found: dict[str, Any] = fs.glob(pattern, detail=True)
     except FileNotFoundError:
         return {}
-    except PermissionError as error:
-        raise OSSInvalidSource(f"source={name!r} may not be listed: {redacted(str(error))}") from error
+    except (PermissionError, ValueError) as error:  # no rights, no glob
+        raise OSSInvalidSource(f"source={name!r} cannot be listed: {redacted(str(error))}") from error
     except Exception as error:  # as in ObjectStorageReader
         reason = redacted(f"{type(error).__name__}: {error}")
         raise OSSSourceUnavailable(f"{name} could not be listed: {reason}") from error

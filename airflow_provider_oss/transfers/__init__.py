@@ -1,1 +1,1 @@
-"""Operators that bring data from elsewhere into OSS."""
+"""Airflow operators that bring what other systems hold to OSS."""

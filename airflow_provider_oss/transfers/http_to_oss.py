@@ -113,7 +113,7 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         """Return the request: what the connection says is read here, in the main thread."""
         from airflow.providers.common.compat.sdk import mask_secret
 
-        from airflow_provider_oss.sources.http_request import DEFAULT_TIMEOUT_SECONDS, HttpRequest
+        from airflow_provider_oss.sources.http_request import DEFAULT_TIMEOUT_SECONDS, HttpRequest, accepting
 
         method = self.method.upper()
         http = _http_hook()(method=method, http_conn_id=self.http_conn_id, auth_type=self.auth_type)
@@ -126,7 +126,7 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
             url=http.url_from_endpoint(self.endpoint),
             params=self.data if is_get else None,
             data=None if is_get else self.data,
-            headers=_with_encoding(session.headers, self.request_headers or {}, decompress=self.decompress),
+            headers=accepting(session.headers, self.request_headers or {}, compressed=self.decompress),
             arguments=self.request_kwargs or {},
             timeout_seconds=options.get("timeout") or DEFAULT_TIMEOUT_SECONDS,
             allow_redirects=options.get("allow_redirects", True),
@@ -157,17 +157,3 @@ def _http_hook() -> Any:
             f"HttpToOSSOperator needs Airflow's HTTP provider: pip install 'airflow-provider-oss[http]' ({error})"
         ) from error
     return HttpHook
-
-
-def _with_encoding(of_session: Mapping[str, Any], given: Mapping[str, str], *, decompress: bool) -> dict[str, str]:
-    """Return the headers with an Accept-Encoding: what the user says, in place of what requests would."""
-    from requests.utils import default_headers
-
-    if of_session.get("Accept-Encoding") != default_headers()["Accept-Encoding"]:
-        return dict(given)
-    usual = (
-        {}
-        if "accept-encoding" in {name.lower() for name in given}
-        else {"Accept-Encoding": "gzip, deflate" if decompress else "identity"}
-    )
-    return {**usual, **given}

@@ -22,7 +22,7 @@ from airflow_provider_oss.model import Part
 from airflow_provider_oss.sources.http import HttpSource, HttpStream, StreamOptions, open_http, parse_content_range
 from airflow_provider_oss.sources.http_request import HttpRequest
 from airflow_provider_oss.transfer.retry import RetryPolicy
-from tests.sources.conftest import QUICK
+from tests.sources.policies import QUICK
 from tests.support.sources import some_bytes
 from tests.support.web_server import Answer, Handler, WebServer, chunked, in_turn, plain, ranged
 

@@ -19,7 +19,7 @@ from airflow_provider_oss.exceptions import OSSInvalidSource, OSSSourceChanged, 
 from airflow_provider_oss.model import Part
 from airflow_provider_oss.sources.object_storage import ObjectStorageReader, ObjectStorageSource, source_of
 from airflow_provider_oss.transfer.source import FileSource
-from tests.sources.conftest import QUICK
+from tests.sources.policies import QUICK
 from tests.support.s3_server import ACCESS_KEY, BUCKET, SECRET, S3Server
 from tests.support.sources import some_bytes
 

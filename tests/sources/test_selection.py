@@ -138,7 +138,11 @@ class Unlistable(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
 
 @pytest.mark.parametrize(
     ("error", "expected"),
-    [(PermissionError("no"), OSSInvalidSource), (RuntimeError("busy"), OSSSourceUnavailable)],
+    [
+        (PermissionError("no"), OSSInvalidSource),
+        (ValueError("no glob"), OSSInvalidSource),
+        (RuntimeError("busy"), OSSSourceUnavailable),
+    ],
 )
 def test_listing_that_fails(error: Exception, expected: type[Exception]) -> None:
     """A listing that is refused is an error for good, any other failure one that may pass; none means "no files"."""
