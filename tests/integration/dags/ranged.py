@@ -16,6 +16,7 @@ from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageTo
 
 PART_SIZE = 2 * 1024 * 1024
 PARALLEL = 4
+TOKEN = "t0ken-in-the-query"
 
 ARGUMENTS: dict[str, Any] = {
     "task_id": "upload",
@@ -30,4 +31,4 @@ with DAG("upload_s3", schedule=None):
     ObjectStorageToOSSOperator(source="{{ dag_run.conf['source'] }}", **ARGUMENTS)
 
 with DAG("upload_http", schedule=None):
-    HttpToOSSOperator(endpoint="{{ dag_run.conf['endpoint'] }}", **ARGUMENTS)
+    HttpToOSSOperator(endpoint=f"{{{{ dag_run.conf['endpoint'] }}}}?token={TOKEN}", **ARGUMENTS)
