@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from airflow_provider_oss.exceptions import OSSInvalidSource, OSSProviderError, OSSSourceUnavailable
 from airflow_provider_oss.sources.urls import redacted, shown
@@ -52,6 +54,15 @@ class HttpRequest:
     def name(self) -> str:
         """The URL without user, password, query and fragment."""
         return shown(self.url)
+
+    @property
+    def query(self) -> str:
+        """What is behind the question mark, as it is sent; empty for what is no URL."""
+        from requests import Request, RequestException
+
+        with suppress(RequestException, ValueError):
+            return urlsplit(Request(self.method, self.url, params=self.params).prepare().url or "").query
+        return ""
 
     def send(self, headers: Mapping[str, str]) -> Response:
         """
@@ -116,6 +127,15 @@ class HttpRequest:
         if status in _WORTH_REPEATING:
             raise OSSSourceUnavailable(answer)
         raise OSSInvalidSource(f"{answer}: check endpoint, method and the connection's credentials")
+
+
+def widen(session: Session, connections: int) -> None:
+    """Let the session keep so many connections to a server, where that is more than it does by itself."""
+    from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter
+
+    for adapter in session.adapters.values():
+        if connections > DEFAULT_POOLSIZE and isinstance(adapter, HTTPAdapter):
+            adapter.init_poolmanager(DEFAULT_POOLSIZE, connections)
 
 
 def accepting(of_session: Mapping[str, Any], given: Mapping[str, str], *, compressed: bool) -> dict[str, str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlsplit
 
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
@@ -91,7 +90,8 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         """Ask the server, and store what it answers."""
         from airflow_provider_oss.sources.http import HttpSource, StreamOptions, open_http
 
-        request = self._request()
+        resumable = self.resumable_arguments(context)
+        request = self._request(connections=resumable["parallel"])
         answer = open_http(
             request,
             use_ranges=self.use_ranges,
@@ -99,7 +99,7 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
             retry=self.hook.retry,
         )
         try:
-            resumable, described = self.resumable_arguments(context), self._described(answer)
+            described = self._described(answer)
             if isinstance(answer, HttpSource):
                 self.log.info("%s: %d bytes, read in ranges", request.name, answer.found.size_bytes)
                 return self.hook.upload_source(self.key, answer, self.bucket_name, **resumable, **described)
@@ -109,15 +109,16 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
             answer.close()
             request.session.close()
 
-    def _request(self) -> HttpRequest:
+    def _request(self, connections: int) -> HttpRequest:
         """Return the request: what the connection says is read here, in the main thread."""
         from airflow.providers.common.compat.sdk import mask_secret
 
-        from airflow_provider_oss.sources.http_request import DEFAULT_TIMEOUT_SECONDS, HttpRequest, accepting
+        from airflow_provider_oss.sources.http_request import DEFAULT_TIMEOUT_SECONDS, HttpRequest, accepting, widen
 
         method = self.method.upper()
         http = _http_hook()(method=method, http_conn_id=self.http_conn_id, auth_type=self.auth_type)
         session = http.get_conn(None, dict(self.extra_options or {}))
+        widen(session, connections)
         options = http.merged_extra
         is_get = method == "GET"
         request = HttpRequest(
@@ -131,8 +132,8 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
             timeout_seconds=options.get("timeout") or DEFAULT_TIMEOUT_SECONDS,
             allow_redirects=options.get("allow_redirects", True),
         )
-        if query := urlsplit(request.url).query:
-            mask_secret(query)  # at level DEBUG, urllib3 logs it
+        if request.query:
+            mask_secret(request.query)  # at level DEBUG, urllib3 logs it
         return request
 
     def _described(self, answer: HttpSource | HttpStream) -> ObjectOptionArguments:

@@ -43,7 +43,7 @@ def test_s3(uploads: Uploads, s3_server: S3Server, file_64: Path) -> None:
 
 
 def test_http_with_ranges(uploads: Uploads, web_server: WebServer, file_64: Path) -> None:
-    """A mirrored file that is SIGKILLed twice is asked for and sent once, but for what was in flight; no token is shown."""
+    """A mirror that is SIGKILLed twice reads and sends once, but for what was in flight; no log has its query."""
     web_server.pages["/killed.bin"] = ranged(file_64.read_bytes())
     web_server.requests.clear()
     key = "killed/from-ranges.bin"

@@ -14,6 +14,7 @@ import s3fs
 from fsspec.implementations.dirfs import DirFileSystem
 from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
+from sshfs import SSHFileSystem
 
 from airflow_provider_oss.exceptions import OSSInvalidSource, OSSSourceChanged, OSSSourceUnavailable
 from airflow_provider_oss.model import Part
@@ -21,6 +22,7 @@ from airflow_provider_oss.sources.object_storage import ObjectStorageReader, Obj
 from airflow_provider_oss.transfer.source import FileSource
 from tests.sources.policies import QUICK
 from tests.support.s3_server import ACCESS_KEY, BUCKET, SECRET, S3Server
+from tests.support.sftp_server import PASSWORD, USER, sftp_server
 from tests.support.sources import some_bytes
 
 DATA = some_bytes(1_000_000)
@@ -132,6 +134,44 @@ def test_s3_folder(s3: S3Server, s3_files: s3fs.S3FileSystem) -> None:
     s3.put("folder/a", b"a")
     with pytest.raises(OSSInvalidSource, match="is a directory"):
         reader_of(s3_files, f"{BUCKET}/folder")
+
+
+# SFTP
+
+
+@pytest.fixture
+def sftp_files(tmp_path: Path) -> Iterator[SSHFileSystem]:
+    """A folder behind an SFTP server as a filesystem, with the file ``/data.bin``."""
+    (tmp_path / "data.bin").write_bytes(DATA)
+    with sftp_server(tmp_path) as port:
+        yield SSHFileSystem(
+            "127.0.0.1", port=port, username=USER, password=PASSWORD, known_hosts=None, skip_instance_cache=True
+        )
+
+
+def test_sftp(sftp_files: SSHFileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file behind SFTP is read in ranges by several threads at once, never as a whole."""
+
+    def read_everything(*_: Any, **__: Any) -> bytes:
+        raise AssertionError("cat_file of sshfs reads everything")
+
+    reader = reader_of(sftp_files)
+    monkeypatch.setattr(sftp_files, "_cat_file", read_everything)
+    parts = [Part(number, (number - 1) * 50_000, 50_000) for number in range(1, 21)]
+    with ThreadPoolExecutor(5) as pool:
+        assert b"".join(pool.map(reader.data, parts)) == DATA
+    reader.check_unchanged()
+    assert (reader.fingerprint.size_bytes, reader.fingerprint.version) == (len(DATA), None)
+
+
+def test_sftp_changed(sftp_files: SSHFileSystem, tmp_path: Path) -> None:
+    """A file behind SFTP that got another time or length is noticed."""
+    reader = reader_of(sftp_files)
+    (tmp_path / "data.bin").write_bytes(DATA[:350_000])
+    with pytest.raises(OSSSourceChanged, match="with 0 bytes where the 100000"):
+        reader.data(LAST)
+    with pytest.raises(OSSSourceChanged, match="changed while it was read"):
+        reader.check_unchanged()
 
 
 # Others

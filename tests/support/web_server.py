@@ -22,6 +22,8 @@ class WebRequest:
     query: str
     headers: Message
     body: bytes
+    client: tuple[str, int]
+    """Address and port: the same as long as a connection is."""
 
     @property
     def byte_range(self) -> tuple[int, int] | None:
@@ -160,7 +162,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         parts = urlsplit(self.path)
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self._send(self.server.answer(WebRequest(self.command, parts.path, parts.query, self.headers, body)))
+        request = WebRequest(self.command, parts.path, parts.query, self.headers, body, self.client_address)
+        self._send(self.server.answer(request))
 
     def _send(self, answer: Answer) -> None:
         self.send_response_only(answer.status, HTTPStatus(answer.status).phrase)

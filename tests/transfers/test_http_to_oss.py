@@ -249,6 +249,17 @@ def test_redirects(run: Run, web: WebServer) -> None:
     assert asked.count("/data") == asked.count("/real") == 12
 
 
+def test_connections_are_kept(run: Run, web: WebServer, caplog: pytest.LogCaptureFixture) -> None:
+    """As many connections as parts in flight are made, and kept for the next ranges."""
+    parallel = 20
+    data = some_bytes(200 * PART_BYTES)
+    web.pages["/data"] = ranged(data)
+    run(mirror(parallel=parallel))
+    assert read() == data
+    assert len({request.client for request in web.requests}) <= parallel + 2  # two were asked for the first byte
+    assert "pool is full" not in caplog.text
+
+
 def test_secrets_of_the_url(
     run: Run, web: WebServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -269,6 +280,15 @@ def test_secrets_of_the_url(
     assert read() == DATA
     assert "s3cret" not in "\n".join([*shown, caplog.text])
     assert f"{web.url}/data" in shown[0]
+
+
+def test_query_is_masked(run: Run, web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The query, with the parameters of the task, is masked: urllib3 logs it at level DEBUG."""
+    masked: list[str] = []
+    monkeypatch.setattr("airflow.providers.common.compat.sdk.mask_secret", masked.append)
+    web.pages["/data"] = ranged(DATA)
+    run(mirror(endpoint="/data?a=1", data={"token": "s3c/ret"}))
+    assert masked.count("a=1&token=s3c%2Fret") == 1
 
 
 # What is stored
