@@ -29,7 +29,7 @@ NEVER = ("alibabacloud", "crcmod", "fastcrc", "jsonschema", "oss2", "requests", 
 
 @pytest.mark.parametrize("module", ["operators.oss", "transfers.object_storage_to_oss", "transfers.http_to_oss"])
 def test_importing_the_operators_is_cheap(tmp_path: Path, module: str) -> None:
-    """Beyond Airflow's own, importing operators adds fewer than ten modules, all ours: no SDK, engine, source, store."""
+    """Beyond Airflow's own, importing operators adds fewer than ten modules, all ours: no SDK, engine or store."""
     (tmp_path / "airflow.cfg").touch()
     done = subprocess.run(
         [sys.executable, "-c", MEASURE, f"airflow_provider_oss.{module}"],

@@ -39,7 +39,8 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
     :param data: parameters of a GET, body of anything else. Templated.
     :param request_headers: headers of the request; ``headers`` are those of the object. Templated.
     :param http_conn_id: id of the Airflow connection of type http. Templated.
-    :param auth_type: authentication of requests, called with login and password; None is basic.
+    :param auth_type: authentication of requests, called with login and password; None is basic. It signs requests in
+        several threads at once.
     :param extra_options: verify, cert, proxies, timeout (10 s to connect and 60 s in which nothing moves unless it is
         given), allow_redirects, max_redirects, as of HttpOperator. Templated.
     :param request_kwargs: more arguments of ``requests.Request``, such as ``json``. Templated.

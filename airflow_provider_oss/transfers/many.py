@@ -212,8 +212,12 @@ class StoreAll:
             return  # the first upload looks for what was lost
         ref = checkpoint.ref
         log.warning("%s is not to be stored any more: aborting its upload %s", ref, checkpoint.upload_id)
-        with suppress(OSSNoSuchUpload):
+        try:
             self._hook.abort_multipart_upload(ref.key, checkpoint.upload_id, ref.bucket)
+        except OSSNoSuchUpload:
+            pass
+        except OSSPermanentError as error:
+            log.error("Upload %s of %s stays, billed, until it is aborted: %s", checkpoint.upload_id, ref, error)  # noqa: TRY400 - no traceback is needed
         self._arguments["checkpoint"].delete()
 
 
