@@ -14,6 +14,7 @@ Every error this package raises.
     │   ├── OSSClockSkew                this machine's clock is more than 15 minutes off
     │   │   └── OSSClockCorrected       so it was, and from now on OSS's own time is used
     │   ├── OSSSourceChanged            the source changed while it was read
+    │   ├── OSSStreamSpent              the stream would have to be read again and cannot be
     │   ├── OSSUploadCancelled          the task was asked to stop
     │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
     ├── OSSPermanentError               no retry can mend it: operators fail the task at once
@@ -112,6 +113,10 @@ class OSSClockCorrected(OSSClockSkew):
 
 class OSSSourceChanged(OSSTransientError):
     """The source changed while it was read; the next attempt sends the parts that differ."""
+
+
+class OSSStreamSpent(OSSTransientError):
+    """The upload has to begin anew, and its stream can be read only once."""
 
 
 class OSSUploadCancelled(OSSTransientError):

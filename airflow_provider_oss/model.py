@@ -16,6 +16,11 @@ from airflow_provider_oss.exceptions import OSSInvalidArgument
 
 Item = TypeVar("Item")
 
+CONSTANT_PARTS: Final = "constant"
+"""Name of the schedule of parts that are all of one size."""
+
+MAX_VERSION_CHARS: Final = 128
+
 _BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
 
 
@@ -72,12 +77,35 @@ def _shortened(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """What was seen of a source when it was opened. For people and for part planning; never proof of its content."""
+    """
+    What was seen of a source when it was opened. For people and for part planning; never proof of its content.
+
+    ``version`` alone may stand for the content, if the source has such a thing. Raises OSSInvalidArgument when it is
+    longer than a checkpoint has room for.
+    """
 
     name: str
-    size_bytes: int
+    size_bytes: int | None
+    """None for a stream, whose length shows only when it has been read."""
     modified_at: str | None = None
     """ISO 8601, UTC; None when the source has no such time."""
+    version: str | None = None
+    """
+    Strong identity of the content, such as an ETag or a generation: with the same name, size and version the source has
+    the same bytes. None when there is none.
+    """
+
+    def __post_init__(self) -> None:
+        if self.version is not None and not 1 <= len(self.version) <= MAX_VERSION_CHARS:
+            raise OSSInvalidArgument(
+                f"version={self.version[:80]!r} of the source {self.name!r} has {len(self.version)} characters: use 1 "
+                f"to {MAX_VERSION_CHARS}, a digest of it for instance"
+            )
+
+    def is_same_content(self, other: Fingerprint) -> bool:
+        """Whether both are known to stand for the same bytes."""
+        mine, others = (self.name, self.size_bytes, self.version), (other.name, other.size_bytes, other.version)
+        return self.version is not None and mine == others
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +219,7 @@ class Checkpoint:
     upload_id: str
     """Empty while the upload is about to be begun: what a later attempt must look for, should the id be lost."""
     part_size_bytes: int
+    """Of the first part."""
     source: Fingerprint
     options_digest: str
     """options.digest() of the options that the upload was begun with: OSS fixes them at its beginning."""
@@ -202,6 +231,8 @@ class Checkpoint:
     created_at: str = ""
     """ISO 8601, UTC."""
     updated_at: str = ""
+    schedule: str = CONSTANT_PARTS
+    """By which rule the source is cut into parts: the ``schedule`` of a plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +276,8 @@ class Progress:
     ``verified_bytes`` those that an earlier attempt had stored and that proved equal to the source.
     """
 
-    total_bytes: int
+    total_bytes: int | None
+    """None while the end of a stream has not been read."""
     sent_bytes: int = 0
     verified_bytes: int = 0
     doubtful_bytes: int = 0
@@ -258,7 +290,9 @@ class Progress:
 
     @property
     def fraction(self) -> float:
-        """0.0 to 1.0; an empty source is done from the beginning."""
+        """0.0 to 1.0; an empty source is done from the beginning, a stream at 0.0 until its end has been read."""
+        if self.total_bytes is None:
+            return 0.0
         return self.done_bytes / self.total_bytes if self.total_bytes else 1.0
 
 

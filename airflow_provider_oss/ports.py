@@ -81,11 +81,20 @@ class CheckpointStore(Protocol):
 
 
 class SourceReader(Protocol):
-    """An opened source. ``data`` may be called, and what it returns be read, from several threads before ``close``."""
+    """
+    An opened source of known size.
+
+    ``data`` may be called, and what it returns be read, from several threads before ``close``.
+    """
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """What was seen when it was opened."""
+        """
+        What was seen when it was opened; its size is known.
+
+        A reader whose fingerprint has a version gives bytes of that version only, else it raises OSSSourceChanged:
+        parts stored under the same version by an earlier attempt are taken for equal and not read again.
+        """
 
     def data(self, part: Part) -> Body:
         """Return the part's bytes. They may be read only when they are used: OSSSourceChanged if short then."""

@@ -11,7 +11,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_oss.exceptions import OSSCheckpointUnreadable
-from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef
+from airflow_provider_oss.model import CONSTANT_PARTS, Checkpoint, Fingerprint, ObjectRef
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -25,6 +25,8 @@ What a deployment adds by encrypting its Variables comes on top.
 """
 _MAX_PLAIN_KEY_CHARS: Final = 1279
 """As JSON: no less than base85 makes of any key, so what is longer is shorter in base85."""
+_LEAST_SHARED_CHARS: Final = 180
+"""What a version leaves to owner, source name and done parts."""
 _MAX_NAME_CHARS: Final = 256
 _MAX_DONE_PARTS_CHARS: Final = 1024
 
@@ -36,7 +38,8 @@ def encode(checkpoint: Checkpoint, owner: str) -> dict[str, Any]:
     What decisions need is always whole; a key that JSON would blow up is written in base85. What is left is shared:
     owner and source name may lose their beginnings (the owner is then recognised by a digest), and of the done parts
     the shortest ranges are left out. They only matter where OSS may not be asked for the stored parts: those left out
-    are sent again then.
+    are sent again then. A version of the source that finds no room beside a very long key is left out as well: the
+    stored parts are read then.
     """
     record: dict[str, Any] = {
         "version": VERSION,
@@ -53,12 +56,24 @@ def encode(checkpoint: Checkpoint, owner: str) -> dict[str, Any]:
         "created_at": checkpoint.created_at,
         "updated_at": checkpoint.updated_at,
     }
+    if checkpoint.schedule != CONSTANT_PARTS:
+        record["schedule"] = checkpoint.schedule
+    _add_version(record, checkpoint.source.version)
     third = (MAX_RECORD_CHARS - len(json.dumps(record))) // 3
     record |= _owner_fields(owner, third)
     record["source"]["name"] = _ending(_sendable(checkpoint.source.name)[-_MAX_NAME_CHARS:], third)
     room_chars = min(MAX_RECORD_CHARS - len(json.dumps(record)), _MAX_DONE_PARTS_CHARS)
     record["done_parts"] = _longest_ranges(checkpoint.done_parts, room_chars)
     return record
+
+
+def _add_version(record: dict[str, Any], version: str | None) -> None:
+    """Add the version if that leaves room for the rest: without it the source is read again, and that is all."""
+    if version is None:
+        return
+    source = record["source"] | {"version": version}
+    if len(json.dumps(record | {"source": source})) <= MAX_RECORD_CHARS - _LEAST_SHARED_CHARS:
+        record["source"] = source
 
 
 def _encoded_key(key: str) -> str | dict[str, str]:
@@ -133,18 +148,25 @@ def decode(data: Any, owner: str) -> Checkpoint:
 
 
 def _checkpoint(record: dict[str, Any]) -> Checkpoint:
-    source = record["source"]
     return Checkpoint(
         ref=ObjectRef(record["bucket"], _decoded_key(record["key"])),
         upload_id=record["upload_id"],
         part_size_bytes=int(record["part_size"]),  # JSON Schema takes 1.0 for an integer
-        source=Fingerprint(source["name"], int(source["size"]), source.get("modified_at")),
+        source=_fingerprint(record["source"]),
         options_digest=record["options"],
         attempt=int(record["attempt"]),
         done_parts=record["done_parts"],
         done_bytes=int(record.get("done_bytes", 0)),
         created_at=_checked_time(record.get("created_at", ""), is_needed=not record["upload_id"]),
         updated_at=record.get("updated_at", ""),
+        schedule=record.get("schedule", CONSTANT_PARTS),
+    )
+
+
+def _fingerprint(source: dict[str, Any]) -> Fingerprint:
+    size = source["size"]
+    return Fingerprint(
+        source["name"], None if size is None else int(size), source.get("modified_at"), source.get("version")
     )
 
 

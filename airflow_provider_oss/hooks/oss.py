@@ -23,13 +23,14 @@ from airflow_provider_oss.model import (
     UploadResult,
 )
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
-from airflow_provider_oss.ports import Buffer, CheckpointStore, ProgressCallback
+from airflow_provider_oss.ports import Buffer, CheckpointStore, ProgressCallback, Source
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.download import download
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
 from airflow_provider_oss.transfer.retry import RetryingClient
-from airflow_provider_oss.transfer.single_put import SinglePut, Stream
+from airflow_provider_oss.transfer.single_put import SinglePut
 from airflow_provider_oss.transfer.source import BytesSource, FileSource, path_text
+from airflow_provider_oss.transfer.stream import Stream, StreamSource
 
 if TYPE_CHECKING:
     from airflow_provider_oss.clients.object_client import ObjectBody
@@ -118,8 +119,39 @@ class OSSHook(OSSBaseHook):
         :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part.
         :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
         """
-        return Upload(
+        return self.upload_source(
+            key,
             FileSource(path_text(file_path)),
+            bucket_name,
+            part_size=part_size,
+            parallel=parallel,
+            progress=progress,
+            checkpoint=checkpoint,
+            cancellation=cancellation,
+            **options,
+        )
+
+    def upload_source(
+        self,
+        key: str,
+        source: Source | StreamSource,
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Store what can be read at any offset in parts, as ``upload_file`` does with a file.
+
+        :param source: see ``airflow_provider_oss.ports.Source``. If its fingerprint has a version and that is the one
+            which an earlier attempt saw, the parts stored since then are not read again.
+        """
+        return Upload(
+            source,
             self.resolve(key, bucket_name),
             self._client,
             store=checkpoint,
@@ -129,6 +161,49 @@ class OSSHook(OSSBaseHook):
             renew_credentials=self.renew_credentials,
             cancellation=cancellation or Cancellation(),
         ).run()
+
+    def upload_stream(
+        self,
+        key: str,
+        stream: Stream | Callable[[], Stream],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Store a stream of any length in parts, proven equal to it; with ``checkpoint`` a later attempt can continue.
+
+        A later attempt reads the stream again; the parts that OSS holds with the same bytes are not sent again. What
+        the stream raises is passed on and never makes an object. A stream of one part or less is stored in one request.
+        Without ``checkpoint`` an upload that fails is aborted.
+
+        :param stream: a callable that returns an object with ``read(size)`` or an iterable of bytes, which is closed at
+            its end; or such an object itself, which can be read once: should the upload have to begin anew within this
+            call, OSSStreamSpent is raised. It is read in this thread only.
+        :param part_size: bytes of the first parts, 100 KB to 5 GB; None means 8 MiB. Later parts grow so that 10,000
+            hold 48.8 TB: see ``airflow_provider_oss.transfer.plan.GrowingPlan``.
+        :param parallel: parts in flight. In memory are ``parallel`` + 1 parts; those beyond 64 MiB are in temporary
+            files.
+        :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part; the
+            fraction is 0.0 until the stream has ended, ``checkpoint.done_bytes`` tells how much is stored.
+        :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
+        """
+        return self.upload_source(
+            key,
+            StreamSource(stream),
+            bucket_name,
+            part_size=part_size,
+            parallel=parallel,
+            progress=progress,
+            checkpoint=checkpoint,
+            cancellation=cancellation,
+            **options,
+        )
 
     def _single_put(self, key: str, bucket_name: str | None, options: ObjectOptionArguments) -> SinglePut:
         ref = self.resolve(key, bucket_name)

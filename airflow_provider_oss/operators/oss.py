@@ -6,15 +6,14 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_oss.limits import DEFAULT_PARALLEL, MIB
+from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator, whole_number
+from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_oss.model import UploadResult
-    from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
-    from airflow_provider_oss.transfer.cancellation import Cancellation
 
 _READ_BYTES: Final = MIB
 _TEMPLATE_MARKS: Final = ("{{", "{%", "{#")
@@ -124,73 +123,26 @@ def _chunks_of_path(path: ObjectStoragePath) -> Iterator[bytes]:
             yield chunk
 
 
-class OSSResumableUploadOperator(OSSUploadBaseOperator):
+class OSSResumableUploadOperator(OSSResumableBaseOperator):
     """
     Stores a file of any size; a retried task instance continues where the last attempt stopped, whatever ended it.
 
     Every part that an earlier attempt stored is compared with the file as it is now (size and CRC-64), and sent again
     if it differs; the finished object is compared as a whole. It may run on another worker if the file is there. Memory
-    is 256 KiB for each of ``parallel`` parts. For the other arguments see OSSUploadBaseOperator.
-
-    When the task fails for good the parts stay, so that clearing it continues; they are billed until the task is
-    cleared, the upload is aborted, or a lifecycle rule of the bucket removes them.
+    is 256 KiB for each of ``parallel`` parts. Without ``part_size`` parts have at least 8 MiB, so that there are at
+    most 10,000. For the other arguments see OSSResumableBaseOperator and OSSUploadBaseOperator.
 
     :param file_path: path of the file on the worker. Templated.
-    :param part_size: bytes, 100 KB to 5 GB; None chooses at least 8 MiB so that there are at most 10,000 parts.
-        Templated, so its text will do.
-    :param parallel: parts in flight, 1 to 100. Templated.
-    :param checkpoint: where the upload id is kept between attempts: ``"auto"`` (the task state store from Airflow 3.3
-        on, else a Variable), ``"task_state"``, ``"variable"``, ``"xcom"``, or an object with ``load``, ``save`` and
-        ``delete``. Templated.
-    :param checkpoint_anchor: with ``"xcom"``, the task whose XCom holds it; None chooses one. Templated.
-    :param progress: called as ``progress(fraction, checkpoint, response)`` after every part.
     """
 
-    template_fields: Sequence[str] = (
-        *OSSUploadBaseOperator.template_fields, "file_path", "part_size", "parallel", "checkpoint", "checkpoint_anchor",
-    )  # fmt: skip
+    template_fields: Sequence[str] = (*OSSResumableBaseOperator.template_fields, "file_path")
 
-    def __init__(
-        self,
-        *,
-        file_path: str | os.PathLike[str],
-        part_size: int | str | None = None,
-        parallel: int | str = DEFAULT_PARALLEL,
-        checkpoint: str | CheckpointStore = "auto",
-        checkpoint_anchor: str | None = None,
-        progress: ProgressCallback | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, file_path: str | os.PathLike[str], **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.file_path = file_path
-        self.part_size = part_size
-        self.parallel = parallel
-        self.checkpoint = checkpoint
-        self.checkpoint_anchor = checkpoint_anchor
-        self.progress = progress
-        self._cancellation: Cancellation | None = None
 
     def upload(self, context: Context) -> UploadResult:
         """Begin or continue the upload."""
-        from airflow_provider_oss.checkpoint.choice import choose_store
-        from airflow_provider_oss.transfer.cancellation import Cancellation
-
-        # A new one for each attempt: dag.test() runs them all with the same object, and a time-out calls on_kill
-        self._cancellation = Cancellation()
-        parallel = whole_number("parallel", self.parallel)
         return self.hook.upload_file(
-            self.key,
-            self.file_path,
-            self.bucket_name,
-            part_size=whole_number("part_size", self.part_size),
-            parallel=DEFAULT_PARALLEL if parallel is None else parallel,
-            progress=self.progress,
-            checkpoint=choose_store(self.checkpoint, context, self.checkpoint_anchor),
-            cancellation=self._cancellation,
-            **self.object_options(),
+            self.key, self.file_path, self.bucket_name, **self.resumable_arguments(context), **self.object_options()
         )
-
-    def on_kill(self) -> None:
-        """Ask the upload to stop. Only a flag is set: this runs in a signal handler, and nothing needs saving."""
-        if self._cancellation is not None:
-            self._cancellation.request()

@@ -4,7 +4,8 @@ The upload engine: the only place where planning, verifying, sending and saving 
 The rule that everything rests on: a part is done if and only if OSS holds a part of that number under this upload id
 whose size and CRC-64 are those of the bytes that the source has now. So it does not matter what a checkpoint says, who
 else worked on the upload, or whether the source changed: what differs is sent again, and the object that
-CompleteMultipartUpload makes is compared with the source as a whole.
+CompleteMultipartUpload makes is compared with the source as a whole. A source may be read at any offset, or forward
+only: a Feed hides which.
 """
 
 from __future__ import annotations
@@ -28,9 +29,9 @@ from airflow_provider_oss.exceptions import (
     OSSInvalidPart,
     OSSNoSuchUpload,
     OSSObjectAlreadyExists,
+    OSSSourceChanged,
     OSSUploadCancelled,
 )
-from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
@@ -41,15 +42,16 @@ from airflow_provider_oss.model import (
     UploadResult,
 )
 from airflow_provider_oss.options import digest
-from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, ProgressCallback, Source, SourceReader
+from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, ProgressCallback, Source
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
+from airflow_provider_oss.transfer.feed import Feed, ReaderFeed, SourceFailed
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
 from airflow_provider_oss.transfer.parts import PartOutcome, PartTransfer
-from airflow_provider_oss.transfer.plan import PartPlan, make_plan, whole
+from airflow_provider_oss.transfer.plan import Plan, make_plan
 from airflow_provider_oss.transfer.progress import ProgressReporter
 from airflow_provider_oss.transfer.ranges import PartRanges, parse_ranges
-from airflow_provider_oss.transfer.recognition import find_equal_object
+from airflow_provider_oss.transfer.recognition import Content, find_equal
 from airflow_provider_oss.transfer.result import make_result
 from airflow_provider_oss.transfer.resume import Continue, Decision, Fresh, Wanted, decide
 from airflow_provider_oss.transfer.retry import (
@@ -60,6 +62,8 @@ from airflow_provider_oss.transfer.retry import (
     may_have_been_done,
 )
 from airflow_provider_oss.transfer.slots import Slots
+from airflow_provider_oss.transfer.stream import StreamSource
+from airflow_provider_oss.transfer.stream_feed import StreamFeed
 from airflow_provider_oss.transfer.upload_ids import UploadIds
 from airflow_provider_oss.verify import combined_crc64
 
@@ -73,7 +77,8 @@ class UploadSettings:
     """How an upload works. Raises OSSInvalidArgument when ``parallel`` is not 1 to 100."""
 
     part_size_bytes: int | None = None
-    """None: chosen from the source's size, at least 8 MiB, at most 10,000 parts."""
+    """None: chosen from the source's size, at least 8 MiB, at most 10,000 parts. A stream's first parts have this size
+    (None: 8 MiB), later ones more: see GrowingPlan."""
     parallel: int = limits.DEFAULT_PARALLEL
     """Parts that are read, verified or sent at the same time."""
     save_interval_seconds: float = 10.0
@@ -89,7 +94,7 @@ class UploadSettings:
 class Upload:
     """What is to be uploaded, where to, and how: the arguments of ``run``."""
 
-    source: Source
+    source: Source | StreamSource
     ref: ObjectRef
     client: ObjectClient
     store: CheckpointStore | None = None
@@ -97,7 +102,9 @@ class Upload:
     settings: UploadSettings = field(default_factory=UploadSettings)
     progress: ProgressCallback | None = None
     """Called as ``progress(fraction, checkpoint, response)`` in the caller's thread after every part; ``response`` is
-    the CompletedPart that OSS acknowledged (StoredObject for a single put), None for a part verified and not sent."""
+    the CompletedPart that OSS acknowledged (StoredObject for a single put), None for a part verified and not sent. The
+    fraction of a stream is 0.0 until its end was read (``checkpoint.done_bytes`` tells how far it is); the last call
+    has 1.0, and comes without a response when the end shows only after the last part was stored."""
     renew_credentials: Callable[[], bool] = cannot_renew
     """Called in the caller's thread when OSS says that the security token has expired; returns whether there are other
     credentials now, with which the upload then goes on."""
@@ -110,36 +117,44 @@ class Upload:
 
         With a ``store``, an attempt that ends in any way, SIGKILL included, leaves what a later attempt with the same
         store needs to continue; without one, an attempt that fails aborts its upload. A source of one part or less is
-        sent as one PutObject. Memory: that one part, or a block of 256 KiB for each of ``parallel`` parts.
+        sent as one PutObject. Memory: that one part, or a block of 256 KiB for each of ``parallel`` parts; of a stream
+        ``parallel`` + 1 whole parts, those beyond 64 MiB in temporary files.
+
+        A stream is read, and its code run, in the calling thread only. What it raises is passed on as it is; so is
+        OSSStreamSpent when the upload has to begin anew and the stream is no callable.
 
         Raises OSSTransientError when another attempt may succeed and OSSPermanentError when none will. What the store
         raises when it is read is passed on; when it fails later, the upload goes on and the failure is logged.
         """
-        reader = self.source.open()
-        attempt = _Attempt(self, reader)
+        attempt = _Attempt(self, self._open())
         try:
             return attempt.run()
+        except SourceFailed as failed:
+            failure = failed.cause
         finally:
-            # A thread that is still sending holds the source's descriptor: once closed its number may be another file's
-            if attempt.has_ended():
-                reader.close()
+            attempt.close()
+        raise failure  # here, so that nothing of ours becomes its context
+
+    def _open(self) -> Feed:
+        if isinstance(self.source, StreamSource):
+            return StreamFeed(self.source, self.clock, self.cancellation.check)
+        return ReaderFeed(self.source.open())
 
 
 class _Attempt:
     """One attempt. ``_checkpoint`` names the multipart upload that is under way, if there is one, and how far it is."""
 
-    def __init__(self, upload: Upload, reader: SourceReader) -> None:
+    def __init__(self, upload: Upload, feed: Feed) -> None:
         self._upload = upload
         self._ref = upload.ref
-        self._reader = reader
-        self._size_bytes = reader.fingerprint.size_bytes
+        self._feed = feed
         self._slots = Slots(upload.settings.parallel)
         self._client = self._client_until(threading.Event())
         self._keeper = CheckpointKeeper(upload.store, upload.settings.save_interval_seconds, upload.clock)
-        self._reporter = ProgressReporter(upload.ref, self._size_bytes, upload.progress, upload.clock)
+        self._reporter = ProgressReporter(upload.ref, feed.size_bytes, upload.progress, upload.clock)
         self._started = upload.clock.monotonic()
         self._upload_ids = UploadIds(upload.ref, upload.options, self._client, self._keeper, upload.clock)
-        self._parts = PartTransfer(reader, self._client_until, upload.options, threads=upload.settings.parallel)
+        self._parts = PartTransfer(feed, self._client_until, upload.options, threads=upload.settings.parallel)
         self._checkpoint: Checkpoint | None = None
         self._begun: Checkpoint | None = None
         self._completed: dict[int, CompletedPart] = {}
@@ -161,25 +176,26 @@ class _Attempt:
         if method == "upload_part" and isinstance(error, OSSConnectionTimeout):
             self._slots.halve()
         if method == "upload_part" and isinstance(error, OSSChecksumMismatch):
-            self._reader.check_unchanged()  # what changed after it was looked at is not sent any more
+            self._feed.check_unchanged()  # what changed after it was looked at is not sent any more
 
     def _describe_tries(self, tries: str) -> str:
         parallel, allowed = self._upload.settings.parallel, self._slots.allowed
         return tries if allowed == parallel else f"{tries}, parallel lowered from {parallel} to {allowed}"
 
-    def has_ended(self) -> bool:
+    def close(self) -> None:
+        """Stop the workers and release the source."""
+        self._feed.close(is_in_use=not self._has_ended())
+
+    def _has_ended(self) -> bool:
         """Stop the workers; return whether none is at work any more."""
         return self._parts.stop(_GRACE_SECONDS)
 
     def run(self) -> UploadResult:
         self._upload.cancellation.check()
-        wanted = Wanted(
-            self._ref, self._size_bytes, self._upload.settings.part_size_bytes, digest(self._upload.options)
-        )
         saved = self._keeper.load()
         self._attempts = 1 if saved is None else saved.attempt + 1
         try:
-            return self._with_renewed_credentials(decide(saved, wanted), wanted)
+            return self._with_renewed_credentials(saved)
         except BaseException as error:
             self._leave(error)
             raise
@@ -192,17 +208,24 @@ class _Attempt:
             raise conflict
         return self._recognised(found)
 
-    def _with_renewed_credentials(self, decision: Decision, wanted: Wanted) -> UploadResult:
+    def _wanted(self) -> Wanted:
+        part_size_bytes = self._upload.settings.part_size_bytes
+        return Wanted(self._ref, self._measure(), part_size_bytes, digest(self._upload.options))
+
+    def _measure(self) -> int | None:
+        """Return the source's size, as if from its beginning; None for a stream of more than one part."""
+        return self._feed.measure(self._upload.settings.part_size_bytes)
+
+    def _with_renewed_credentials(self, latest: Checkpoint | None) -> UploadResult:
         """Go on as often as new credentials can be had for those that expired."""
         while True:
             try:
-                return self._continue_or_begin(decision)
+                return self._continue_or_begin(decide(latest, self._wanted()))
             except OSSCredentialsExpired as error:
                 if not self._upload.renew_credentials():
                     raise
                 log.info("%s: going on with new credentials: %s", self._ref, error)
-                if self._checkpoint is not None:
-                    decision = decide(self._checkpoint, wanted)
+                latest = self._checkpoint or latest
 
     def _continue_or_begin(self, decision: Decision) -> UploadResult:
         try:
@@ -217,14 +240,15 @@ class _Attempt:
     def _begin_again(self) -> UploadResult:
         if self._checkpoint is not None and not self._keeper.still_names(self._checkpoint.upload_id):
             raise OSSUploadCancelled(f"{self._ref}: another attempt of this task has taken over, this one stops")
-        self._reader.check_unchanged()
+        self._feed.check_unchanged()
+        size_bytes = self._measure()
         log.warning("%s: the upload is gone and the object is not the source: sending everything again", self._ref)
         self._sent.clear()
         if self._checkpoint is not None and self._checkpoint is self._begun:
             # Not one part was acknowledged: the id was damaged on its way to us
             self._upload_ids.drop(replace(self._checkpoint, upload_id=""))
         self._upload_has_ended()
-        plan = make_plan(self._size_bytes, self._upload.settings.part_size_bytes)
+        plan = make_plan(size_bytes, self._upload.settings.part_size_bytes)
         return self._begin(Fresh(plan, "the upload is gone"))
 
     # Beginning
@@ -237,18 +261,16 @@ class _Attempt:
             self._checkpoint = None
         if decision.plan.count <= 1:
             return self._put()
-        self._begun = self._upload_ids.begin(decision.plan, self._reader.fingerprint, self._attempts)
+        self._begun = self._upload_ids.begin(decision.plan, self._feed.fingerprint, self._attempts)
         return self._send_and_complete(self._begun, decision.plan, {})
 
     def _put(self) -> UploadResult:
-        data = self._reader.data(whole(self._reader))
-        if isinstance(data, FileRange):
-            data = data.in_memory()  # what is sent is what was looked at: a put is published at once
-        self._reader.check_unchanged()
+        data = self._feed.whole()
         crc = crc64(data)
         stored = self._client.put_object(self._ref, data, crc, self._upload.options)
         self._keeper.delete()  # a checkpoint that could not be read is still there
-        self._reporter.part_sent(self._size_bytes, None, stored)
+        self._reporter.total_is(len(data))
+        self._reporter.part_sent(len(data), None, stored)
         return self._result(stored, crc)
 
     # Continuing
@@ -257,14 +279,21 @@ class _Attempt:
         now = self._upload.clock.utc_now()
         checkpoint = self._checkpoint = replace(decision.checkpoint, attempt=self._attempts, updated_at=now)
         stored = self._stored_parts(checkpoint, decision.plan)
-        self._keeper.save(checkpoint)
+        is_same_content = checkpoint.source.is_same_content(self._feed.fingerprint)
+        if is_same_content or checkpoint.source.version is None:
+            self._keeper.save(checkpoint)
+        else:
+            # From now on its parts may be of one version or another: no attempt may take them for equal unread
+            checkpoint = self._checkpoint = replace(checkpoint, source=replace(checkpoint.source, version=None))
+            self._keeper.save_change(checkpoint)
         log.info(
-            "%s: continuing upload %s, attempt %d: %d of %d parts are to be verified",
-            *(self._ref, checkpoint.upload_id, checkpoint.attempt, len(stored), decision.plan.count),
+            "%s: continuing upload %s, attempt %d: %d parts are stored and %s",
+            *(self._ref, checkpoint.upload_id, checkpoint.attempt, len(stored)),
+            "the source is the same" if is_same_content else "are to be verified",
         )
-        return self._send_and_complete(checkpoint, decision.plan, stored)
+        return self._send_and_complete(checkpoint, decision.plan, stored, is_same_content=is_same_content)
 
-    def _stored_parts(self, checkpoint: Checkpoint, plan: PartPlan) -> dict[int, StoredPart]:
+    def _stored_parts(self, checkpoint: Checkpoint, plan: Plan) -> dict[int, StoredPart]:
         """Return what OSS lists; without permission to list, what the checkpoint believes."""
         try:
             listed = self._client.list_parts(self._ref, checkpoint.upload_id)
@@ -276,9 +305,11 @@ class _Attempt:
 
     # Sending
 
-    def _send_and_complete(self, checkpoint: Checkpoint, plan: PartPlan, stored: dict[int, StoredPart]) -> UploadResult:
+    def _send_and_complete(
+        self, checkpoint: Checkpoint, plan: Plan, stored: dict[int, StoredPart], *, is_same_content: bool = False
+    ) -> UploadResult:
         self._checkpoint = checkpoint
-        self._transfer(checkpoint, plan, stored)
+        self._transfer(checkpoint, plan, stored, is_same_content=is_same_content)
         try:
             return self._complete(checkpoint)
         except OSSInvalidPart as error:
@@ -288,7 +319,9 @@ class _Attempt:
         self._transfer(checkpoint, plan, self._stored_parts(checkpoint, plan))
         return self._complete(checkpoint)
 
-    def _transfer(self, checkpoint: Checkpoint, plan: PartPlan, stored: dict[int, StoredPart]) -> None:
+    def _transfer(
+        self, checkpoint: Checkpoint, plan: Plan, stored: dict[int, StoredPart], *, is_same_content: bool = False
+    ) -> None:
         """Verify or send every part; afterwards ``_completed`` holds them all and the source is still the same."""
         self._reporter.restart()
         self._completed = {}
@@ -296,13 +329,18 @@ class _Attempt:
         believed = [part for part in stored.values() if part.is_only_believed]
         self._done = PartRanges(part.number for part in believed)
         self._done_bytes = sum(part.size_bytes for part in believed)
-        for outcome in self._parts.run(checkpoint, plan, stored):
+        for outcome in self._parts.run(checkpoint, plan, stored, is_same_content=is_same_content):
             # Before anything is saved: a stale attempt that was told to stop must not save over its successor
             self._upload.cancellation.check()
+            self._reporter.total_is(self._feed.size_bytes)
             if outcome is not None:
                 self._record(outcome, checkpoint)
             self._reporter.line_if_due()
-        self._reader.check_unchanged()
+        self._feed.check_unchanged()
+        if not self._completed:
+            raise OSSSourceChanged(f"{self._feed.fingerprint.name} is empty now: the next attempt stores it as it is")
+        self._reporter.total_is(self._feed.size_bytes)
+        self._reporter.end_reached(self._checkpoint or checkpoint)
 
     def _record(self, outcome: PartOutcome, checkpoint: Checkpoint) -> None:
         part = outcome.part
@@ -355,13 +393,19 @@ class _Attempt:
 
     def _find_equal_object(self) -> StoredObject | None:
         """Return the object when it is there and equal to the source: another call or attempt made it."""
+        return find_equal(self._client, self._ref, self._content, self._feed.size_bytes)
+
+    def _content(self) -> Content:
         parts = self._completed.values()
-        all_known = sum(part.size_bytes for part in parts) == self._size_bytes
-        return find_equal_object(self._client, self._ref, self._reader, combined_crc64(parts) if all_known else None)
+        size_bytes = sum(part.size_bytes for part in parts)
+        return (
+            Content(size_bytes, combined_crc64(parts)) if size_bytes == self._feed.size_bytes else self._feed.content()
+        )
 
     def _recognised(self, found: StoredObject) -> UploadResult:
         self._upload_has_ended()
-        self._reporter.part_verified(self._size_bytes - self._reporter.progress.done_bytes, None)
+        self._reporter.total_is(self._feed.size_bytes)
+        self._reporter.part_verified((self._feed.size_bytes or 0) - self._reporter.progress.done_bytes, None)
         if self._upload.options.callback is not None:
             log.warning("%s: whether the callback was answered is not known", self._ref)
         self._reporter.line()
@@ -384,7 +428,7 @@ class _Attempt:
         if self._checkpoint is None:
             return
         if not self._keeper.keeps:
-            self.has_ended()
+            self._has_ended()
             self._upload_ids.clean_up(self._checkpoint)
             return
         # Not when told to stop (a successor may be at work), nor on a time-out or signal, which are no Exceptions: they

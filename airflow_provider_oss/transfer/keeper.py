@@ -62,6 +62,18 @@ class CheckpointKeeper:
             ) from error
         self._last_save = self._clock.monotonic()
 
+    def save_change(self, checkpoint: Checkpoint) -> None:
+        """Save what a later attempt must know before the upload goes on. Raises OSSCheckpointNotSaved."""
+        if self._store is None:
+            return
+        try:
+            self._store.save(checkpoint)
+        except Exception as error:
+            raise OSSCheckpointNotSaved(
+                f"that the source changed could not be saved in the checkpoint of upload {checkpoint.upload_id}, which "
+                f"stays for the next attempt: {error}"
+            ) from error
+
     def is_due(self) -> bool:
         """Whether the last save is old enough for another one."""
         return self._clock.monotonic() - self._last_save >= self._interval_seconds

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_oss.crc64 import crc64
-from airflow_provider_oss.model import Checkpoint, CompletedPart, ObjectOptions, Part, StoredPart
-from airflow_provider_oss.ports import ObjectClient, SourceReader
-from airflow_provider_oss.transfer.plan import PartPlan, in_working_order
+from airflow_provider_oss.model import Checkpoint, CompletedPart, ObjectOptions, StoredPart
+from airflow_provider_oss.ports import ObjectClient
+from airflow_provider_oss.transfer.feed import Feed, Slice
+from airflow_provider_oss.transfer.plan import Plan
 from airflow_provider_oss.transfer.workers import PartWorkers
 from airflow_provider_oss.verify import proven_etag
 
@@ -31,33 +32,44 @@ class PartTransfer:
 
     def __init__(
         self,
-        reader: SourceReader,
+        feed: Feed,
         client_until: Callable[[threading.Event], ObjectClient],
         options: ObjectOptions,
         *,
         threads: int,
     ) -> None:
-        self._reader = reader
+        self._feed = feed
         self._client_until = client_until
         self._options = options
         self._threads = threads
-        self._workers: PartWorkers[PartOutcome] | None = None
+        self._workers: PartWorkers[Slice, PartOutcome] | None = None
 
     def run(
-        self, checkpoint: Checkpoint, plan: PartPlan, stored: Mapping[int, StoredPart]
+        self, checkpoint: Checkpoint, plan: Plan, stored: Mapping[int, StoredPart], *, is_same_content: bool = False
     ) -> Iterator[PartOutcome | None]:
-        """Yield the outcome of every part, in order of completion; None now and then while waiting."""
+        """
+        Yield the outcome of every part, in order of completion; None now and then while waiting.
+
+        With ``is_same_content`` the source is known to be what the stored parts were made of: those that OSS lists with
+        the right size and a CRC-64 are not read.
+        """
         stopping = threading.Event()
         client = self._client_until(stopping)
 
-        def handle(part: Part) -> PartOutcome:
-            return self._verify_or_send(client, checkpoint, part, stored.get(part.number))
+        def handle(piece: Slice) -> PartOutcome:
+            held = stored.get(piece.part.number)
+            try:
+                known = _as_listed(piece, held) if is_same_content else None
+                return known or self._verify_or_send(client, checkpoint, piece, held)
+            finally:
+                piece.release()
 
         self._workers = PartWorkers(
-            in_working_order(plan, stored.keys()),
+            self._feed.slices(plan, stored.keys()),
             handle,
             threads=min(self._threads, plan.count),
             stopping=stopping,
+            hands_over=self._feed.reads_forward,
         )
         return self._workers.outcomes()
 
@@ -66,13 +78,21 @@ class PartTransfer:
         return self._workers is None or self._workers.stop(within_seconds)
 
     def _verify_or_send(
-        self, client: ObjectClient, checkpoint: Checkpoint, part: Part, stored: StoredPart | None
+        self, client: ObjectClient, checkpoint: Checkpoint, piece: Slice, stored: StoredPart | None
     ) -> PartOutcome:
         """Run in a worker thread."""
-        data = self._reader.data(part)
-        crc = crc64(data)
+        part, data = piece.part, piece.read()
+        crc = crc64(data) if piece.crc64 is None else piece.crc64
         etag = proven_etag(stored, data, crc) if stored is not None else None
         if etag is not None:
             return PartOutcome(CompletedPart(part.number, part.size_bytes, etag, crc), was_sent=False)
         sent = client.upload_part(checkpoint.ref, checkpoint.upload_id, part.number, data, crc, self._options)
         return PartOutcome(sent, was_sent=True)
+
+
+def _as_listed(piece: Slice, stored: StoredPart | None) -> PartOutcome | None:
+    """Return the part as OSS lists it, if its size is right and its CRC-64 is there."""
+    if stored is None or stored.etag is None or stored.crc64 is None or stored.size_bytes != piece.part.size_bytes:
+        return None
+    part = CompletedPart(stored.number, stored.size_bytes, stored.etag, stored.crc64)
+    return PartOutcome(part, was_sent=False)

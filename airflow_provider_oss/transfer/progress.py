@@ -22,13 +22,25 @@ class ProgressReporter:
     The log tells how far the upload is now; the fraction that the callback is told never falls, whatever is lost.
     """
 
-    def __init__(self, ref: ObjectRef, total_bytes: int, callback: ProgressCallback | None, clock: Clock) -> None:
+    def __init__(
+        self, ref: ObjectRef, total_bytes: int | None, callback: ProgressCallback | None, clock: Clock
+    ) -> None:
         self._ref = ref
         self._callback = callback
         self._clock = clock
         self._started = self._last_line = clock.monotonic()
         self._highest_fraction = 0.0
         self.progress = Progress(total_bytes)
+
+    def total_is(self, total_bytes: int | None) -> None:
+        """Note how much there is in all, once that is known of a stream."""
+        if total_bytes != self.progress.total_bytes:
+            self.progress = replace(self.progress, total_bytes=total_bytes)
+
+    def end_reached(self, checkpoint: Checkpoint) -> None:
+        """Tell the callback that all is done, unless the last part told it: a stream's end may show later."""
+        if self._highest_fraction < 1:
+            self._call_back(checkpoint, None)
 
     def restart(self) -> None:
         """Count as if nothing were known to be stored; what was sent stays sent."""
@@ -67,16 +79,15 @@ class ProgressReporter:
 
 
 def describe(progress: Progress, elapsed_seconds: float) -> str:
-    """Return progress as one line for people."""
-    text = (
-        f"{progress.fraction:.1%} ({progress.done_bytes / MIB:.1f} of {progress.total_bytes / MIB:.1f} MiB), "
-        f"sent {progress.sent_bytes / MIB:.1f} MiB, verified {progress.verified_bytes / MIB:.1f} MiB"
-    )
+    """Return progress as one line for people; without a percentage while the source's size is not known."""
+    done, total = f"{progress.done_bytes / MIB:.1f}", progress.total_bytes
+    amount = f"{done} MiB" if total is None else f"{progress.fraction:.1%} ({done} of {total / MIB:.1f} MiB)"
+    text = f"{amount}, sent {progress.sent_bytes / MIB:.1f} MiB, verified {progress.verified_bytes / MIB:.1f} MiB"
     if not progress.sent_bytes or elapsed_seconds <= 0:
         return text
     bytes_per_second = progress.sent_bytes / elapsed_seconds
-    seconds_left = (progress.total_bytes - progress.done_bytes) / bytes_per_second
-    return f"{text}, {bytes_per_second / 1e6:.1f} MB/s, {_span(seconds_left)} left"
+    text = f"{text}, {bytes_per_second / 1e6:.1f} MB/s"
+    return text if total is None else f"{text}, {_span((total - progress.done_bytes) / bytes_per_second)} left"
 
 
 def _span(seconds: float) -> str:

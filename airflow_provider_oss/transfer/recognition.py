@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from airflow_provider_oss.crc64 import EMPTY, crc64
@@ -13,6 +14,14 @@ from airflow_provider_oss.ports import SourceReader
 from airflow_provider_oss.transfer.plan import whole
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What tells one content from another."""
+
+    size_bytes: int
+    crc64: int
 
 
 class HeadClient(Protocol):
@@ -31,31 +40,42 @@ def find_equal_object(
     The source is read only when the sizes are equal and its CRC-64 is not known. An object that may not be looked at
     counts as unprovable, which is logged.
     """
-    found = _look_at(client, ref)
-    if found is None or found.size_bytes != reader.fingerprint.size_bytes:
-        return None
-    if found.crc64 != (source_crc64(reader) if known_crc64 is None else known_crc64):
-        return None
-    return _recognised(found)
+    size_bytes = whole(reader).size_bytes
+    return find_equal(
+        client,
+        ref,
+        lambda: Content(size_bytes, source_crc64(reader) if known_crc64 is None else known_crc64),
+        size_bytes,
+    )
 
 
 def find_equal_stream(
     client: HeadClient, ref: ObjectRef, open_stream: Callable[[], Iterator[bytes]]
 ) -> tuple[StoredObject, int] | None:
     """Return the object and its size if it is equal to the stream, which is read whole only when there is an object."""
-    found = _look_at(client, ref)
-    if found is None:
-        return None
     crc, size_bytes = EMPTY, 0
-    for chunk in open_stream():
-        crc = crc64(chunk, crc)
-        size_bytes += len(chunk)
-    if (found.crc64, found.size_bytes) != (crc, size_bytes):
+
+    def read() -> Content:
+        nonlocal crc, size_bytes
+        for chunk in open_stream():
+            crc = crc64(chunk, crc)
+            size_bytes += len(chunk)
+        return Content(size_bytes, crc)
+
+    found = find_equal(client, ref, read)
+    return None if found is None else (found, size_bytes)
+
+
+def find_equal(
+    client: HeadClient, ref: ObjectRef, read: Callable[[], Content], size_bytes: int | None = None
+) -> StoredObject | None:
+    """Return the object if it is what ``read`` returns, which is not called when the ``size_bytes`` differ already."""
+    found = _look_at(client, ref)
+    if found is None or (size_bytes is not None and found.size_bytes != size_bytes):
         return None
-    return _recognised(found), size_bytes
-
-
-def _recognised(found: ObjectInfo) -> StoredObject:
+    content = read()
+    if (found.size_bytes, found.crc64) != (content.size_bytes, content.crc64):
+        return None
     log.info("%s: the object is there already and equal to the source", found.ref)
     return StoredObject(found.etag, found.crc64, version_id=found.version_id)
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.model import Checkpoint, ObjectRef
-from airflow_provider_oss.transfer.plan import PartPlan, automatic_part_size_bytes, make_plan
+from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, Plan, automatic_part_size_bytes, make_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Wanted:
     """What this attempt is to upload."""
 
     ref: ObjectRef
-    size_bytes: int
+    size_bytes: int | None
+    """None: not known, but more than one part."""
     part_size_bytes: int | None
     """What the user asked for; None leaves the choice to us."""
     options_digest: str
@@ -25,16 +26,16 @@ class Wanted:
 class Fresh:
     """Begin anew. ``abandoned`` is the upload that is to be aborted first, if there is one."""
 
-    plan: PartPlan
+    plan: Plan
     reason: str
     abandoned: Checkpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Continue:
-    """Continue the checkpoint's upload with its part size, if OSS still has it."""
+    """Continue the checkpoint's upload with its parts, if OSS still has it."""
 
-    plan: PartPlan
+    plan: Plan
     checkpoint: Checkpoint
 
 
@@ -50,13 +51,14 @@ def decide(checkpoint: Checkpoint | None, wanted: Wanted) -> Decision:
     plan = make_plan(wanted.size_bytes, wanted.part_size_bytes)
     if checkpoint is None:
         return Fresh(plan, "no checkpoint")
-    obstacle = _obstacle(checkpoint, wanted)
+    same_parts = replace(plan, part_size_bytes=checkpoint.part_size_bytes)
+    obstacle = _obstacle(checkpoint, wanted, same_parts)
     if obstacle:
         return Fresh(plan, obstacle, abandoned=checkpoint)
-    return Continue(PartPlan(wanted.size_bytes, checkpoint.part_size_bytes), checkpoint)
+    return Continue(same_parts, checkpoint)
 
 
-def _obstacle(checkpoint: Checkpoint, wanted: Wanted) -> str | None:
+def _obstacle(checkpoint: Checkpoint, wanted: Wanted, plan: Plan) -> str | None:
     """Return the first reason why the checkpoint's upload cannot become what is wanted."""
     part_size_bytes = checkpoint.part_size_bytes
     obstacles = (
@@ -71,14 +73,21 @@ def _obstacle(checkpoint: Checkpoint, wanted: Wanted) -> str | None:
             f"the part size changed from {part_size_bytes} bytes",
         ),
         (
-            PartPlan(wanted.size_bytes, part_size_bytes).count > limits.MAX_PARTS,
+            plan.count > limits.MAX_PARTS,
             f"the source grew past {limits.MAX_PARTS} parts of {part_size_bytes} bytes",
         ),
-        (wanted.size_bytes <= part_size_bytes, "the source shrank to one part"),
+        (
+            wanted.size_bytes is not None and wanted.size_bytes <= part_size_bytes,
+            "the source shrank to one part",
+        ),
+        (checkpoint.schedule != plan.schedule, f"its parts were cut by another rule ({checkpoint.schedule})"),
     )
     return next((reason for is_in_the_way, reason in obstacles if is_in_the_way), None)
 
 
 def _expected_part_size_bytes(checkpoint: Checkpoint, wanted: Wanted) -> int:
     """Return what was asked for, else what the source's size at the beginning led to: a grown file keeps its parts."""
-    return wanted.part_size_bytes or automatic_part_size_bytes(checkpoint.source.size_bytes)
+    if wanted.part_size_bytes is not None:
+        return wanted.part_size_bytes
+    begun_with = checkpoint.source.size_bytes
+    return DEFAULT_PART_SIZE_BYTES if begun_with is None else automatic_part_size_bytes(begun_with)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Protocol
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import (
     OSSCredentialsExpired,
-    OSSInvalidArgument,
     OSSInvalidSource,
     OSSObjectAlreadyExists,
 )
@@ -23,13 +22,9 @@ from airflow_provider_oss.transfer.recognition import HeadClient, find_equal_obj
 from airflow_provider_oss.transfer.result import make_result
 from airflow_provider_oss.transfer.retry import RetryPolicy, cannot_renew, make_retrying
 from airflow_provider_oss.transfer.source import FileReader, FileSource
+from airflow_provider_oss.transfer.stream import Stream, chunks_of
 
 log = logging.getLogger(__name__)
-
-Stream: TypeAlias = Iterable[bytes] | Any
-"""Bytes that are read forward: an object with ``read(size)``, or an iterable of bytes."""
-
-_READ_BYTES: Final = limits.MIB
 
 
 class StreamClient(HeadClient, Protocol):
@@ -62,7 +57,7 @@ class SinglePut:
         started = self.clock.monotonic()
         reader = FileSource(path).open()
         try:
-            size_bytes = reader.fingerprint.size_bytes
+            size_bytes = whole(reader).size_bytes
             if size_bytes > limits.MAX_PUT_SIZE_BYTES:
                 raise OSSInvalidSource(
                     f"file_path={path!r} has {size_bytes} bytes: one request carries at most "
@@ -104,7 +99,7 @@ class SinglePut:
 
     def _put_readable(self, reader: FileReader) -> StoredObject:
         """Repeat with a new iterator each time. After a lost answer ``forbid_overwrite`` meets our own object."""
-        size_bytes = reader.fingerprint.size_bytes
+        size_bytes = whole(reader).size_bytes
         try:
             return self._repeat(lambda: self._send(_checked_chunks(reader), size_bytes))
         except OSSObjectAlreadyExists:
@@ -131,34 +126,12 @@ class SinglePut:
         return make_result(self.ref, stored, stored.crc64, progress, attempts=1, elapsed_seconds=elapsed_seconds)
 
 
-def chunks_of(stream: Stream) -> Iterator[bytes]:
-    """Yield the bytes of a stream. Raises OSSInvalidArgument when it is none, or yields anything else."""
-    if isinstance(stream, str | bytes | bytearray | memoryview):
-        raise OSSInvalidArgument(
-            f"stream is a {type(stream).__name__}: give an object with read(), an iterable of bytes, or a callable "
-            "that returns one; data that is in memory already is put with put_object"
-        )
-    if hasattr(stream, "read"):
-        return _checked(iter(lambda: stream.read(_READ_BYTES), b""))
-    if isinstance(stream, Iterable):
-        return _checked(iter(stream))
-    raise OSSInvalidArgument(f"stream is a {type(stream).__name__}, which has no read() and is no iterable of bytes")
-
-
-def _checked(chunks: Iterator[Any]) -> Iterator[bytes]:
-    for chunk in chunks:
-        if not isinstance(chunk, bytes | bytearray | memoryview):
-            raise OSSInvalidArgument(
-                f"the stream yielded a {type(chunk).__name__}: it must yield bytes; encode text first, open files 'rb'"
-            )
-        yield bytes(chunk)
-
-
 def _checked_chunks(reader: FileReader) -> Iterator[bytes]:
-    left = reader.fingerprint.size_bytes
+    part = whole(reader)
+    left = part.size_bytes
     if not left:
         reader.check_unchanged()
-    for block in reader.data(whole(reader)).blocks():
+    for block in reader.data(part).blocks():
         left -= len(block)
         if not left:  # before OSS has the last byte, and with it an object
             reader.check_unchanged()

@@ -24,7 +24,7 @@ from airflow_provider_oss.model import Checkpoint, Fingerprint, ListedUpload, Ob
 from airflow_provider_oss.options import digest
 from airflow_provider_oss.ports import Clock, ObjectClient
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
-from airflow_provider_oss.transfer.plan import PartPlan
+from airflow_provider_oss.transfer.plan import Plan
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class UploadIds:
         """Remember that a call to begin an upload failed in a way that may have begun one."""
         self._answers_lost = True
 
-    def begin(self, plan: PartPlan, source: Fingerprint, attempt: int) -> Checkpoint:
+    def begin(self, plan: Plan, source: Fingerprint, attempt: int) -> Checkpoint:
         """
         Begin an upload and return its checkpoint, saved.
 
@@ -65,6 +65,7 @@ class UploadIds:
             attempt=attempt,
             created_at=now,
             updated_at=now,
+            schedule=plan.schedule,
         )
         self._keeper.save_first(intent)
         checkpoint = self._initiate(intent)
@@ -73,10 +74,7 @@ class UploadIds:
         except BaseException:
             self.clean_up(checkpoint)
             raise
-        log.info(
-            "%s: began upload %s: %d parts of %d bytes",
-            *(self._ref, checkpoint.upload_id, plan.count, plan.part_size_bytes),
-        )
+        log.info("%s: began upload %s: %s", self._ref, checkpoint.upload_id, plan)
         return checkpoint
 
     def drop(self, checkpoint: Checkpoint) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectOptions, StoredPart
 from airflow_provider_oss.ports import ObjectClient
+from airflow_provider_oss.transfer.feed import ReaderFeed
 from airflow_provider_oss.transfer.parts import PartOutcome, PartTransfer
 from airflow_provider_oss.transfer.plan import PartPlan
 from airflow_provider_oss.transfer.source import BytesSource
@@ -20,7 +21,7 @@ PLAN = PartPlan(45, 10)
 
 
 def transfer_of(scene: Scene) -> PartTransfer:
-    return PartTransfer(BytesSource(DATA).open(), lambda _: scene.client, ObjectOptions(), threads=2)
+    return PartTransfer(ReaderFeed(BytesSource(DATA).open()), lambda _: scene.client, ObjectOptions(), threads=2)
 
 
 def work(
@@ -81,7 +82,7 @@ def test_every_run_has_a_client_of_its_own(scene: Scene) -> None:
         events.append(stopping)
         return scene.client
 
-    transfer = PartTransfer(BytesSource(DATA).open(), client_until, ObjectOptions(), threads=2)
+    transfer = PartTransfer(ReaderFeed(BytesSource(DATA).open()), client_until, ObjectOptions(), threads=2)
     for _ in range(2):
         upload_id = scene.client.initiate_multipart_upload(scene.ref, ObjectOptions())
         assert len(work(scene, transfer, upload_id, {})) == PLAN.count

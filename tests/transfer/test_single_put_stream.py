@@ -21,7 +21,8 @@ from airflow_provider_oss.exceptions import (
 )
 from airflow_provider_oss.model import ObjectOptions, UploadResult
 from airflow_provider_oss.options import parse_options
-from airflow_provider_oss.transfer.single_put import SinglePut, chunks_of
+from airflow_provider_oss.transfer.single_put import SinglePut
+from airflow_provider_oss.transfer.stream import chunks_of
 from tests.support.sources import RecordingStream, slices_of, some_bytes
 from tests.transfer.conftest import IMPATIENT, KEY, Scene
 from tests.transfer.doubles import HandClock

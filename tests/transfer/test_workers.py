@@ -22,7 +22,7 @@ def workers_of(
     parts: Iterable[Part] | None = None,
     threads: int = 3,
     stopping: threading.Event | None = None,
-) -> PartWorkers[int]:
+) -> PartWorkers[Part, int]:
     return PartWorkers(
         iter(TWENTY_PARTS if parts is None else parts),
         handle,
