@@ -44,6 +44,10 @@ RULES = {
     "clients": rule(own={"", "clients", *LEAVES}, others=SDK - {"alibabacloud_oss_v2", "requests"}),
     "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2", "tenacity"}),
     "operators": rule(own={"operators", "hooks", "checkpoint", "transfer.cancellation", *LEAVES}, others={"airflow"}),
+    "exports": rule(own={"exports", *LEAVES}, others={"pyarrow"}),
+    "transfers": rule(
+        own={"transfers", "operators", "hooks", "exports", *LEAVES}, others={"airflow", "psycopg", "psycopg2"}
+    ),
     "emulator": rule(own={"emulator"}, others={"starlette", "uvicorn", "fastcrc"}),
 }
 """The part "" is the package's own __init__, which holds the version."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, TypeAlias
@@ -69,12 +69,9 @@ class Selection:
     indices: tuple[int, ...]
     is_all: bool
 
-    def apply(self, rows: Iterable[Row]) -> Iterable[Row]:
+    def apply(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Return the rows with the values of the exported columns only."""
-        if self.is_all:
-            return rows
-        pick = _picker(self.indices)
-        return map(pick, rows)
+        return iter(rows) if self.is_all else map(_picker(self.indices), rows)
 
 
 def select(

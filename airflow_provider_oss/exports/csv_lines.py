@@ -79,9 +79,7 @@ def _line_writer(columns: Sequence[Column], form: CsvFormat) -> Callable[[Row], 
         return _only_line_writer(columns[0], converters[0], ending)
 
     def line(row: Row) -> str:
-        cells = [
-            null if value is None else convert(value) for convert, value in zip(converters, row, strict=True)
-        ]
+        cells = [null if value is None else convert(value) for convert, value in zip(converters, row, strict=True)]
         return delimiter.join(cells) + ending
 
     return line

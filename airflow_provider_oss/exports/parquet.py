@@ -22,6 +22,7 @@ from airflow_provider_oss.exports.columns import Batch, Batches, Column, Kind, c
 from airflow_provider_oss.exports.values import Converter, text_converter, to_text
 from airflow_provider_oss.limits import MIB
 
+_MIDNIGHT: Final = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a time of day has no zone
 _GROUP_BYTES: Final = 32 * MIB
 _GROUP_ROWS: Final = 250_000
 _DECIMAL128_DIGITS: Final = 38
@@ -149,7 +150,7 @@ def _declared(column: Column) -> tuple[Any, _Convert] | None:
     if column.kind is Kind.DECIMAL:
         return _decimal(column.precision, column.scale)
     if column.kind is Kind.INTEGER:
-        return {16: pa.int16(), 32: pa.int32()}.get(column.bits or 64, pa.int64()), None
+        return _integer(column.bits), None
     if column.kind is Kind.FLOAT:
         # float32 takes what the database rounded already
         return (pa.float32() if column.bits == 32 else pa.float64()), float  # noqa: PLR2004 - bits
@@ -161,7 +162,14 @@ def _declared(column: Column) -> tuple[Any, _Convert] | None:
         Kind.TIMESTAMP_TZ: (pa.timestamp("us", "UTC"), _parsed(dt.datetime.fromisoformat)),
         Kind.BYTES: (pa.binary(), None),
     }
-    return types.get(column.kind, (pa.string(), _as_text(column)))
+    found = types.get(column.kind)
+    return (pa.string(), _as_text(column)) if found is None else found
+
+
+def _integer(bits: int | None) -> Any:
+    import pyarrow as pa
+
+    return {16: pa.int16(), 32: pa.int32()}.get(bits or 64, pa.int64())
 
 
 def _inferred(values: Sequence[Any]) -> tuple[Any, _Convert]:
@@ -208,7 +216,7 @@ def _time_of_day(value: Any) -> Any:
     if isinstance(value, dt.timedelta):
         if not dt.timedelta() <= value < dt.timedelta(days=1):
             raise ValueError(f"{value} is no time of a day")
-        return (dt.datetime.min + value).time()
+        return (_MIDNIGHT + value).time()
     return dt.time.fromisoformat(value) if isinstance(value, str) else value
 
 
@@ -248,7 +256,7 @@ class _Sink:
         """Nothing is held back."""
 
     def close(self) -> None:
-        """What was written stays to be taken."""
+        """Keep what was written: it is still to be taken."""
 
     def take(self) -> Iterator[bytes]:
         """Yield what was written since the last time."""

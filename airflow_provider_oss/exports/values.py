@@ -64,15 +64,9 @@ def to_text(value: Any) -> str:
 
 def to_json(value: Any) -> str:
     """Write a value as JSON by its own type."""
-    kind = type(value)
-    if value is None:
-        return "null"
-    if kind is str:
-        return encode_basestring(value)
-    if kind is bool or kind is int:
-        return to_text(value)
-    if kind is float or kind is Decimal:
-        return _number(value)
+    write = _JSON_OF_TYPE.get(type(value))
+    if write is not None:
+        return write(value)
     if isinstance(value, dict):
         items = sorted((str(name), item) for name, item in value.items())
         return f"{{{','.join(f'{encode_basestring(name)}:{to_json(item)}' for name, item in items)}}}"
@@ -167,11 +161,17 @@ def _text_of_subclass(value: Any) -> str:
             return _TEXT_OF_TYPE[kind](value)
     if isinstance(value, dict | list | tuple):
         return to_json(value)
-    if type(value).__str__ is object.__str__ and type(value).__repr__ is object.__repr__:
+    if _says_nothing(value):
         raise OSSInvalidArgument(
             f"a {type(value).__name__} cannot be written as text: convert it in the query (CAST), or exclude its column"
         )
     return str(value)
+
+
+def _says_nothing(value: Any) -> bool:
+    """Whether the text of the value would be its address in memory."""
+    kind: Any = type(value)
+    return kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
 
 
 def _same(value: str) -> str:
@@ -192,6 +192,15 @@ _TEXT_OF_TYPE: Final[dict[type, Converter]] = {
     bytearray: _bytes,
     memoryview: _bytes,
     uuid.UUID: str,
+}
+
+_JSON_OF_TYPE: Final[dict[type, Converter]] = {
+    type(None): lambda _: "null",
+    str: encode_basestring,
+    bool: _TEXT_OF_TYPE[bool],
+    int: _TEXT_OF_TYPE[int],
+    float: _number,
+    Decimal: _number,
 }
 
 _TEXT_OF_KIND: Final[dict[Kind, Converter]] = {

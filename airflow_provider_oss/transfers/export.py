@@ -31,8 +31,8 @@ _Stored: TypeAlias = tuple[UploadResult, int]
 """What became of an object, and the number of its rows."""
 
 
-class _NothingToExport(Exception):  # noqa: N818 - no error: it ends an upload that should not be
-    """The query has no rows, and an object without rows is not wanted."""
+class _NothingToExport(Exception):
+    """Ends an upload that should not be: the query has no rows, and an object without rows is not wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class ExportResult:
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data, fit for XCom."""
-        return json.loads(json.dumps(asdict(self)))
+        return asdict(self) | {"objects": [asdict(each) for each in self.objects], "columns": list(self.columns)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,12 @@ class Export:
     def _store_manifest(self, key: str, bucket_name: str | None, objects: tuple[ExportedObject, ...]) -> str:
         """Store the manifest with what the pieces have, as far as it is not about their own content; return its URI."""
         text = manifest_text(self._wanted.form, self._columns, objects)
-        options: ObjectOptionArguments = {**self._options, "mime": "application/json", "headers": None, "callback": None}
+        options: ObjectOptionArguments = {
+            **self._options,
+            "mime": "application/json",
+            "headers": None,
+            "callback": None,
+        }
         return self._hook.put_object(key, text, bucket_name, **options).uri
 
     # Rows

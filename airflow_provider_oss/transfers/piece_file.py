@@ -60,4 +60,4 @@ class PieceFile:
         """Nobody else can reach it."""
 
     def close(self) -> None:
-        """It stays open: the next call of the same upload may read it again."""
+        """Leave it open: the next call of the same upload may read it again."""

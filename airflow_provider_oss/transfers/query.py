@@ -1,12 +1,13 @@
-"""A query, read row by row in constant memory over any DB-API connection: each driver in its own way, none may write."""
+"""A query, read in constant memory over any DB-API connection: each driver in its own way, none may write."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from itertools import chain
 from typing import Any, Final
 
@@ -48,6 +49,7 @@ class Result:
 
     columns: tuple[Column, ...]
     rows: Iterator[Row]
+    cursor: Any
 
 
 class Session:
@@ -66,12 +68,14 @@ class Session:
     def read(self, query: Query) -> Iterator[Result]:
         """Execute the query and yield its result. What the driver raises is passed on."""
         connection = self._connection = self._connect()
-        try:
-            yield _result(connection, query)
-        finally:
-            self._connection = None
-            with suppress(Exception):  # it failed before, or all has been read: nothing of it is needed any more
-                connection.close()
+        with _closing(connection):
+            try:
+                result = _result(connection, query)
+                # MySQL's would first fetch all the rows that are left
+                with nullcontext() if _driver(connection) in _MYSQL_DRIVERS else _closing(result.cursor):
+                    yield result
+            finally:
+                self._connection = None
 
     def interrupt(self) -> None:
         """
@@ -87,6 +91,20 @@ class Session:
             threading.Thread(target=_quietly, args=(cancel,), name="interrupt-query", daemon=True).start()
 
 
+@contextmanager
+def _closing(closable: Any) -> Iterator[None]:
+    """Close at the end, and say nothing when that fails: all has been read, or an error is under way already."""
+    try:
+        yield
+    finally:
+        with suppress(Exception):
+            closable.close()
+
+
+def _driver(connection: Any) -> str:
+    return type(connection).__module__.partition(".")[0]
+
+
 def _quietly(cancel: Callable[[], Any]) -> None:
     try:
         cancel()
@@ -95,7 +113,7 @@ def _quietly(cancel: Callable[[], Any]) -> None:
 
 
 def _result(connection: Any, query: Query) -> Result:
-    driver = type(connection).__module__.partition(".")[0]
+    driver = _driver(connection)
     if driver == "psycopg":
         return _psycopg(connection, query)
     if driver == "psycopg2":
@@ -152,30 +170,27 @@ def _postgres_result(cursor: Any, catalog: Any, query: Query) -> Result:
     )
     names = dict(catalog.fetchall())
     columns = [postgres_column(each[0], each[1], each[4], each[5], names.get(each[1])) for each in described]
-    return Result(tuple(columns), chain(first, _rows(cursor, query)))
+    return Result(tuple(columns), chain(first, _rows(cursor, query)), cursor)
 
 
 def _mysql(connection: Any, query: Query) -> Result:
     """Read with a cursor that leaves the rows on the server until they are fetched."""
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION READ ONLY")
-    module = type(connection).__module__.partition(".")[0]
-    if module == "mysql":
+    if _driver(connection) == "mysql":
         cursor = connection.cursor(buffered=False)
     else:
-        from importlib import import_module
-
-        cursor = connection.cursor(import_module(f"{module}.cursors").SSCursor)
+        cursor = connection.cursor(import_module(f"{_driver(connection)}.cursors").SSCursor)
     _execute(cursor, query)
     described = _description(cursor)
     columns = [mysql_column(each[0], each[1], each[4] or each[3], each[5]) for each in described]
-    return Result(tuple(columns), _rows(cursor, query))
+    return Result(tuple(columns), _rows(cursor, query), cursor)
 
 
 def _any_driver(connection: Any, query: Query) -> Result:
     cursor = connection.cursor()
     _execute(cursor, query)
-    return Result(tuple(Column(str(each[0])) for each in _description(cursor)), _rows(cursor, query))
+    return Result(tuple(Column(str(each[0])) for each in _description(cursor)), _rows(cursor, query), cursor)
 
 
 def _execute(cursor: Any, query: Query) -> None:

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 
 class SQLToOSSOperator(OSSResumableBaseOperator):
-    """
+    r"""
     Stores what a query returns as csv, jsonl or parquet, in constant memory; a retried task sends only what is missing.
 
     Any Airflow connection whose hook is a DbApiHook will do. The rows are read by a server-side cursor (PostgreSQL,
     MySQL) or in batches, in a read-only transaction that ends with the attempt. A retry runs the query again and
-    compares: what OSS holds already with the same bytes is not sent again. So the query should have an ORDER BY: without
-    one the database may give another order, and then everything is sent again (but never mixed).
+    compares: what OSS holds already with the same bytes is not sent again. So the query should have an ORDER BY:
+    without one the database may give another order, and then everything is sent again (but never mixed).
 
     Without ``split_rows`` and ``split_bytes`` the rows are streamed into one object. With one of them they become
-    numbered objects, each written to a temporary file first (in the folder that TMPDIR names), and at the end a manifest
-    that lists them. **The manifest is the truth**: pieces of an earlier, longer export may lie behind the last one, and
-    are neither listed in it nor deleted. Give the key a folder for each run, or read what the manifest says.
+    numbered objects, each written to a temporary file first (in the folder that TMPDIR names), and at the end a
+    manifest that lists them. **The manifest is the truth**: pieces of an earlier, longer export may lie behind the last
+    one, and are neither listed in it nor deleted. Give the key a folder for each run, or read what the manifest says.
 
     Returns ``rows, bytes, objects, columns, manifest, bytes_sent, bytes_verified, resumed, elapsed_seconds``; each of
     the objects has ``key, uri, rows, bytes, etag, crc64``. For the other arguments see OSSResumableBaseOperator.
@@ -40,7 +40,7 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         is put before the suffix (``a/b.csv.gz``: ``a/b-00000.csv.gz``). Templated.
     :param file_format: ``csv``, ``jsonl`` or ``parquet`` (extra ``parquet`` of the package). Templated.
     :param csv_options: header (True), delimiter (","), quotechar ('"'), quoting ("minimal" or "all"), line_ending
-        ("\\n"), null_marker (""). Templated.
+        ("\n"), null_marker (""). Templated.
     :param columns: the columns to export, in this order; None for all. Templated.
     :param exclude: columns that are not exported. A name that the result does not have is an error. Templated.
     :param compression: None, ``gzip`` or ``zstd`` (extra ``zstd``) for the whole file; in parquet for its pages, where
@@ -131,10 +131,11 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         from airflow_provider_oss.exports.formats import parse_format
         from airflow_provider_oss.exports.pieces import Split
         from airflow_provider_oss.transfers.export import Wanted
-        from airflow_provider_oss.transfers.query import Query
+        from airflow_provider_oss.transfers.query import DEFAULT_BATCH_ROWS, Query
 
+        batch_rows = whole_number("batch_rows", self.batch_rows)
         return Wanted(
-            query=Query(self.sql, self.parameters, whole_number("batch_rows", self.batch_rows)),
+            query=Query(self.sql, self.parameters, DEFAULT_BATCH_ROWS if batch_rows is None else batch_rows),
             form=parse_format(self.file_format, self.compression, self.csv_options),
             split=Split(whole_number("split_rows", self.split_rows), whole_number("split_bytes", self.split_bytes)),
             columns=self.columns,
@@ -150,11 +151,11 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
 
         from airflow_provider_oss.exceptions import OSSInvalidArgument
 
-        hook = BaseHook.get_connection(self.conn_id).get_hook()
+        hook = BaseHook.get_hook(self.conn_id)
         if not isinstance(hook, DbApiHook):
             raise OSSInvalidArgument(
-                f"conn_id={self.conn_id!r} belongs to {type(hook).__name__}, which runs no SQL: give a connection whose "
-                "hook is a DbApiHook"
+                f"conn_id={self.conn_id!r} belongs to a {type(hook).__name__}, which runs no SQL: give a connection "
+                "whose hook is a DbApiHook"
             )
         connect: Callable[[], Any] = hook.get_conn
         return connect
