@@ -6,7 +6,7 @@ file, so that the same rows give the same bytes as long as pyarrow's release is 
 
 Where the database tells a column's kind it becomes the type below; else the first batch decides. Decimals keep their
 precision; without one, and beyond 76 digits, they are text, because no type would hold every digit. Intervals, json and
-times of day with a zone are text, as csv has them.
+times of day with a zone are text, as csv has them; timestamps with a zone become UTC.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ def _inferred(values: Sequence[Any]) -> tuple[Any, _Convert]:
 def _decimal(precision: int | None, scale: int | None) -> tuple[Any, _Convert]:
     import pyarrow as pa
 
-    if precision is None or precision > _DECIMAL256_DIGITS:
+    if precision is None or precision > _DECIMAL256_DIGITS or not 0 <= (scale or 0) <= precision:
         return pa.string(), to_text
     make = pa.decimal128 if precision <= _DECIMAL128_DIGITS else pa.decimal256
     return make(precision, scale or 0), Decimal
@@ -221,8 +221,7 @@ def _time_of_day(value: Any) -> Any:
 
 
 def _as_text(column: Column) -> Converter:
-    write = text_converter(Column(column.name, column.kind))
-    return lambda value: value if type(value) is str else write(value)
+    return text_converter(Column(column.name, column.kind))
 
 
 def _of_list(convert: _Convert) -> Callable[[Any], Any]:

@@ -99,6 +99,18 @@ def manifest_key(key: str) -> str:
     return f"{stem}-manifest.json"
 
 
+def check_keys(key: str, manifest: str | None, *, is_split: bool) -> None:
+    """Raise OSSInvalidArgument when objects of one export would take each other's place."""
+    if not is_split and INDEX in key:
+        raise OSSInvalidArgument(f"key={key!r} numbers pieces, but there is one object: give split_rows or split_bytes")
+    if manifest is None:
+        return
+    before, after = piece_key(key, 0).split("0" * _DIGITS, 1) if is_split else (key, "")
+    number = manifest.removeprefix(before).removesuffix(after)
+    if manifest == key or (is_split and f"{before}{number}{after}" == manifest and number.isdecimal()):
+        raise OSSInvalidArgument(f"manifest={manifest!r} is the key of exported rows too: give it another one")
+
+
 def _split_suffix(key: str) -> tuple[str, str]:
     """Return the key without and with only the suffix of its name; a compression's belongs to the one before it."""
     folder, slash, name = key.rpartition("/")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey
 from airflow_provider_oss.exports.columns import Batch, Column, Selection, select
 from airflow_provider_oss.exports.formats import FileFormat
-from airflow_provider_oss.exports.pieces import Pieces, Split, manifest_key, piece_key
+from airflow_provider_oss.exports.pieces import Pieces, Split, check_keys, manifest_key, piece_key
 from airflow_provider_oss.model import ObjectInfo, ObjectOptions, UploadResult
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.transfers.piece_file import PieceFile
@@ -108,6 +108,7 @@ class Export:
         """Store the rows, and last of all the manifest, if there is one."""
         started = time.monotonic()
         is_split = self._wanted.split.is_wanted
+        check_keys(key, self._wanted.manifest, is_split=is_split)
         stored = self._as_pieces(key, bucket_name) if is_split else self._as_one(key, bucket_name)
         objects = tuple(
             ExportedObject(each.key, each.uri, rows, each.size, each.etag, each.crc64) for each, rows in stored
