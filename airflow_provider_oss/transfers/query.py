@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import chain
@@ -49,7 +49,6 @@ class Result:
 
     columns: tuple[Column, ...]
     rows: Iterator[Row]
-    cursor: Any
 
 
 class Session:
@@ -67,13 +66,10 @@ class Session:
     @contextmanager
     def read(self, query: Query) -> Iterator[Result]:
         """Execute the query and yield its result. What the driver raises is passed on."""
-        connection = self._connection = self._connect()
-        with _closing(connection):
+        with ExitStack() as stack:
+            connection = self._connection = stack.enter_context(_closing(self._connect()))
             try:
-                result = _result(connection, query)
-                # MySQL's would first fetch all the rows that are left
-                with nullcontext() if _driver(connection) in _MYSQL_DRIVERS else _closing(result.cursor):
-                    yield result
+                yield _result(connection, query, stack)
             finally:
                 self._connection = None
 
@@ -92,10 +88,10 @@ class Session:
 
 
 @contextmanager
-def _closing(closable: Any) -> Iterator[None]:
+def _closing(closable: Any) -> Iterator[Any]:
     """Close at the end, and say nothing when that fails: all has been read, or an error is under way already."""
     try:
-        yield
+        yield closable
     finally:
         with suppress(Exception):
             closable.close()
@@ -112,12 +108,13 @@ def _quietly(cancel: Callable[[], Any]) -> None:
         log.debug("The running query could not be cancelled: %s", type(error).__name__)
 
 
-def _result(connection: Any, query: Query) -> Result:
+def _result(connection: Any, query: Query, stack: ExitStack) -> Result:
+    """Execute the query; what has to be closed before the connection is given to ``stack``."""
     driver = _driver(connection)
     if driver == "psycopg":
-        return _psycopg(connection, query)
+        return _psycopg(connection, query, stack)
     if driver == "psycopg2":
-        return _psycopg2(connection, query)
+        return _psycopg2(connection, query, stack)
     if driver in _MYSQL_DRIVERS:
         return _mysql(connection, query)
     if driver == "sqlite3":
@@ -125,7 +122,7 @@ def _result(connection: Any, query: Query) -> Result:
     return _any_driver(connection, query)
 
 
-def _psycopg(connection: Any, query: Query) -> Result:
+def _psycopg(connection: Any, query: Query, stack: ExitStack) -> Result:
     from psycopg.rows import tuple_row
     from psycopg.types.string import TextLoader
 
@@ -133,19 +130,19 @@ def _psycopg(connection: Any, query: Query) -> Result:
     connection.read_only = True
     catalog = connection.cursor(row_factory=tuple_row)
     _prepare_postgres(catalog, connection.info.server_version)
-    cursor = connection.cursor(_CURSOR_NAME, row_factory=tuple_row)
+    cursor = stack.enter_context(_closing(connection.cursor(_CURSOR_NAME, row_factory=tuple_row)))
     for oid in TEXT_OIDS:
         cursor.adapters.register_loader(oid, TextLoader)
     return _postgres_result(cursor, catalog, query)
 
 
-def _psycopg2(connection: Any, query: Query) -> Result:
+def _psycopg2(connection: Any, query: Query, stack: ExitStack) -> Result:
     from psycopg2 import extensions
 
     connection.set_session(readonly=True, autocommit=False)
     catalog = connection.cursor(cursor_factory=extensions.cursor)
     _prepare_postgres(catalog, connection.server_version)
-    cursor = connection.cursor(_CURSOR_NAME, cursor_factory=extensions.cursor)
+    cursor = stack.enter_context(_closing(connection.cursor(_CURSOR_NAME, cursor_factory=extensions.cursor)))
     as_text = extensions.new_type(TEXT_OIDS, "TEXT_OF_SERVER", lambda value, _: value)
     extensions.register_type(as_text, cursor)
     extensions.register_type(extensions.new_array_type(TEXT_ARRAY_OIDS, "TEXTS_OF_SERVER", as_text), cursor)
@@ -170,11 +167,15 @@ def _postgres_result(cursor: Any, catalog: Any, query: Query) -> Result:
     )
     names = dict(catalog.fetchall())
     columns = [postgres_column(each[0], each[1], each[4], each[5], names.get(each[1])) for each in described]
-    return Result(tuple(columns), chain(first, _rows(cursor, query)), cursor)
+    return Result(tuple(columns), chain(first, _rows(cursor, query)))
 
 
 def _mysql(connection: Any, query: Query) -> Result:
-    """Read with a cursor that leaves the rows on the server until they are fetched."""
+    """
+    Read with a cursor that leaves the rows on the server until they are fetched.
+
+    It is not closed: that would fetch all the rows that are left. Closing the connection does not.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION TRANSACTION READ ONLY")
     if _driver(connection) == "mysql":
@@ -184,13 +185,13 @@ def _mysql(connection: Any, query: Query) -> Result:
     _execute(cursor, query)
     described = _description(cursor)
     columns = [mysql_column(each[0], each[1], each[4] or each[3], each[5]) for each in described]
-    return Result(tuple(columns), _rows(cursor, query), cursor)
+    return Result(tuple(columns), _rows(cursor, query))
 
 
 def _any_driver(connection: Any, query: Query) -> Result:
     cursor = connection.cursor()
     _execute(cursor, query)
-    return Result(tuple(Column(str(each[0])) for each in _description(cursor)), _rows(cursor, query), cursor)
+    return Result(tuple(Column(str(each[0])) for each in _description(cursor)), _rows(cursor, query))
 
 
 def _execute(cursor: Any, query: Query) -> None:
