@@ -43,7 +43,10 @@ RULES = {
     "checkpoint": rule(own={"checkpoint", *LEAVES}, others={"airflow", "jsonschema"}),
     "clients": rule(own={"", "clients", *LEAVES}, others=SDK - {"alibabacloud_oss_v2", "requests"}),
     "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2", "tenacity"}),
-    "operators": rule(own={"operators", "hooks", "checkpoint", "transfer.cancellation", *LEAVES}, others={"airflow"}),
+    "operators": rule(
+        own={"operators", "hooks", "checkpoint", "transfer.cancellation", "transfer.stream", *LEAVES},
+        others={"airflow"},
+    ),
     "exports": rule(own={"exports", *LEAVES}, others={"pyarrow"}),
     "transfers": rule(
         own={"transfers", "operators", "hooks", "exports", *LEAVES}, others={"airflow", "psycopg", "psycopg2"}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.model import ObjectRef, Progress, UploadResult
+from airflow_provider_oss.model import Fingerprint, ObjectRef, Progress, UploadResult
 from tests.support.values import keys
 
 
@@ -66,10 +66,11 @@ def test_keys_that_oss_forbids(key: str, complaint: str) -> None:
         (Progress(10, sent_bytes=2, verified_bytes=3), 5, 0.5),
         (Progress(10, sent_bytes=4, verified_bytes=6), 10, 1.0),
         (Progress(10, sent_bytes=8, verified_bytes=3, doubtful_bytes=6), 5, 0.5),
+        (Progress(None, sent_bytes=8, verified_bytes=3), 11, 0.0),
     ],
 )
 def test_progress_counts_what_is_stored(progress: Progress, done_bytes: int, fraction: float) -> None:
-    """What was sent and what was verified is done; an empty source is done from the beginning."""
+    """What was sent and verified is done; an empty source is from the beginning, a stream without a length never."""
     assert (progress.done_bytes, progress.fraction) == (done_bytes, fraction)
 
 
@@ -108,3 +109,25 @@ def test_a_result_is_plain_data() -> None:
         "elapsed_seconds": 0.5,
         "callback_response": {"Status": "OK"},
     }
+
+
+def test_versions_tell_whether_the_content_is_the_same() -> None:
+    """Only a version, with the name and the size that it belongs to, says that the bytes are the same."""
+    known = Fingerprint("name", 10, "2026", version="v1")
+    assert known.is_same_content(Fingerprint("name", 10, "2027", version="v1"))
+    for other in (
+        Fingerprint("name", 10, "2026", version="v2"),
+        Fingerprint("name", 11, "2026", version="v1"),
+        Fingerprint("other", 10, "2026", version="v1"),
+        Fingerprint("name", 10, "2026"),
+    ):
+        assert not known.is_same_content(other)
+        assert not other.is_same_content(known)
+    assert not Fingerprint("name", 10, "2026").is_same_content(Fingerprint("name", 10, "2026"))
+
+
+@pytest.mark.parametrize("version", ["", "v" * 129])
+def test_versions_that_do_not_fit(version: str) -> None:
+    """A version that a checkpoint has no room for is an error that says what to do."""
+    with pytest.raises(OSSInvalidArgument, match="use 1 to 128, a digest"):
+        Fingerprint("name", 10, version=version)

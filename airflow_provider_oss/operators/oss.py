@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator, whole_number
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
+from airflow_provider_oss.operators.streams import as_argument, name_of, open_stream
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.options import ObjectOptionArguments
 
-_READ_BYTES: Final = MIB
 _TEMPLATE_MARKS: Final = ("{{", "{%", "{#")
 
 
@@ -67,8 +67,8 @@ class OSSPutStreamOperator(OSSUploadBaseOperator):
     """
     Stores a stream as one object in one request: at most 5 GB, in constant memory, all or nothing.
 
-    An error of the stream fails the task and stores nothing. A retried attempt reads and sends everything again. For
-    the other arguments see OSSUploadBaseOperator.
+    An error of the stream fails the task and stores nothing. A retried attempt reads and sends everything again: for
+    long streams use OSSResumableStreamOperator. For the other arguments see OSSUploadBaseOperator.
 
     :param stream: a callable that returns an object with ``read()`` or an iterable of bytes (it is given those values
         of the task context that its parameters name), or an ObjectStoragePath, or the URL of one. Templated.
@@ -85,42 +85,18 @@ class OSSPutStreamOperator(OSSUploadBaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.stream = _StreamFunction(stream) if callable(stream) else stream
+        self.stream = as_argument(stream)
         self.content_length = content_length
 
     def upload(self, context: Context) -> UploadResult:
         """Put the stream."""
         return self.hook.put_stream(
             self.key,
-            lambda: self._open(context),
+            lambda: open_stream(self.stream, context),
             whole_number("content_length", self.content_length),
             self.bucket_name,
             **self.object_options(),
         )
-
-    def _open(self, context: Context) -> Any:
-        from airflow.providers.common.compat.sdk import ObjectStoragePath, determine_kwargs
-
-        if isinstance(self.stream, _StreamFunction):
-            return self.stream.function(**determine_kwargs(self.stream.function, (), context))
-        return _chunks_of_path(ObjectStoragePath(self.stream))
-
-
-class _StreamFunction:
-    """Holds a function that ``execute`` calls: Airflow calls a bare one when it renders the template fields."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self.function = function
-
-    def __repr__(self) -> str:
-        """Say the same in every process, for it becomes part of the serialized DAG."""
-        return f"<callable {getattr(self.function, '__qualname__', type(self.function).__qualname__)}>"
-
-
-def _chunks_of_path(path: ObjectStoragePath) -> Iterator[bytes]:
-    with path.open("rb") as file:  # type: ignore[no-untyped-call]  # of universal_pathlib
-        while chunk := file.read(_READ_BYTES):
-            yield chunk
 
 
 class OSSResumableUploadOperator(OSSResumableBaseOperator):
@@ -146,3 +122,63 @@ class OSSResumableUploadOperator(OSSResumableBaseOperator):
         return self.hook.upload_file(
             self.key, self.file_path, self.bucket_name, **self.resumable_arguments(context), **self.object_options()
         )
+
+
+class OSSResumableStreamOperator(OSSResumableBaseOperator):
+    """
+    Stores a stream of any length; a retried task instance reads it again and sends only what OSS does not hold yet.
+
+    The stream is cut into parts as it is read. Every part that an earlier attempt stored is compared with what is read
+    now (size and CRC-64), and sent again if it differs: should the stream give other bytes the second time, the object
+    is exactly these. An error of the stream fails the attempt as it is, and nothing is published. A stream of one part
+    or less is one request. In memory are ``parallel`` + 1 parts; parts have 8 MiB unless ``part_size`` says otherwise,
+    more from 4.7 GB on, and those beyond 64 MiB are in temporary files until they are sent. ``progress`` is told 0.0
+    until the stream has ended; ``checkpoint.done_bytes`` says how much is stored. For the other arguments see
+    OSSResumableBaseOperator and OSSUploadBaseOperator.
+
+    :param stream: a callable that returns an object with ``read()`` or an iterable of bytes (it is given those values
+        of the task context that its parameters name, and is called once in an attempt, again only if the upload has to
+        begin anew), or an ObjectStoragePath, or the URL of one. What a callable returns is closed. Templated.
+    :param compression: None, ``"gzip"`` or ``"zstd"`` (extra ``zstd`` of the package), the same bytes in every attempt.
+        A key that ends in ``.gz`` or ``.zst`` names a compressed file; with any other, the object gets the
+        Content-Encoding, unless ``headers`` has one, and HTTP clients decompress it. Templated.
+    """
+
+    template_fields: Sequence[str] = (*OSSResumableBaseOperator.template_fields, "stream", "compression")
+
+    def __init__(
+        self,
+        *,
+        stream: Callable[..., Any] | ObjectStoragePath | str,
+        compression: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.stream = as_argument(stream)
+        self.compression = compression
+
+    def upload(self, context: Context) -> UploadResult:
+        """Begin or continue the upload."""
+        from airflow_provider_oss.transfer.stream import StreamSource
+
+        return self.hook.upload_source(
+            self.key,
+            StreamSource(lambda: open_stream(self.stream, context), name_of(self.stream), self.compression),
+            self.bucket_name,
+            **self.resumable_arguments(context),
+            **self.object_options(),
+        )
+
+    def object_options(self) -> ObjectOptionArguments:
+        """Add Content-Encoding, unless the key names a compressed file or the user gave one."""
+        from airflow_provider_oss.compression import content_encoding, suffix
+
+        options = super().object_options()
+        encoding, headers = content_encoding(self.compression), dict(self.headers or {})
+        if encoding is None or self.key.endswith(suffix(self.compression)) or _has_content_encoding(headers):
+            return options
+        return {**options, "headers": {**headers, "Content-Encoding": encoding}}
+
+
+def _has_content_encoding(headers: Mapping[str, Any]) -> bool:
+    return "content-encoding" in map(str.lower, headers)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import mmap
 import tempfile
+import weakref
 from collections import deque
+from collections.abc import Callable
 from typing import IO, Final
 
 from airflow_provider_oss import limits
@@ -24,6 +26,7 @@ class PartBuffer:
     def __init__(self) -> None:
         self._memory: mmap.mmap | None = None
         self._file: IO[bytes] | None = None
+        self._close_file: Callable[[], object] = _nothing
         self._filled_bytes = 0
 
     def clear(self, size_bytes: int) -> None:
@@ -32,11 +35,13 @@ class PartBuffer:
         if size_bytes > MOST_IN_MEMORY_BYTES:
             self._memory = None
             if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody holds it any more
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody holds the buffer any more
+                self._close_file = weakref.finalize(self, self._file.close)
             else:
                 self._file.seek(0)
                 self._file.truncate()
             return
+        self._close_file()
         self._file = None
         if self._memory is None or len(self._memory) < size_bytes:
             self._memory = mmap.mmap(-1, size_bytes)
@@ -67,6 +72,10 @@ class PartBuffer:
                 f"{error.strerror}: parts beyond {MOST_IN_MEMORY_BYTES // limits.MIB} MiB are kept in "
                 f"{tempfile.gettempdir()} until they are sent; set TMPDIR to a place with more room, or lower parallel",
             ) from error
+
+
+def _nothing() -> None:
+    """Stand for closing no file."""
 
 
 class BufferPool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
 from airflow_provider_oss import limits
+from airflow_provider_oss.compression import compressed
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.ports import Clock
 
@@ -25,6 +26,8 @@ class StreamSource:
     stream: Stream | Callable[[], Stream]
     name: str = "stream"
     """For people."""
+    compression: str | None = None
+    """See ``airflow_provider_oss.compression``; it is compressed on its way."""
 
     @property
     def can_be_read_again(self) -> bool:
@@ -34,6 +37,10 @@ class StreamSource:
     def open(self) -> Stream:
         """Return the stream, from its beginning if it is a callable."""
         return self.stream() if callable(self.stream) else self.stream
+
+    def blocks(self, stream: Stream, clock: Clock) -> Iterator[bytes]:
+        """Yield what is to be uploaded of the opened stream; see ``blocks_of``."""
+        return blocks_of(compressed(chunks_of(stream), self.compression), clock)
 
 
 def chunks_of(stream: Stream) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ from airflow_provider_oss.transfer.buffers import BufferPool
 from airflow_provider_oss.transfer.feed import Slice, SourceFailed
 from airflow_provider_oss.transfer.plan import Plan, make_plan
 from airflow_provider_oss.transfer.recognition import Content
-from airflow_provider_oss.transfer.stream import Stream, StreamSource, blocks_of, chunks_of
+from airflow_provider_oss.transfer.stream import Stream, StreamSource
 
 log = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class StreamFeed:
         try:
             if self._blocks is None:
                 self._stream = self._source.open()
-                self._blocks = blocks_of(chunks_of(self._stream), self._clock)
+                self._blocks = self._source.blocks(self._stream, self._clock)
             block = next(self._blocks, None)
             if block is None:
                 self._close_stream()

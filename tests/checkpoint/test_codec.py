@@ -48,8 +48,9 @@ CHECKPOINTS = st.builds(
     source=st.builds(
         Fingerprint,
         st.text(st.characters(codec="utf-8"), max_size=256),
-        st.integers(0, MAX_OBJECT_SIZE_BYTES),
+        st.one_of(st.none(), st.integers(0, MAX_OBJECT_SIZE_BYTES)),
         st.one_of(st.none(), TIMES),
+        st.one_of(st.none(), st.from_regex(r"[ -~]{1,128}", fullmatch=True)),
     ),
     options_digest=st.from_regex(r"[0-9a-f]{16}", fullmatch=True),
     attempt=st.integers(1, 1_000_000),
@@ -57,6 +58,7 @@ CHECKPOINTS = st.builds(
     done_bytes=st.integers(0, MAX_OBJECT_SIZE_BYTES),
     created_at=TIMES,
     updated_at=TIMES,
+    schedule=st.sampled_from(["constant", "growing-1", "growing-2"]),
 )
 JSON = st.recursive(
     st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()),
@@ -93,7 +95,8 @@ def test_any_text_is_unreadable_at_worst(text: str) -> None:
 def test_any_edit_is_unreadable_at_worst(checkpoint: Checkpoint, data: st.DataObject) -> None:
     """A record that was edited is read, or is unreadable; nothing else comes of it."""
     record: dict[str, Any] = encode(checkpoint, OWNER)
-    name = data.draw(st.sampled_from([*record, "source/name", "source/size", "source/modified_at"]))
+    names = [*record, "schedule", *(f"source/{name}" for name in ("name", "size", "modified_at", "version"))]
+    name = data.draw(st.sampled_from(names))
     value = data.draw(JSON)
     if "/" in name:
         record["source"][name.removeprefix("source/")] = value
@@ -218,18 +221,22 @@ def scattered_parts(draw: st.DrawFn) -> str:
     return ranges.as_text()
 
 
+LONG_VERSIONS = st.text(st.characters(codec="utf-8"), min_size=100, max_size=128)
 LONGEST = st.builds(
     Checkpoint,
     ref=st.builds(ObjectRef, st.just("b" * 63), longest_keys()),
     upload_id=st.sampled_from(["", "U" * 32, "U" * 128]),
     part_size_bytes=st.just(MAX_PART_SIZE_BYTES),
-    source=st.builds(Fingerprint, LONG_NAMES, st.just(MAX_OBJECT_SIZE_BYTES), st.just(TIME)),
+    source=st.builds(
+        Fingerprint, LONG_NAMES, st.just(MAX_OBJECT_SIZE_BYTES), st.just(TIME), st.one_of(st.none(), LONG_VERSIONS)
+    ),
     options_digest=st.just("0" * 16),
     attempt=st.just(1_000_000_000),
     done_parts=scattered_parts(),
     done_bytes=st.just(MAX_OBJECT_SIZE_BYTES),
     created_at=st.just(TIME),
     updated_at=st.just(TIME),
+    schedule=st.sampled_from(["constant", "s" * 16]),
 )
 
 
@@ -241,7 +248,8 @@ def test_size_at_worst(checkpoint: Checkpoint, owner: str) -> None:
 
     found = decode(record, owner)
     assert replace(found, source=checkpoint.source, done_parts=checkpoint.done_parts) == checkpoint
-    assert found.source == replace(checkpoint.source, name=found.source.name)
+    assert found.source.version in (None, checkpoint.source.version)
+    assert found.source == replace(checkpoint.source, name=found.source.name, version=found.source.version)
     assert checkpoint.source.name.endswith(found.source.name)
     kept, all_ranges = found.done_parts.split(","), checkpoint.done_parts.split(",")
     assert [each for each in all_ranges if each in kept] == kept
@@ -342,3 +350,30 @@ def test_usual_size() -> None:
 def test_the_schema_is_one() -> None:
     """The shipped schema is valid JSON Schema."""
     Draft202012Validator.check_schema(_validator().schema)
+
+
+def test_a_version_beside_a_usual_key() -> None:
+    """With keys, names and tasks as people make them, the longest version comes back."""
+    source = Fingerprint("s3://exports/warehouse/orders.parquet", 10, TIME, version="v" * 128)
+    checkpoint = Checkpoint(ObjectRef("exports", "k" * 300), "U" * 32, 100, source, "0" * 16, done_parts="1-57")
+    assert decode(encode(checkpoint, OWNER), OWNER) == checkpoint
+
+
+def test_what_earlier_records_lack() -> None:
+    """A record without a schedule is of parts of one size, and without a version of a source that has none."""
+    record = usual()
+    assert "schedule" not in record
+    assert "version" not in record["source"]
+    found = decode(record, OWNER)
+    assert (found.schedule, found.source.version) == ("constant", None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [({"schedule": "Growing!"}, "schedule"), ({"schedule": None}, "schedule"), ({"schedule": "s" * 17}, "schedule")],
+)
+def test_schedules_that_are_none(changes: dict[str, Any], where: str) -> None:
+    """What is no name of a schedule is unreadable; an unknown name is read, for the engine to begin anew."""
+    with pytest.raises(OSSCheckpointUnreadable, match=where):
+        decode(usual(**changes), OWNER)
+    assert decode(usual(schedule="growing-7"), OWNER).schedule == "growing-7"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,24 @@ def test_put_stream(uploads: Uploads, folder: Path) -> None:
     lines = ["run,number", *(f"{run_id},{number}" for number in range(1000)), ""]
     assert_stored(uploads, numbers, f"exports/{run_id}/numbers.csv", "\n".join(lines).encode())
     assert_stored(uploads, copy, f"exports/{run_id}/copy.csv", report.read_bytes())
+
+
+def test_resumable_stream(uploads: Uploads, folder: Path) -> None:
+    """OSSResumableStreamOperator stores what a function yields, compressed on its way, and what a URL leads to."""
+    dump = random_file(folder / "dump.bin", 20 * MIB)
+    run_id = uploads.trigger("oss_resumable_stream", lines=1000, url=dump.as_uri())
+    assert uploads.airflow.wait_for_run("oss_resumable_stream", run_id) == "success"
+
+    tasks = ("from_function", "from_url")
+    numbers, copy = (uploads.airflow.xcom("oss_resumable_stream", run_id, task) for task in tasks)
+    lines = ["run,number", *(f"{run_id},{number}" for number in range(1000)), ""]
+    key = f"exports/{run_id}/numbers.csv.gz"
+    stored = uploads.bucket.get_object(key).read()
+    assert_stored(uploads, numbers, key, stored)
+    assert gzip.decompress(stored).decode() == "\n".join(lines)
+    assert "Content-Encoding" not in uploads.bucket.head_object(key).headers
+    assert_stored(uploads, copy, f"exports/{run_id}/dump.bin", dump.read_bytes())
+    uploads.assert_nothing_left()
 
 
 def test_mapped_uploads(uploads: Uploads, folder: Path) -> None:

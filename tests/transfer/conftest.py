@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -15,10 +15,11 @@ from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.emulator import Fault, OSSEmulator, RecordedRequest
 from airflow_provider_oss.exceptions import OSSAccessDenied
 from airflow_provider_oss.model import Checkpoint, ObjectRef, UploadResult
-from airflow_provider_oss.ports import CheckpointStore
+from airflow_provider_oss.ports import CheckpointStore, Source
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
 from airflow_provider_oss.transfer.retry import RetryPolicy
 from airflow_provider_oss.transfer.source import FileSource
+from airflow_provider_oss.transfer.stream import StreamSource
 from tests.conftest import TINY_PARTS, client_settings
 from tests.support.sources import some_bytes
 from tests.support.stores import MemoryStore
@@ -26,6 +27,9 @@ from tests.support.stores import MemoryStore
 KEY = "dir/a b#?.bin"
 PART = limits.MIN_PART_SIZE_BYTES
 IMPATIENT = RetryPolicy(tries=3, first_delay_seconds=0)
+
+both_ways = pytest.mark.parametrize("scene", ["file", "stream"], indirect=True)
+"""For what must hold of a source that is read at any offset, and of one that is read forward."""
 
 _numbers = itertools.count(1)
 
@@ -40,6 +44,8 @@ class Scene:
     bucket: str
     other_bucket: str
     store: MemoryStore = field(default_factory=MemoryStore)
+    as_stream: bool = False
+    """Whether the file is read forward, as a stream of unknown length, instead of at any offset."""
     settings: UploadSettings = field(
         default_factory=lambda: UploadSettings(part_size_bytes=PART, parallel=2, retry=IMPATIENT)
     )
@@ -57,10 +63,17 @@ class Scene:
 
     def upload(self, store: CheckpointStore | None = None, **changes: Any) -> Upload:
         """Return one attempt, with the scene's store or another one; ``changes`` replace what is usual."""
-        usual = Upload(
-            FileSource(str(self.path)), self.ref, self.client, store=store or self.store, settings=self.settings
-        )
+        usual = Upload(self.source, self.ref, self.client, store=store or self.store, settings=self.settings)
         return replace(usual, **changes)
+
+    @property
+    def source(self) -> Source | StreamSource:
+        """The file."""
+        return StreamSource(self.open_stream, "a stream") if self.as_stream else FileSource(str(self.path))
+
+    def open_stream(self) -> BinaryIO:
+        """Open the file."""
+        return self.path.open("rb")
 
     def run(self, store: CheckpointStore | None = None, **changes: Any) -> UploadResult:
         """Make one attempt."""
@@ -126,8 +139,14 @@ def shared_client(shared_server: OSSEmulator) -> OSSObjectClient:
 
 
 @pytest.fixture
-def scene(shared_server: OSSEmulator, shared_client: OSSObjectClient, tmp_path: Path) -> Iterator[Scene]:
-    """A scene without a file yet, in two new buckets, on a server that behaves."""
+def scene(
+    request: pytest.FixtureRequest, shared_server: OSSEmulator, shared_client: OSSObjectClient, tmp_path: Path
+) -> Iterator[Scene]:
+    """
+    A scene without a file yet, in two new buckets, on a server that behaves.
+
+    Where ``both_ways`` stands, each test runs twice: with the file, and with a stream of its bytes.
+    """
     number = next(_numbers)
     scene = Scene(
         shared_server,
@@ -135,6 +154,7 @@ def scene(shared_server: OSSEmulator, shared_client: OSSObjectClient, tmp_path: 
         tmp_path / "source.bin",
         f"test-{number}",
         f"test-{number}-other",
+        as_stream=getattr(request, "param", "file") == "stream",
     )
     for bucket in (scene.bucket, scene.other_bucket):
         shared_client.buckets.get(bucket).create_bucket()

@@ -15,10 +15,11 @@ from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.model import Part
 from airflow_provider_oss.ports import Body
 from tests.support.sources import edit_unnoticed, some_bytes
-from tests.transfer.conftest import PART, Scene
+from tests.transfer.conftest import PART, Scene, both_ways
 from tests.transfer.doubles import InterferingClient
 
 
+@both_ways
 def test_edited_in_place(scene: Scene) -> None:
     """With size and mtime as before, exactly the parts whose bytes changed are sent again."""
     scene.write(6 * PART)
@@ -34,6 +35,7 @@ def test_edited_in_place(scene: Scene) -> None:
     scene.assert_nothing_left()
 
 
+@both_ways
 def test_one_byte_of_one_part(scene: Scene) -> None:
     """One changed byte costs one part."""
     scene.write(6 * PART)
@@ -46,6 +48,7 @@ def test_one_byte_of_one_part(scene: Scene) -> None:
     assert scene.object() == scene.path.read_bytes()
 
 
+@both_ways
 @pytest.mark.parametrize(
     ("before", "after", "sent"),
     [
@@ -74,6 +77,7 @@ def test_longer_or_shorter(scene: Scene, before: int, after: int, sent: list[int
     scene.assert_nothing_left()
 
 
+@both_ways
 @pytest.mark.parametrize("size_bytes", [PART, PART - 1, 1, 0])
 def test_shortened_to_one_part(scene: Scene, size_bytes: int) -> None:
     """A file that now fits one part is stored by one request, and the old upload is aborted."""
@@ -90,6 +94,7 @@ def test_shortened_to_one_part(scene: Scene, size_bytes: int) -> None:
     scene.assert_nothing_left()
 
 
+@both_ways
 def test_replaced(scene: Scene) -> None:
     """A file that holds something else altogether is sent whole, in the same upload."""
     scene.write(6 * PART)
@@ -105,6 +110,7 @@ def test_replaced(scene: Scene) -> None:
     scene.assert_nothing_left()
 
 
+@both_ways
 def test_grown_without_a_wished_part_size(scene: Scene) -> None:
     """A grown file keeps the part size that was chosen when it was smaller, so nothing is sent twice."""
     settings = replace(scene.settings, part_size_bytes=None)
@@ -206,6 +212,7 @@ def test_a_small_file_that_changes(scene: Scene) -> None:
     assert scene.operations() == []
 
 
+@both_ways
 def test_a_small_file_that_changes_while_it_is_sent(scene: Scene) -> None:
     """What was read is what is stored, in one piece."""
     data = scene.write(10)

@@ -10,7 +10,9 @@ import pytest
 
 from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.exceptions import OSSCredentialsExpired
-from tests.transfer.conftest import PART, Scene
+from tests.transfer.conftest import PART, Scene, both_ways
+
+pytestmark = both_ways
 
 EXPIRED: dict[str, Any] = {"status": 403, "code": "SecurityTokenExpired"}
 

@@ -21,8 +21,10 @@ from airflow_provider_oss.exceptions import (
 from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.transfer.retry import RetryPolicy
 from tests.conftest import client_settings
-from tests.transfer.conftest import IMPATIENT, PART, Scene
+from tests.transfer.conftest import IMPATIENT, PART, Scene, both_ways
 from tests.transfer.doubles import PassingClient
+
+pytestmark = both_ways
 
 PASSING = [
     {"status": 500},

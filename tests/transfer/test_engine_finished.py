@@ -13,8 +13,10 @@ from airflow_provider_oss.exceptions import OSSNoSuchUpload, OSSObjectAlreadyExi
 from airflow_provider_oss.model import CompletedPart, ObjectOptions
 from airflow_provider_oss.options import parse_options
 from tests.support.sources import some_bytes
-from tests.transfer.conftest import PART, Scene
+from tests.transfer.conftest import PART, Scene, both_ways
 from tests.transfer.doubles import InterferingClient
+
+pytestmark = both_ways
 
 FORBID = parse_options(forbid_overwrite=True)
 

@@ -14,10 +14,11 @@ from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
 from airflow_provider_oss.transfer.source import BytesSource, FileSource
 from tests.support.sources import some_bytes
-from tests.transfer.conftest import KEY, PART, Scene
+from tests.transfer.conftest import KEY, PART, Scene, both_ways
 from tests.transfer.doubles import CountingClient, HandClock, KilledError, Life, MemoryOSS, MortalClient
 
 
+@both_ways
 @pytest.mark.parametrize("size_bytes", [0, 1, PART - 1, PART])
 def test_one_part_is_one_request(scene: Scene, size_bytes: int) -> None:
     """A source of one part or less is stored by one PutObject, and the result tells all about it."""
@@ -49,6 +50,7 @@ def test_one_part_is_one_request(scene: Scene, size_bytes: int) -> None:
     scene.assert_nothing_left()
 
 
+@both_ways
 @pytest.mark.parametrize(("size_bytes", "parts"), [(PART + 1, 2), (2 * PART, 2), (7 * PART - 1, 7), (7 * PART + 1, 8)])
 def test_more_is_sent_in_parts(scene: Scene, size_bytes: int, parts: int) -> None:
     """A longer source is sent part by part, each once, and the result tells all about it."""
@@ -81,6 +83,7 @@ def test_more_is_sent_in_parts(scene: Scene, size_bytes: int, parts: int) -> Non
     scene.assert_nothing_left()
 
 
+@both_ways
 def test_nothing_is_asked_that_need_not_be(scene: Scene) -> None:
     """A fresh upload is Initiate, the parts, Complete: no listing, no look at the object."""
     scene.write(3 * PART)
@@ -96,6 +99,7 @@ def test_nothing_is_asked_that_need_not_be(scene: Scene) -> None:
     ]
 
 
+@both_ways
 @pytest.mark.usefixtures("parts_of_any_size")
 def test_ten_thousand_parts(scene: Scene) -> None:
     """As many parts as OSS allows are sent, each once, by two attempts; the checkpoint stays small."""
@@ -130,6 +134,7 @@ def test_more_parts_than_one_answer_lists(scene: Scene) -> None:
     scene.assert_nothing_left()
 
 
+@both_ways
 def test_without_a_wish_the_part_size_fits(scene: Scene) -> None:
     """Without a part size, parts of 8 MiB are sent."""
     data = scene.write(8 * limits.MIB + 1)
@@ -140,6 +145,7 @@ def test_without_a_wish_the_part_size_fits(scene: Scene) -> None:
     assert scene.object() == data
 
 
+@both_ways
 @pytest.mark.parametrize("parallel", [1, 3])
 def test_few_parts_are_in_flight(scene: Scene, parallel: int) -> None:
     """There are never more parts in flight than ``parallel``, and so never more in memory."""
@@ -151,6 +157,7 @@ def test_few_parts_are_in_flight(scene: Scene, parallel: int) -> None:
     assert 1 <= client.most_in_flight <= parallel
 
 
+@both_ways
 def test_bytes_are_a_source_too(scene: Scene) -> None:
     """Bytes in memory are uploaded like a file."""
     data = some_bytes(3 * PART + 7)
@@ -161,6 +168,7 @@ def test_bytes_are_a_source_too(scene: Scene) -> None:
     scene.assert_nothing_left()
 
 
+@both_ways
 def test_without_a_store(scene: Scene) -> None:
     """Nothing is needed but a source, an address and a client."""
     data = some_bytes(1000)
@@ -170,6 +178,7 @@ def test_without_a_store(scene: Scene) -> None:
     assert (scene.object(), result.size) == (data, 1000)
 
 
+@both_ways
 @pytest.mark.parametrize("size_bytes", [10, 3 * PART])
 def test_what_belongs_to_the_object_arrives(scene: Scene, size_bytes: int) -> None:
     """Type, metadata, headers, storage class and tags are stored with the object, in one request or in parts."""
@@ -199,6 +208,7 @@ def test_parallel_has_bounds(parallel: int) -> None:
         UploadSettings(parallel=parallel)
 
 
+@both_ways
 def test_a_wrong_part_size_sends_nothing(scene: Scene) -> None:
     """A part size that OSS forbids is an error before anything is sent."""
     scene.write(3 * PART)
@@ -209,6 +219,7 @@ def test_a_wrong_part_size_sends_nothing(scene: Scene) -> None:
     assert scene.operations() == []
 
 
+@both_ways
 def test_a_missing_file_sends_nothing(scene: Scene) -> None:
     """A source that cannot be opened is an error before anything is sent or loaded."""
     with pytest.raises(OSSInvalidSource, match="does not exist"):

@@ -11,8 +11,10 @@ import pytest
 from airflow_provider_oss.model import ObjectRef
 from airflow_provider_oss.transfer.engine import Upload
 from tests.support.stores import MemoryStore
-from tests.transfer.conftest import PART, Scene
+from tests.transfer.conftest import PART, Scene, both_ways
 from tests.transfer.doubles import KilledError, Life, MortalClient, MortalStore
+
+pytestmark = both_ways
 
 PARTS = 4
 BEGINNING = ("load", "save", "initiate", "save")

@@ -17,7 +17,7 @@ from airflow_provider_oss.transfer.progress import LOG_INTERVAL_SECONDS
 from airflow_provider_oss.transfer.retry import RetryPolicy
 from tests.conftest import client_settings
 from tests.support.sources import descriptors_of
-from tests.transfer.conftest import PART, Scene
+from tests.transfer.conftest import PART, Scene, both_ways
 from tests.transfer.doubles import HandClock, InterferingClient
 
 Told = tuple[float, Checkpoint | None, Any]
@@ -72,6 +72,7 @@ def test_progress_of_parts_that_are_looked_at_again(scene: Scene) -> None:
     assert (result.bytes_sent, result.bytes_verified, result.resumed) == (5 * PART, 0, False)
 
 
+@both_ways
 def test_progress_of_an_upload_that_is_gone(scene: Scene) -> None:
     """When OSS loses the upload on the way, the fraction does not fall, and all that was sent counts as sent."""
     scene.write(5 * PART)
@@ -90,6 +91,7 @@ def test_progress_of_an_upload_that_is_gone(scene: Scene) -> None:
     assert len(scene.sent()) > 5
 
 
+@both_ways
 @pytest.mark.parametrize("size_bytes", [0, 10])
 def test_progress_of_one_request(scene: Scene, size_bytes: int) -> None:
     """A file of one part is told of once: all done, no checkpoint, OSS's answer."""
@@ -120,6 +122,7 @@ def test_the_log_has_few_lines(scene: Scene, caplog: pytest.LogCaptureFixture) -
     assert any("began upload" in message and "20 parts" in message for message in caplog.messages)
 
 
+@both_ways
 def test_an_error_of_the_callback_is_the_callers(scene: Scene) -> None:
     """What the callback raises comes through as it is, and the next attempt continues."""
     data = scene.write(6 * PART)
@@ -171,6 +174,7 @@ def test_stopping(scene: Scene) -> None:
     scene.assert_nothing_left()
 
 
+@both_ways
 def test_stopping_before_the_beginning(scene: Scene) -> None:
     """A task that was asked to stop already sends nothing."""
     scene.write(4 * PART)
@@ -183,6 +187,7 @@ def test_stopping_before_the_beginning(scene: Scene) -> None:
     assert scene.operations() == []
 
 
+@both_ways
 def test_stopping_without_a_store(scene: Scene) -> None:
     """An upload that nobody can continue is aborted when it is stopped."""
     scene.write(6 * PART)
@@ -194,6 +199,7 @@ def test_stopping_without_a_store(scene: Scene) -> None:
     assert scene.uploads() == []
 
 
+@both_ways
 def test_stopping_ends_a_pause(scene: Scene) -> None:
     """Nobody waits for the pause before the next try of a part when the upload is to stop."""
     scene.write(4 * PART)

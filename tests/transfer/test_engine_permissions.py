@@ -11,8 +11,10 @@ from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSInvalidPart
 from airflow_provider_oss.model import ObjectOptions
 from tests.support.sources import edit_unnoticed
-from tests.transfer.conftest import PART, Scene
+from tests.transfer.conftest import PART, Scene, both_ways
 from tests.transfer.doubles import InterferingClient
+
+pytestmark = both_ways
 
 NO_LISTING = Fault(operation="ListParts", status=403, code="AccessDenied")
 NO_ABORT = Fault(operation="AbortMultipartUpload", status=403, code="AccessDenied")

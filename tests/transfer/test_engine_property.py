@@ -12,7 +12,8 @@ from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
 from airflow_provider_oss.transfer.retry import RetryPolicy
 from airflow_provider_oss.transfer.source import BytesSource
-from tests.support.sources import some_bytes
+from airflow_provider_oss.transfer.stream import StreamSource
+from tests.support.sources import slices_of, some_bytes
 from tests.support.stores import MemoryStore
 from tests.transfer.conftest import PART
 from tests.transfer.doubles import KilledError, Life, MemoryOSS, MortalClient, MortalStore
@@ -26,6 +27,7 @@ class Before:
     """What happens before an attempt, and how far the attempt gets."""
 
     size_bytes: int
+    as_stream: bool
     edit_at: int
     key: str
     run: int
@@ -40,6 +42,7 @@ histories = st.lists(
     st.builds(
         Before,
         size_bytes=st.sampled_from((0, 1, PART, PART + 1, 2 * PART, 3 * PART - 1, MOST_PARTS * PART)),
+        as_stream=st.booleans(),
         edit_at=st.integers(0, MOST_PARTS * PART - 1),
         key=st.sampled_from("aaab"),
         run=st.sampled_from((1, 1, 1, 2)),
@@ -74,8 +77,9 @@ class World:
                 parts[before.part_to_spoil] = bytes(len(parts[before.part_to_spoil]))
         if before.server_forgets:
             self.oss.uploads.clear()
+        data = self.data
         return Upload(
-            BytesSource(self.data),
+            StreamSource(lambda: slices_of(data, 7000)) if before.as_stream else BytesSource(data),
             ObjectRef("exports", before.key),
             self.oss,
             store=self.store,
@@ -105,6 +109,8 @@ class World:
 def test_success_means_equal(history: list[Before], last: list[Before]) -> None:
     """
     Attempts that die anywhere, sources that change between them, spoiled parts, edited records and vanished uploads.
+
+    Each attempt reads its source at any offset or forward, whatever the one before did.
 
     Whatever the history, an attempt that ends well has made the object from the source's bytes of now; no upload is
     forgotten, not even those whose id could not be saved before a death.

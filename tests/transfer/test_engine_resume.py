@@ -13,8 +13,10 @@ from airflow_provider_oss.model import ObjectOptions, ObjectRef
 from airflow_provider_oss.options import parse_options
 from tests.support.sources import descriptors_of
 from tests.support.stores import MemoryStore
-from tests.transfer.conftest import KEY, PART, Scene
+from tests.transfer.conftest import KEY, PART, Scene, both_ways
 from tests.transfer.doubles import ClientWithoutListedCrc64
+
+pytestmark = both_ways
 
 
 def test_only_what_is_missing_is_sent(scene: Scene) -> None:

@@ -9,11 +9,14 @@ import pytest
 
 from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSCheckpointNotSaved
-from airflow_provider_oss.model import Checkpoint, Fingerprint
+from airflow_provider_oss.model import CONSTANT_PARTS, Checkpoint, Fingerprint
 from airflow_provider_oss.options import digest
+from airflow_provider_oss.transfer.plan import GROWING_PARTS
 from tests.support.stores import FailingStore, MemoryStore, StoreDownError
-from tests.transfer.conftest import PART, Scene
+from tests.transfer.conftest import PART, Scene, both_ways
 from tests.transfer.doubles import HandClock
+
+pytestmark = both_ways
 
 EVERY_TIME = 0.0
 
@@ -36,11 +39,16 @@ def test_the_upload_is_saved_before_anything_is_sent(scene: Scene) -> None:
         ref=scene.ref,
         upload_id="",
         part_size_bytes=PART,
-        source=Fingerprint(str(scene.path), 4 * PART, store.saved[0].source.modified_at),
+        source=(
+            Fingerprint("a stream", None)
+            if scene.as_stream
+            else Fingerprint(str(scene.path), 4 * PART, store.saved[0].source.modified_at)
+        ),
         options_digest=digest(scene.upload().options),
         attempt=1,
         created_at="2030-01-01T00:00:00.000Z",
         updated_at="2030-01-01T00:00:00.000Z",
+        schedule=GROWING_PARTS if scene.as_stream else CONSTANT_PARTS,
     )
     assert store.saved == [
         intent,

@@ -123,3 +123,16 @@ def test_a_delete_may_fail_and_is_tried_again(caplog: pytest.LogCaptureFixture) 
 
     assert store.calls.count("delete") == 2
     assert "could not be deleted: the store is down" in caplog.text
+
+
+def test_a_change_that_must_be_known(caplog: pytest.LogCaptureFixture) -> None:
+    """What a later attempt has to know is saved, or an error that says what stays; without a store nobody will ask."""
+    store = MemoryStore(CHECKPOINT)
+    changed = replace(CHECKPOINT, attempt=2)
+    keeper_of(store).save_change(changed)
+    assert store.load() == changed
+
+    with pytest.raises(OSSCheckpointNotSaved, match="UPLOAD, which stays for the next attempt: the store is down"):
+        keeper_of(FailingStore("save", checkpoint=CHECKPOINT)).save_change(changed)
+    keeper_of(None).save_change(changed)
+    assert caplog.messages == []

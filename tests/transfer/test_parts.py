@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 
 from airflow_provider_oss.crc64 import crc64
-from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectOptions, StoredPart
+from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectOptions, Part, StoredPart
 from airflow_provider_oss.ports import ObjectClient
 from airflow_provider_oss.transfer.feed import ReaderFeed
 from airflow_provider_oss.transfer.parts import PartOutcome, PartTransfer
 from airflow_provider_oss.transfer.plan import PartPlan
-from airflow_provider_oss.transfer.source import BytesSource
+from airflow_provider_oss.transfer.source import BytesReader, BytesSource
 from airflow_provider_oss.verify import md5_etag
 from tests.support.sources import some_bytes
 from tests.transfer.conftest import Scene
@@ -96,3 +97,35 @@ def test_every_run_has_a_client_of_its_own(scene: Scene) -> None:
 def test_stopping_before_the_beginning(scene: Scene) -> None:
     """A transfer that has not begun has ended."""
     assert transfer_of(scene).stop(0.0)
+
+
+class UnreadReader(BytesReader):
+    """Counts the parts that are read."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(BytesSource(data))
+        self.read: list[int] = []
+
+    def data(self, part: Part) -> memoryview:
+        self.read.append(part.number)
+        return super().data(part)
+
+
+def test_the_same_content_is_not_read(scene: Scene) -> None:
+    """Of a source that is known to be the same, parts that OSS lists whole and with a CRC-64 are not read."""
+    upload_id = scene.client.initiate_multipart_upload(scene.ref, ObjectOptions())
+    for number, data in {1: DATA[:10], 2: DATA[10:20], 4: DATA[30:39], 5: DATA[40:]}.items():
+        scene.client.upload_part(scene.ref, upload_id, number, data, crc64(data), ObjectOptions())
+    stored = listed(scene, upload_id)
+    stored[2] = replace(stored[2], crc64=None)
+    reader = UnreadReader(DATA)
+    transfer = PartTransfer(ReaderFeed(reader), lambda _: scene.client, ObjectOptions(), threads=2)
+    checkpoint = Checkpoint(scene.ref, upload_id, 10, Fingerprint("data", 45), "0" * 16)
+
+    outcomes = [one for one in transfer.run(checkpoint, PLAN, stored, is_same_content=True) if one is not None]
+
+    assert sorted(reader.read) == [2, 3, 4]
+    assert {one.part.number for one in outcomes if one.was_sent} == {3, 4}
+    parts = sorted((one.part for one in outcomes), key=lambda part: part.number)
+    scene.client.complete_multipart_upload(scene.ref, upload_id, parts, ObjectOptions())
+    assert scene.object() == DATA

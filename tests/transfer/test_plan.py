@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import chain, combinations
+from itertools import chain, combinations, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_oss import limits
-from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.model import Part
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource
+from airflow_provider_oss.model import Fingerprint, Part
 from airflow_provider_oss.transfer.plan import (
     DEFAULT_PART_SIZE_BYTES,
+    GrowingPlan,
     PartPlan,
     automatic_part_size_bytes,
     in_working_order,
     make_plan,
+    whole,
 )
+from airflow_provider_oss.transfer.source import BytesReader, BytesSource
 from tests.support.values import part_sizes
 
 
@@ -105,3 +109,69 @@ def test_sending_and_verifying_take_turns() -> None:
     order = [part.number for part in in_working_order(PartPlan(28, 4), {1, 2, 3, 4})]
 
     assert order == [5, 1, 6, 2, 7, 3, 4]
+
+
+# Streams: the length is not known
+
+
+@settings(max_examples=20)
+@given(part_size_bytes=part_sizes)
+def test_a_stream_may_be_as_long_as_an_object(part_size_bytes: int) -> None:
+    """
+    Whatever the first part's size, the 10,000 parts of a stream hold 48.8 TB, each within OSS's limits.
+
+    They follow each other without a gap, and no part is larger than the first one and a 64th of all before it.
+    """
+    plan = make_plan(None, part_size_bytes)
+    parts = list(plan)
+
+    assert len(parts) == plan.count == limits.MAX_PARTS
+    assert parts[0] == Part(1, 0, part_size_bytes)
+    assert all(part.offset_bytes == before.offset_bytes + before.size_bytes for before, part in pairwise(parts))
+    assert all(part.size_bytes >= before.size_bytes for before, part in pairwise(parts))
+    assert parts[-1].size_bytes <= limits.MAX_PART_SIZE_BYTES
+    assert 48_800_000_000_000 <= plan.capacity_bytes <= limits.MAX_OBJECT_SIZE_BYTES
+    for part in parts:
+        assert part.size_bytes <= part_size_bytes + part.offset_bytes // 64 + part.number  # rounded up, each of them
+
+
+@given(part_size_bytes=part_sizes)
+def test_parts_grow_as_late_as_can_be(part_size_bytes: int) -> None:
+    """With one more part of the first size, all parts together would hold less than OSS's largest object should."""
+    plan = GrowingPlan(part_size_bytes)
+    largest_only = plan.capacity_bytes == limits.MAX_PARTS * part_size_bytes
+    assert largest_only or plan.capacity_bytes - (limits.MAX_PART_SIZE_BYTES - part_size_bytes) < 48_800_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("offset_gb", "mib"),
+    [(0, 8), (4.6, 8), (5.23, 16), (6.33, 32), (8.51, 64), (73, 1024), (350, 5120), (48_000, 5120)],
+)
+def test_sizes_of_a_stream_without_a_wish(offset_gb: float, mib: int) -> None:
+    """Up to 4.7 GB the parts have 8 MiB; this is what they have later on, to a thirtieth."""
+    parts = list(make_plan(None))
+    at = bisect_right(parts, offset_gb * 1e9, key=lambda part: part.offset_bytes) - 1
+    assert parts[at].size_bytes == pytest.approx(mib * limits.MIB, rel=0.03)
+
+
+@pytest.mark.parametrize("part_size_bytes", [limits.MIN_PART_SIZE_BYTES - 1, limits.MAX_PART_SIZE_BYTES + 1, 0])
+def test_parts_of_a_stream_that_oss_forbids(part_size_bytes: int) -> None:
+    """A part size outside OSS's limits is refused, though the length is not known."""
+    with pytest.raises(OSSInvalidArgument, match=f"part_size={part_size_bytes} is outside"):
+        make_plan(None, part_size_bytes)
+
+
+def test_what_a_plan_says_of_itself() -> None:
+    """For the log a plan says how many parts it has, or that they grow."""
+    assert str(PartPlan(10, 4)) == "3 parts of 4 bytes"
+    assert str(GrowingPlan(PartPlan(10, 4).part_size_bytes)) == "parts of 4 bytes and, later on, more"
+
+
+def test_a_reader_must_know_its_size() -> None:
+    """What can be read at any offset has a size: without it, the error says what to do."""
+
+    class Endless(BytesReader):
+        fingerprint = Fingerprint("endless", None)  # type: ignore[assignment]  # in place of a property
+
+    with pytest.raises(OSSInvalidSource, match="the size of 'endless' is not known: upload it as a stream"):
+        whole(Endless(BytesSource(b"")))

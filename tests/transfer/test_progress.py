@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_oss.limits import MIB
-from airflow_provider_oss.model import Checkpoint, ObjectRef, Progress
+from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef, Progress
 from airflow_provider_oss.transfer.progress import LOG_INTERVAL_SECONDS, ProgressReporter, describe
 from tests.transfer.doubles import HandClock
 
 REF = ObjectRef("exports", "a")
+CHECKPOINT = Checkpoint(REF, "U", 4, Fingerprint("stream", None), "0" * 16)
 
 
 def test_parts_are_counted_and_told() -> None:
@@ -92,6 +93,12 @@ def test_a_line_that_is_asked_for_delays_the_next(caplog: pytest.LogCaptureFixtu
             2.0,
             "75.0% (6.0 of 8.0 MiB), sent 2.0 MiB, verified 4.0 MiB, 1.0 MB/s, 0:00:02 left",
         ),
+        (Progress(None), 1.0, "0.0 MiB, sent 0.0 MiB, verified 0.0 MiB"),
+        (
+            Progress(None, 2 * MIB, 4 * MIB),
+            2.0,
+            "6.0 MiB, sent 2.0 MiB, verified 4.0 MiB, 1.0 MB/s",
+        ),
         (
             Progress(4096 * MIB, 1 * MIB, 0),
             1.0,
@@ -100,5 +107,31 @@ def test_a_line_that_is_asked_for_delays_the_next(caplog: pytest.LogCaptureFixtu
     ],
 )
 def test_a_line_tells_what_a_person_wants_to_know(progress: Progress, elapsed_seconds: float, text: str) -> None:
-    """Percentage and sizes always; speed and time left as soon as something was sent in some time."""
+    """Sizes always; speed as soon as something was sent in some time; percentage and time left if the size is known."""
     assert describe(progress, elapsed_seconds) == text
+
+
+def test_a_stream_is_at_zero_until_its_end_is_known() -> None:
+    """While the length is not known the fraction is 0; afterwards it is told, and the last one is always 1."""
+    told: list[tuple[float, Any]] = []
+    reporter = ProgressReporter(REF, None, lambda fraction, _, response: told.append((fraction, response)), HandClock())
+
+    reporter.part_sent(4, None, "answer")
+    reporter.total_is(10)
+    reporter.part_verified(4, None)
+    reporter.part_sent(2, None, "last")
+    reporter.end_reached(CHECKPOINT)
+
+    assert told == [(0.0, "answer"), (0.8, None), (1.0, "last")]
+
+
+def test_an_end_that_shows_after_the_last_part() -> None:
+    """When a stream's end is seen only after its last part was told, one more call says that all is done."""
+    told: list[tuple[float, Checkpoint | None, Any]] = []
+    reporter = ProgressReporter(REF, None, lambda *what: told.append(what), HandClock())
+
+    reporter.part_sent(4, CHECKPOINT, "answer")
+    reporter.total_is(4)
+    reporter.end_reached(CHECKPOINT)
+
+    assert told == [(0.0, CHECKPOINT, "answer"), (1.0, CHECKPOINT, None)]

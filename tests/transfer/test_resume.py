@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef
-from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, PartPlan
+from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, GROWING_PARTS, GrowingPlan, PartPlan
 from airflow_provider_oss.transfer.resume import Continue, Fresh, Wanted, decide
 from tests.support.values import checkpoints, part_sizes, sizes
 
@@ -93,6 +93,38 @@ def test_a_source_that_outgrew_its_part_size_begins_anew() -> None:
     assert isinstance(decision, Fresh)
     assert "grew past 10000 parts" in decision.reason
     assert decision.plan.part_size_bytes > DEFAULT_PART_SIZE_BYTES
+
+
+STREAMED = replace(CHECKPOINT, source=Fingerprint("stream", None), schedule=GROWING_PARTS)
+A_STREAM = replace(WANTED, size_bytes=None)
+
+
+def test_a_stream_is_continued() -> None:
+    """A stream of more than one part goes on with the parts that its upload was begun with."""
+    assert decide(None, A_STREAM) == Fresh(GrowingPlan(PART), "no checkpoint")
+    assert decide(STREAMED, A_STREAM) == Continue(GrowingPlan(PART), STREAMED)
+    usual = replace(STREAMED, part_size_bytes=DEFAULT_PART_SIZE_BYTES)
+    assert decide(usual, replace(A_STREAM, part_size_bytes=None)) == Continue(
+        GrowingPlan(DEFAULT_PART_SIZE_BYTES), usual
+    )
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "wanted", "reason"),
+    [
+        (STREAMED, replace(A_STREAM, part_size_bytes=2 * PART), "part size changed from 1048576"),
+        (STREAMED, replace(A_STREAM, size_bytes=10), "shrank to one part"),
+        (STREAMED, WANTED, "cut by another rule (growing-1)"),
+        (CHECKPOINT, A_STREAM, "cut by another rule (constant)"),
+        (replace(STREAMED, schedule="growing-2"), A_STREAM, "cut by another rule (growing-2)"),
+    ],
+)
+def test_a_stream_begins_anew(checkpoint: Checkpoint, wanted: Wanted, reason: str) -> None:
+    """An upload whose parts were cut otherwise, or are not needed any more, is given up."""
+    decision = decide(checkpoint, wanted)
+    assert isinstance(decision, Fresh)
+    assert decision.abandoned is checkpoint
+    assert reason in decision.reason
 
 
 def test_what_cannot_be_planned_is_an_error() -> None:

@@ -169,3 +169,110 @@ def test_parts_are_taken_when_a_thread_is_free() -> None:
     workers.stop(0.0)
     released.set()
     assert results(outcomes) == [1, 2]
+
+
+# Parts that are handed over
+
+
+def handing_over(
+    parts: Iterable[Part | None], handle: Callable[[Part], int], *, threads: int = 2
+) -> PartWorkers[Part, int]:
+    return PartWorkers(iter(parts), handle, threads=threads, stopping=threading.Event(), hands_over=True)
+
+
+def test_parts_are_taken_in_the_callers_thread() -> None:
+    """With ``hands_over`` the iterator runs where the outcomes are asked for; every part is handled once."""
+    taken_in: set[threading.Thread] = set()
+    handled_in: set[threading.Thread] = set()
+
+    def parts() -> Iterator[Part | None]:
+        for part in TWENTY_PARTS:
+            taken_in.add(threading.current_thread())
+            yield None
+            yield part
+
+    def handle(part: Part) -> int:
+        handled_in.add(threading.current_thread())
+        return part.number
+
+    workers = handing_over(parts(), handle)
+    assert results(workers.outcomes()) == list(range(1, 21))
+    assert taken_in == {threading.current_thread()}
+    assert threading.current_thread() not in handled_in
+    assert workers.stop(0.0)
+
+
+def test_the_source_waits_for_the_workers() -> None:
+    """While nothing comes out, one part more than there are threads is taken; then the iterator is left alone."""
+    taken: list[int] = []
+    released = threading.Event()
+
+    def endless() -> Iterator[Part]:
+        for number in itertools.count(1):
+            taken.append(number)
+            yield Part(number, 0, 1)
+
+    def handle(part: Part) -> int:
+        released.wait(WAIT_SECONDS)
+        return part.number
+
+    outcomes = handing_over(endless(), handle, threads=2).outcomes()
+    for _ in range(6):
+        assert next(outcomes) is None
+    assert taken == [1, 2, 3]
+    released.set()
+    assert next(results_so_far(outcomes)) in (1, 2, 3)
+
+
+def test_outcomes_come_while_the_source_yields_nothing() -> None:
+    """A source that yields None again and again, waiting for its next bytes, does not hold outcomes back."""
+
+    def slow() -> Iterator[Part | None]:
+        yield Part(1, 0, 1)
+        while not told:
+            yield None
+        yield Part(2, 0, 1)
+
+    told: list[int] = []
+    for outcome in results_so_far(handing_over(slow(), lambda part: part.number).outcomes()):
+        told.append(outcome)  # noqa: PERF402 - one by one: the source looks at it
+    assert told == [1, 2]
+
+
+def test_a_source_that_fails() -> None:
+    """When the source raises, what was handed over is finished and told; then its error is raised."""
+
+    def failing() -> Iterator[Part]:
+        yield from PartPlan(3, 1)
+        raise ValueError("the source broke")
+
+    workers = handing_over(failing(), lambda part: part.number, threads=1)
+    told: list[int] = []
+    with pytest.raises(ValueError, match="the source broke"):
+        told.extend(results_so_far(workers.outcomes()))
+    assert told == [1, 2, 3]
+    assert workers.stop(0.0)
+
+
+def test_a_part_that_fails_ends_the_reading() -> None:
+    """After a part's error the source is not asked for more, however much it has."""
+    taken: list[int] = []
+
+    def endless() -> Iterator[Part]:
+        for number in itertools.count(1):
+            taken.append(number)
+            yield Part(number, 0, 1)
+
+    def handle(part: Part) -> int:
+        raise ValueError(f"part {part.number}")
+
+    with pytest.raises(ValueError, match="part 1"):
+        results(handing_over(endless(), handle, threads=1).outcomes())
+    assert len(taken) < 5
+
+
+def test_stopping_threads_that_wait() -> None:
+    """Threads that wait for a part end when they are told to stop."""
+    workers = handing_over(iter([Part(1, 0, 1), *[None] * 1000]), lambda part: part.number)
+    assert next(results_so_far(workers.outcomes())) == 1
+    assert workers.stop(WAIT_SECONDS)
