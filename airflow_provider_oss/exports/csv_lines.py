@@ -10,11 +10,16 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Final
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.exports.columns import Batches, Column, Row
+from airflow_provider_oss.exports.columns import Batches, Column, Kind, Row
 from airflow_provider_oss.exports.values import Converter, text_converter
+
+_PLAIN_KINDS: Final = frozenset(
+    {Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}
+)
+"""What is written of them is letters, digits, spaces and ``+-.:``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +54,13 @@ class CsvFormat:
             raise OSSInvalidArgument(
                 f"csv_options: null_marker={marker!r} must be text without delimiter, quotechar and newline"
             )
+
+    @property
+    def leaves_plain_text(self) -> bool:
+        """Whether text of letters, digits, spaces and ``+-.:`` never needs quotes."""
+        return (
+            self.quoting == "minimal" and not self.null_marker and self.delimiter in ",;|\t" and self.quotechar in "\"'"
+        )
 
 
 def parse_csv_options(options: Mapping[str, Any] | None) -> CsvFormat:
@@ -102,6 +114,8 @@ def _only_line_writer(column: Column, convert: Converter, ending: str) -> Callab
 
 def _cell_writer(column: Column, form: CsvFormat) -> Converter:
     convert, quoted = text_converter(column), _quoter(form)
+    if column.kind in _PLAIN_KINDS and not column.is_array and form.leaves_plain_text:
+        return convert
     return lambda value: quoted(convert(value))
 
 

@@ -65,16 +65,20 @@ def _parquet_bytes(columns: Sequence[Column], batches: Batches, compression: str
     codec, level = _CODECS[compression], _LEVELS.get(compression or "")
     with pq.ParquetWriter(sink, schema, compression=codec, compression_level=level) as writer:
         group: list[Any] = []
+        rows = size_bytes = 0
         for batch in chain([first], remaining):
             group.append(_record_batch(schema, fields, batch))
-            if sum(each.nbytes for each in group) >= _GROUP_BYTES or sum(map(len, group)) >= _GROUP_ROWS:
+            rows, size_bytes = rows + len(batch), size_bytes + group[-1].nbytes
+            if size_bytes >= _GROUP_BYTES or rows >= _GROUP_ROWS:
                 _write_group(writer, schema, group)
+                rows = size_bytes = 0
                 yield from sink.take()
         _write_group(writer, schema, group)
     yield from sink.take()
 
 
 def _write_group(writer: Any, schema: Any, group: list[Any]) -> None:
+    """Write what is in the group as one row group, if there is any row, and empty it."""
     import pyarrow as pa
 
     table = pa.Table.from_batches(group, schema)

@@ -101,6 +101,8 @@ def duration(value: dt.timedelta) -> str:
 def _json_of_item(column: Column) -> Converter:
     if column.kind is Kind.JSON:
         return one_line_json
+    if column.kind is Kind.INTEGER:
+        return str
     write = _TEXT_OF_KIND.get(column.kind)
     return to_json if write is None else lambda value: encode_basestring(write(value))
 
@@ -204,6 +206,7 @@ _JSON_OF_TYPE: Final[dict[type, Converter]] = {
 }
 
 _TEXT_OF_KIND: Final[dict[Kind, Converter]] = {
+    Kind.INTEGER: str,
     Kind.TIME: _time,
     Kind.TIME_TZ: _time,
     Kind.TIMESTAMP: _timestamp,

@@ -50,6 +50,17 @@ def test_the_other_ways() -> None:
     assert write([], header=False) == ""
 
 
+def test_numbers_that_need_quotes() -> None:
+    """Numbers and times are quoted too where the delimiter or the marker could be one of their characters."""
+    columns = [Column("a", Kind.DECIMAL), Column("b", Kind.TIME), Column("c", Kind.INTEGER)]
+    row = (Decimal("-1.5"), "12:00:00", 7)
+    assert write([row], columns, header=False) == "-1.5,12:00:00,7\n"
+    assert write([row], columns, header=False, delimiter=".") == '"-1.5".12:00:00.7\n'
+    assert write([row], columns, header=False, delimiter=":") == '-1.5:"12:00:00":7\n'
+    assert write([row], columns, header=False, null_marker="7") == '-1.5,12:00:00,"7"\n'
+    assert write([row], columns, header=False, quoting="all") == '"-1.5","12:00:00","7"\n'
+
+
 def test_only_column_is_null() -> None:
     """A single NULL would be an empty line, which readers skip: it is refused unless there is a marker."""
     with pytest.raises(OSSInvalidArgument, match=r"column 'a' is the only one and holds NULL.*null_marker"):
