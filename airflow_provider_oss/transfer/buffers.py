@@ -44,7 +44,8 @@ class PartBuffer:
         self._close_file()
         self._file = None
         if self._memory is None or len(self._memory) < size_bytes:
-            self._memory = mmap.mmap(-1, size_bytes)
+            # The next power of two, for parts grow little by little; what is not written takes no memory
+            self._memory = mmap.mmap(-1, 1 << (size_bytes - 1).bit_length())
 
     def append(self, data: memoryview) -> None:
         """Add bytes."""

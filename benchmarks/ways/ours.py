@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from airflow_provider_oss.model import Checkpoint
 
 _OWNER: Final = "benchmark"
+_CHUNK_BYTES: Final = 1024 * 1024
 
 
 def warm_hook(endpoint: str) -> OSSHook:
@@ -103,5 +104,21 @@ def upload(
         except _Enough:
             return found
         return found | {"bytes_sent": result.bytes_sent, "bytes_verified": result.bytes_verified}
+
+    return work
+
+
+def upload_stream(endpoint: str, key: str, size_bytes: int, store: str) -> Callable[[], dict[str, Any]]:
+    """Prepare an upload of a stream of zeros of a length that nobody knows, all defaults, in chunks of 1 MiB."""
+    hook = warm_hook(endpoint)
+    chunk = bytes(_CHUNK_BYTES)
+
+    def zeros() -> Iterator[bytes]:
+        for start in range(0, size_bytes, _CHUNK_BYTES):
+            yield chunk[: size_bytes - start]
+
+    def work() -> dict[str, Any]:
+        result = hook.upload_stream(key, zeros, checkpoint=FileStore(Path(store)))
+        return {"bytes_sent": result.bytes_sent}
 
     return work

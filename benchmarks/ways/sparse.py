@@ -24,10 +24,10 @@ def sparse_sample(folder: Path, size_bytes: int) -> Iterator[Sample]:
     place = _MEMORY_FOLDER if _MEMORY_FOLDER.is_dir() else folder
     with NamedTemporaryFile(prefix="oss-benchmark-", suffix=".bin", dir=place) as file:
         file.truncate(size_bytes)
-        yield Sample(Path(file.name), size_bytes, _crc64_of_zeros(size_bytes))
+        yield Sample(Path(file.name), size_bytes, crc64_of_zeros(size_bytes))
 
 
-def _crc64_of_zeros(size_bytes: int) -> int:
+def crc64_of_zeros(size_bytes: int) -> int:
     """Return the CRC-64 by joining blocks of twice the size, again and again."""
     crc, joined_bytes = crc64.xz(bytes(size_bytes % _BLOCK_BYTES)), size_bytes % _BLOCK_BYTES
     block, block_bytes = crc64.xz(bytes(_BLOCK_BYTES)), _BLOCK_BYTES

@@ -19,7 +19,12 @@ from airflow_provider_oss.exceptions import (
     OSSPermanentError,
 )
 from airflow_provider_oss.limits import GIB, KIB
-from airflow_provider_oss.operators.oss import OSSPutObjectOperator, OSSPutStreamOperator, OSSResumableUploadOperator
+from airflow_provider_oss.operators.oss import (
+    OSSPutObjectOperator,
+    OSSPutStreamOperator,
+    OSSResumableStreamOperator,
+    OSSResumableUploadOperator,
+)
 from tests.checkpoint.airflow_edge import Supervisor
 from tests.operators.conftest import Build, Run
 
@@ -34,13 +39,14 @@ def refused(run: Run, server: OSSEmulator, build: Build, expected: type[OSSPerma
     assert server.requests == ()
 
 
-@pytest.fixture(params=["put", "stream", "resumable"])
+@pytest.fixture(params=["put", "stream", "resumable", "resumable stream"])
 def make(request: pytest.FixtureRequest, file: Path) -> Callable[..., Build]:
     """Make each operator, which would work but for the arguments given."""
     kinds: dict[str, tuple[type[BaseOperator], dict[str, Any]]] = {
         "put": (OSSPutObjectOperator, {"data": "data"}),
         "stream": (OSSPutStreamOperator, {"stream": lambda: [b"data"]}),
         "resumable": (OSSResumableUploadOperator, {"file_path": str(file)}),
+        "resumable stream": (OSSResumableStreamOperator, {"stream": lambda: [b"data"]}),
     }
     operator, usual = kinds[request.param]
     return lambda **changes: lambda: operator(task_id="upload", **({"key": "key"} | usual | changes))

@@ -27,12 +27,13 @@ from airflow_provider_oss.operators.base import OSSUploadBaseOperator, failing_a
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
     OSSPutStreamOperator,
+    OSSResumableStreamOperator,
     OSSResumableUploadOperator,
 )
 from tests.conftest import BUCKET
 from tests.operators.conftest import Build, Run
 
-OPERATORS = (OSSPutObjectOperator, OSSPutStreamOperator, OSSResumableUploadOperator)
+OPERATORS = (OSSPutObjectOperator, OSSPutStreamOperator, OSSResumableUploadOperator, OSSResumableStreamOperator)
 NOT_TEMPLATED = {"forbid_overwrite", "progress"}
 """A switch and a function: there is no text to render in either."""
 
