@@ -55,11 +55,9 @@ def run(options: Options) -> Result:
 def chart(figures: dict[str, Any]) -> bytes:
     """Draw memory and time against the number of rows, a line for each format."""
 
-    def plotted(measure_name: str) -> list[Line]:
+    def plotted(measured: str) -> list[Line]:
         return [
-            Line(
-                name, [(row["rows"] / 1e6, row[measure_name]["median"]) for row in _of_format(figures["exports"], name)]
-            )
+            Line(name, [(row["rows"] / 1e6, row[measured]["median"]) for row in _of_format(figures["exports"], name)])
             for name in _FORMATS
         ]
 
@@ -76,7 +74,7 @@ def chart(figures: dict[str, Any]) -> bytes:
 def export(
     endpoint: str, connection: str, rows: int, file_format: str, key: str, **resumable: Any
 ) -> Callable[[], dict[str, Any]]:
-    """Prepare an export, after one of a few rows has loaded all that it needs; it returns its number of rows and bytes."""
+    """Prepare an export, after one of a few rows has loaded all that it needs; it returns how much it exported."""
     from airflow.sdk import BaseHook
 
     from airflow_provider_oss.exports.formats import parse_format
