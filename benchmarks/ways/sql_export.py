@@ -44,7 +44,7 @@ def run(options: Options) -> Result:
     found = [_row(case, [each[index] for each in rounds]) for index, case in enumerate(cases)]
     return Result(
         "sql_export",
-        "rows of six columns from a PostgreSQL on the same machine, streamed into one object, 8 MiB parts, 5 at a time; "
+        "rows of six columns from a PostgreSQL on this machine, streamed into one object, 8 MiB parts, 5 at a time; "
         f"past the imports; medians (ranges) of {options.rounds} rounds",
         _table(found),
         {"exports": found},
