@@ -144,6 +144,14 @@ def test_parameters(postgres: PostgresServer) -> None:
 
 
 @both_drivers
+def test_query_as_it_is_in_files(postgres: PostgresServer) -> None:
+    """A semicolon and comments at the end, as files have them, do no harm; neither does a WITH."""
+    assert answer("-- before\nWITH t AS (SELECT %s::int AS a) SELECT a FROM t;\n-- after\n", [1])[1] == [(1,)]
+    assert answer("SELECT 1 AS a;\n")[1] == [(1,)]
+    assert postgres.sessions() == []
+
+
+@both_drivers
 @pytest.mark.parametrize("cursor", ["dictcursor", "namedtuplecursor"])
 def test_cursor_of_the_connection(postgres: PostgresServer, cursor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is set to return rows of another kind exports the same."""

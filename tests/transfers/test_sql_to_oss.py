@@ -332,6 +332,18 @@ def test_fewer_pieces_than_before(
     assert list(OSSHook().list_multipart_uploads()) == []
 
 
+def test_where_the_manifest_goes(run: Run) -> None:
+    """A manifest is in the bucket of its rows, unless it says where it is."""
+    result = run(export(key="oss://other/a.csv", manifest="m.json"))
+    assert result["manifest"] == "oss://other/m.json"
+    result = run(export(key="oss://other/b.csv", split_rows=3))
+    assert result["manifest"] == "oss://other/b-manifest.json"
+    result = run(export(key="oss://other/a.csv", manifest="oss://exports/a.csv"))
+    assert result["manifest"] == "oss://exports/a.csv"
+    assert json.loads(read("a.csv"))["pieces"] == result["objects"]
+    assert {each["uri"] for each in result["objects"]} == {"oss://other/a.csv"}
+
+
 # Nothing
 
 
@@ -384,6 +396,8 @@ def test_no_rows_any_more(run: Run, server: OSSEmulator, supervisor: Supervisor)
         ({"split_rows": 0}, "split_rows=0 must be at least 1"),
         ({"batch_rows": 0}, "batch_rows=0 must be at least 1"),
         ({"manifest": "a/b.csv"}, "is the key of exported rows too"),
+        ({"manifest": "oss://exports/a/b.csv"}, "is the key of exported rows too"),
+        ({"manifest": 7}, "key=7 is a int: give text"),
         ({"sql": "SELECT 1 AS a, 2 AS a", "file_format": "jsonl"}, "2 columns are called 'a'"),
         ({"sql": "SELECT NULL AS a"}, "would be an empty line"),
         ({"key": "oss://exports/a", "bucket_name": "other"}, "name two buckets"),
