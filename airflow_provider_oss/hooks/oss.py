@@ -209,7 +209,11 @@ class OSSHook(OSSBaseHook):
         )
 
     def abandon_upload(self, checkpoint: CheckpointStore) -> None:
-        """Abort the upload that a checkpoint names, if it names one, and delete the checkpoint: nobody continues it."""
+        """
+        Abort the upload that a checkpoint names, if it names one, and delete the checkpoint: nobody continues it.
+
+        Where aborting is forbidden the log names the upload that is left.
+        """
         clock = SystemClock()
         keeper = CheckpointKeeper(checkpoint, 0, clock)
         saved = keeper.load()
