@@ -219,8 +219,9 @@ class HttpStream:
 
     def close(self) -> None:
         """Give up an answer that was not read."""
-        if self._unread is not None:
-            self._unread.close()
+        unread, self._unread = self._unread, None
+        if unread is not None:
+            unread.close()
 
     def _read(self, response: Response) -> Iterator[bytes]:
         if response.status_code not in WHOLE:

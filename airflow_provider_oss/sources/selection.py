@@ -43,13 +43,17 @@ def parse_location(text: str, conn_id: str | None) -> Location:
     """
     Return what ``scheme://[conn_id@]path`` names; a text without a scheme is a path of this worker.
 
-    Raises OSSInvalidArgument for a web address, and when text and ``conn_id`` name two connections.
+    Raises OSSInvalidArgument for a web address, a password, and when text and ``conn_id`` name two connections.
     """
     match = _URL.fullmatch(text)
     if match is None:
         return Location("file", None, text)
     scheme = _checked_scheme(match["scheme"].lower(), text)
     inside, _, host = match["netloc"].rpartition("@")
+    if ":" in inside:
+        raise OSSInvalidArgument(
+            f"source={redacted(text)!r} has a password in it: put it into an Airflow connection, whose id goes there"
+        )
     if inside and conn_id and inside != conn_id:
         raise OSSInvalidArgument(
             f"source={redacted(text)!r} names the connection {inside!r}, source_conn_id is {conn_id!r}: give only one"

@@ -7,11 +7,13 @@ import threading
 import zlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
 
+from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.exceptions import (
     OSSInvalidSource,
     OSSProviderError,
@@ -22,6 +24,7 @@ from airflow_provider_oss.model import Part
 from airflow_provider_oss.sources.http import HttpSource, HttpStream, StreamOptions, open_http, parse_content_range
 from airflow_provider_oss.sources.http_request import HttpRequest
 from airflow_provider_oss.transfer.retry import RetryPolicy
+from tests.clients.support import make_certificate
 from tests.sources.policies import QUICK
 from tests.support.sources import some_bytes
 from tests.support.web_server import Answer, Handler, WebServer, chunked, in_turn, plain, ranged
@@ -352,6 +355,24 @@ def test_no_connection(web: WebServer) -> None:
     while shown is not None:
         assert "s3cret" not in str(shown)
         shown = shown.__cause__ or shown.__context__
+
+
+def test_untrusted_certificate(tmp_path: Path) -> None:
+    """A certificate that nobody vouches for is an error for good that names the remedy."""
+    made = make_certificate(tmp_path)
+    with OSSEmulator(root=tmp_path / "oss", ssl_certfile=made.certificate, ssl_keyfile=made.key) as secure:
+        request = HttpRequest(requests.Session(), "GET", secure.endpoint)
+        with pytest.raises(OSSInvalidSource, match="is not trusted: set verify"):
+            open_http(request, use_ranges=True, options=StreamOptions(), retry=QUICK)
+        assert not secure.requests
+
+
+def test_answer_that_nobody_reads(web: WebServer) -> None:
+    """An answer that is given up is not taken for an empty one: the server is asked again."""
+    stream = open_stream(web, chunked(DATA))
+    stream.close()
+    assert read(stream) == DATA
+    assert len(web.requests) == 2
 
 
 @pytest.mark.parametrize("url", ["nonsense", "http://[", "http://", "ftp://host/x"])

@@ -36,11 +36,12 @@ def test_parse(text: str, conn_id: str | None, expected: Location) -> None:
     ("text", "conn_id", "message"),
     [
         ("s3://one@bucket/key", "two", "names the connection 'one', source_conn_id is 'two'"),
+        ("sftp://me:s3cret@host/x", None, "has a password in it"),
         ("https://me:s3cret@host/a?token=s3cret", None, "use HttpToOSSOperator"),
     ],
 )
 def test_parse_what_cannot_be(text: str, conn_id: str | None, message: str) -> None:
-    """Two connections, and web addresses, are errors that say what to do and tell no secret."""
+    """Two connections, passwords and web addresses are errors that say what to do and tell no secret."""
     with pytest.raises(OSSInvalidArgument, match=message) as caught:
         parse_location(text, conn_id)
     assert "s3cret" not in str(caught.value)

@@ -127,6 +127,39 @@ def test_what_may_not_be_aborted(
     assert store.upload_id is None
 
 
+@pytest.mark.parametrize("left", ["an intent", "nothing that can be read", "an upload that is gone"])
+def test_other_checkpoints(
+    store_all: Callable[[dict[str, Any]], StoredAll], store: MemoryStore, server: OSSEmulator, left: str
+) -> None:
+    """Whatever an earlier attempt left of another file, the files are stored and nothing stays."""
+    server.faults.add(Fault(operation="UploadPart", key="b", part_number=3, status=403, code="AccessDenied"))
+    with pytest.raises(OSSPermanentError):
+        store_all({"b": BytesSource(b"b" * 3 * PART_BYTES)})
+    assert isinstance(store.data, dict)
+    assert isinstance(store.upload_id, str)
+    if left == "an upload that is gone":
+        OSSHook().abort_multipart_upload("b", store.upload_id)
+    elif left == "an intent":
+        OSSHook().abort_multipart_upload("b", store.upload_id)
+        store.data |= {"upload_id": ""}
+        OSSHook().initiate_multipart_upload("b")  # its answer was lost
+    else:
+        OSSHook().abort_multipart_upload("b", store.upload_id)
+        store.data = {"upload_id": 5}
+    assert [one.key for one in store_all({"a": BytesSource(b"a")}).objects] == ["a"]
+    assert store.data is None
+    assert list(OSSHook().list_multipart_uploads()) == []
+
+
+def test_object_that_may_not_be_looked_at(
+    store_all: Callable[[dict[str, Any]], StoredAll], server: OSSEmulator
+) -> None:
+    """Where objects may not be looked at every file is sent."""
+    store_all({"a": BytesSource(b"a")})
+    server.faults.add(Fault(operation="HeadObject", status=403, code="AccessDenied"))
+    assert [one.bytes_sent for one in store_all({"a": BytesSource(b"a")}).objects] == [1]
+
+
 def test_long_list_of_failures() -> None:
     """The error names the first ten files; the result has them all."""
     failed = tuple(FailedOne(f"file-{number}", "oss://b/k", "gone", may_pass=False) for number in range(12))
