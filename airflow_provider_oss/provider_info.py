@@ -36,6 +36,11 @@ def get_provider_info() -> dict[str, Any]:
                 "target-integration-name": "Alibaba Cloud OSS",
                 "python-module": "airflow_provider_oss.transfers.http_to_oss",
             },
+            {
+                "source-integration-name": "SQL",
+                "target-integration-name": "Alibaba Cloud OSS",
+                "python-module": "airflow_provider_oss.transfers.sql_to_oss",
+            },
         ],
         "connection-types": [
             {

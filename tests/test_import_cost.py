@@ -24,10 +24,25 @@ elapsed = time.perf_counter() - started
 print(json.dumps({"seconds": elapsed, "added": sorted(set(sys.modules) - before)}))
 """
 
-NEVER = ("alibabacloud", "crcmod", "fastcrc", "jsonschema", "oss2", "requests", "starlette", "tenacity", "uvicorn")
+NEVER = (
+    "alibabacloud",
+    "crcmod",
+    "psycopg",
+    "pyarrow",
+    "fastcrc",
+    "jsonschema",
+    "oss2",
+    "requests",
+    "starlette",
+    "tenacity",
+    "uvicorn",
+)
 
 
-@pytest.mark.parametrize("module", ["operators.oss", "transfers.object_storage_to_oss", "transfers.http_to_oss"])
+@pytest.mark.parametrize(
+    "module",
+    ["operators.oss", "transfers.object_storage_to_oss", "transfers.http_to_oss", "transfers.sql_to_oss"],
+)
 def test_importing_the_operators_is_cheap(tmp_path: Path, module: str) -> None:
     """Beyond Airflow's own, importing operators adds fewer than ten modules, all ours: no SDK, engine or store."""
     (tmp_path / "airflow.cfg").touch()
@@ -47,7 +62,7 @@ def test_importing_the_operators_is_cheap(tmp_path: Path, module: str) -> None:
     assert len(added) < 10
     assert [name for name in added if name.startswith(NEVER) or name.startswith("urllib3")] == []
     assert {name.split(".")[0] for name in added} - sys.stdlib_module_names == {"airflow_provider_oss"}
-    for late in ("checkpoint", "clients", "hooks.oss", "model", "sources", "transfer.", "transfers.many"):
+    for late in ("checkpoint", "clients", "exports", "hooks.oss", "model", "sources", "transfer.", "transfers.many"):
         assert not [name for name in added if name.startswith(f"airflow_provider_oss.{late}")]
 
 

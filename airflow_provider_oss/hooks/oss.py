@@ -25,12 +25,15 @@ from airflow_provider_oss.model import (
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.ports import Buffer, CheckpointStore, ProgressCallback, Source
 from airflow_provider_oss.transfer.cancellation import Cancellation
+from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.download import download
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
+from airflow_provider_oss.transfer.keeper import CheckpointKeeper
 from airflow_provider_oss.transfer.retry import RetryingClient
 from airflow_provider_oss.transfer.single_put import SinglePut
 from airflow_provider_oss.transfer.source import BytesSource, FileSource, path_text
 from airflow_provider_oss.transfer.stream import Stream, StreamSource
+from airflow_provider_oss.transfer.upload_ids import UploadIds
 
 if TYPE_CHECKING:
     from airflow_provider_oss.clients.object_client import ObjectBody
@@ -204,6 +207,18 @@ class OSSHook(OSSBaseHook):
             cancellation=cancellation,
             **options,
         )
+
+    def abandon_upload(self, checkpoint: CheckpointStore) -> None:
+        """
+        Abort the upload that a checkpoint names, if it names one, and delete the checkpoint: nobody continues it.
+
+        Where aborting is forbidden the log names the upload that is left.
+        """
+        clock = SystemClock()
+        keeper = CheckpointKeeper(checkpoint, 0, clock)
+        saved = keeper.load()
+        if saved is not None:
+            UploadIds(saved.ref, parse_options(), self._calls, keeper, clock).drop(saved)
 
     def _single_put(self, key: str, bucket_name: str | None, options: ObjectOptionArguments) -> SinglePut:
         ref = self.resolve(key, bucket_name)
