@@ -15,7 +15,7 @@ from tests.support.airflow_home import airflow_environment
 
 MEASURE = """
 import importlib, json, sys, time
-import airflow.sdk
+from airflow.sdk import DAG, task
 from airflow.providers.common.compat.sdk import BaseOperator
 
 before, started = set(sys.modules), time.perf_counter()
@@ -39,7 +39,14 @@ NEVER = (
 )
 
 
-@pytest.mark.parametrize("module", ["airflow_provider_oss.operators.oss", "airflow_provider_oss.transfers.sql_to_oss"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "airflow_provider_oss.operators.oss",
+        "airflow_provider_oss.transfers.sql_to_oss",
+        "airflow_provider_oss.decorators.oss_upload",
+    ],
+)
 def test_importing_the_operators_is_cheap(tmp_path: Path, module: str) -> None:
     """Beyond Airflow's own, importing the operators adds fewer than ten modules, all ours: no SDK, engine or store."""
     (tmp_path / "airflow.cfg").touch()
