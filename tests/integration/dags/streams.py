@@ -62,4 +62,4 @@ with DAG("upload_taskflow", schedule=None):
         assert folder == dag_run.run_id
         yield from generated(dag_run, ti)
 
-    upload("{{ run_id }}")
+    upload(folder="{{ run_id }}")
