@@ -22,7 +22,7 @@ MAX_OBJECT_SIZE_BYTES: Final = MAX_PARTS * MAX_PART_SIZE_BYTES
 """48.8 TB, as OSS rounds it."""
 
 DEFAULT_PARALLEL: Final = 5
-"""Parts in flight unless a user says otherwise: the default of the ali-oss SDK."""
+"""Parts sent at the same time unless a user says otherwise: the default of the ali-oss SDK."""
 
 MAX_PARALLEL: Final = 100
 

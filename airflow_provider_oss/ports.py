@@ -61,6 +61,25 @@ class ObjectClient(Protocol):
         """Drop the upload and its parts; OSSNoSuchUpload when it is gone (AbortMultipartUpload)."""
 
 
+class SendingClient(ObjectClient, Protocol):
+    """
+    A client whose calls that carry data may be begun and their answers waited for later.
+
+    What begins a call returns when all is sent, with a function that waits for the answer; both may raise what the
+    whole call raises.
+    """
+
+    def begin_put_object(
+        self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions
+    ) -> Callable[[], StoredObject]:
+        """Send a PutObject."""
+
+    def begin_upload_part(
+        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
+    ) -> Callable[[], CompletedPart]:
+        """Send an UploadPart."""
+
+
 @runtime_checkable
 class CheckpointStore(Protocol):
     """

@@ -27,10 +27,20 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "transfers": [
             {
+                "source-integration-name": "Object Storage",
+                "target-integration-name": "Alibaba Cloud OSS",
+                "python-module": "airflow_provider_oss.transfers.object_storage_to_oss",
+            },
+            {
+                "source-integration-name": "Hypertext Transfer Protocol (HTTP)",
+                "target-integration-name": "Alibaba Cloud OSS",
+                "python-module": "airflow_provider_oss.transfers.http_to_oss",
+            },
+            {
                 "source-integration-name": "SQL",
                 "target-integration-name": "Alibaba Cloud OSS",
                 "python-module": "airflow_provider_oss.transfers.sql_to_oss",
-            }
+            },
         ],
         "task-decorators": [
             {"name": "oss_upload", "class-name": "airflow_provider_oss.decorators.oss_upload.oss_upload_task"}

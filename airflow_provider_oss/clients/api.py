@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from airflow_provider_oss import __version__
@@ -46,23 +46,42 @@ class OSSApi:
         *,
         reads_document: bool = True,
     ) -> Answer:
+        """Send one request and return its answer. See ``begin``."""
+        return self.begin(method, details, params, headers, body, reads_document=reads_document)()
+
+    def begin(
+        self,
+        method: str,
+        details: ErrorDetails,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        body: Body | Iterator[bytes] | None = None,
+        *,
+        reads_document: bool = True,
+    ) -> Callable[[], Answer]:
         """
-        Send one request about the bucket and key of ``details``, once, and return the answer to its end.
+        Send one request about the bucket and key of ``details``, once; return what waits for its answer.
 
         ``headers`` have names in lower case. Without ``reads_document`` nothing but the headers of a success is needed:
-        whatever else comes is ignored. Raises the classes of ``exceptions`` for an answer that is no success and
-        for none at all, with ``details``. When OSS refuses the time of the request, the clock is corrected.
+        whatever else comes is ignored. Both steps raise the classes of ``exceptions`` for an answer that is no success
+        and for none at all, with ``details``. When OSS refuses the time of the request, the clock is corrected.
         """
         bucket, key = details.bucket or "", details.key or ""
         clock_check = ClockCheck(self.clock)
         signed = {"user-agent": _USER_AGENT, **headers}
         self._signer.sign(method, bucket, key, params, signed)
         with renamed(details):
-            response = self.session.send(method, self._addressing.url(bucket, key), params, signed, body)
-            is_success = response.status // 100 == 2  # noqa: PLR2004
-            document = response.read() if reads_document or not is_success else b""
-            response.close()
-        answer = Answer(response.status, response.headers, document)
-        if is_success:
-            return answer
-        raise clock_check.corrected(refusal(answer, details), answer.headers)
+            pending = self.session.begin(method, self._addressing.url(bucket, key), params, signed, body)
+
+        def finish() -> Answer:
+            with renamed(details):
+                response = pending.wait()
+                is_success = response.status // 100 == 2  # noqa: PLR2004
+                document = response.read() if reads_document or not is_success else b""
+                response.close()
+            answer = Answer(response.status, response.headers, document)
+            if is_success:
+                return answer
+            raise clock_check.corrected(refusal(answer, details), answer.headers)
+
+        return finish

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import oss2
 from oss2.credentials import StaticCredentialsProvider
 from oss2.exceptions import ClientError, OssError, RequestError
+from oss2.http import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_oss.clients.errors import ClockCheck, answer_error, connection_error, renamed
@@ -157,7 +158,7 @@ class _Answer:
     def __init__(self, response: Response) -> None:
         self._response = response
         self.status = response.status
-        self.headers = response.headers
+        self.headers = CaseInsensitiveDict(response.headers.items())
         self.request_id = response.request_id
         self.document = b""
         """The body, if it was read in one."""
@@ -178,6 +179,10 @@ class _Answer:
     def close(self) -> None:
         """Give the connection up, whatever is left of the body."""
         self._response.close()
+
+    def __del__(self) -> None:
+        """Close: oss2 leaves answers that it does not read to their end as they are."""
+        self.close()
 
 
 @contextmanager

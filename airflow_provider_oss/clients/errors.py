@@ -113,19 +113,13 @@ def connection_error(cause: Exception, details: ErrorDetails) -> OSSProviderErro
             "in the connection's extra",
             details,
         )
-    if isinstance(cause, urllib3_errors.TimeoutError) or isinstance(_root(cause), TimeoutError):
+    if isinstance(cause.__cause__, TimeoutError):
         return OSSConnectionTimeout(
             f"nothing moved on the connection to OSS for too long: {cause}; raise read_timeout in the connection's "
             "extra, or lower part_size or parallel",
             details,
         )
     return OSSConnectionError(f"the connection to OSS broke: {cause}", details)
-
-
-def _root(error: BaseException) -> BaseException:
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    return error
 
 
 def answer_error(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
 from airflow_provider_oss.clients.api import OSSApi
@@ -32,7 +32,7 @@ from airflow_provider_oss.verify import content_md5, proven_etag
 
 
 class OSSUploadClient:
-    """Implements ``ports.ObjectClient``. Thread-safe."""
+    """Implements ``ports.SendingClient``. Thread-safe."""
 
     def __init__(self, settings: ClientSettings) -> None:
         self._api = OSSApi(settings)
@@ -43,13 +43,24 @@ class OSSUploadClient:
 
     def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
         """PutObject."""
+        return self.begin_put_object(ref, body, crc64, options)()
+
+    def begin_put_object(
+        self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions
+    ) -> Callable[[], StoredObject]:
+        """Send a PutObject; return what waits for its answer."""
         details = ErrorDetails(ref.bucket, ref.key)
         headers = content_headers(ref, options) | publishing_headers(options) | sending_headers(options)
         headers["content-md5"] = content_md5(body)  # a damaged object must not appear, not even until it is repeated
-        with renamed(details):
-            stored = stored_object(self._api.call("PUT", details, {}, headers, body), options, details, len(body))
-        compare_crc64(stored.crc64, crc64, details)
-        return stored
+        answer = self._api.begin("PUT", details, {}, headers, body)
+
+        def finish() -> StoredObject:
+            with renamed(details):
+                stored = stored_object(answer(), options, details, len(body))
+            compare_crc64(stored.crc64, crc64, details)
+            return stored
+
+        return finish
 
     def head_object(self, ref: ObjectRef) -> ObjectInfo:
         """HeadObject."""
@@ -68,19 +79,29 @@ class OSSUploadClient:
         self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
     ) -> CompletedPart:
         """UploadPart."""
+        return self.begin_upload_part(ref, upload_id, part_number, body, crc64, options)()
+
+    def begin_upload_part(
+        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
+    ) -> Callable[[], CompletedPart]:
+        """Send an UploadPart; return what waits for its answer."""
         details = ErrorDetails(ref.bucket, ref.key, upload_id, part_number)
         params = {"uploadId": upload_id, "partNumber": str(part_number)}
-        with renamed(details):
-            sent = self._api.call("PUT", details, params, sending_headers(options), body, reads_document=False)
-            headers = sent.headers
-            stored = StoredPart(part_number, len(body), headers.get("etag", "").strip('"'), crc64_of(headers))
-        etag = proven_etag(stored, body, crc64)
-        if not etag:
-            raise OSSChecksumMismatch(
-                f"OSS received another part than was sent: CRC-64 {stored.crc64}, ETag {stored.etag} for {crc64}",
-                details,
-            )
-        return CompletedPart(part_number, stored.size_bytes, etag, crc64)
+        answer = self._api.begin("PUT", details, params, sending_headers(options), body, reads_document=False)
+
+        def finish() -> CompletedPart:
+            with renamed(details):
+                headers = answer().headers
+                stored = StoredPart(part_number, len(body), headers.get("etag", "").strip('"'), crc64_of(headers))
+            etag = proven_etag(stored, body, crc64)
+            if not etag:
+                raise OSSChecksumMismatch(
+                    f"OSS received another part than was sent: CRC-64 {stored.crc64}, ETag {stored.etag} for {crc64}",
+                    details,
+                )
+            return CompletedPart(part_number, stored.size_bytes, etag, crc64)
+
+        return finish
 
     def list_parts(self, ref: ObjectRef, upload_id: str) -> tuple[StoredPart, ...]:
         """ListParts, all pages."""

@@ -29,6 +29,7 @@ from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.download import download
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
+from airflow_provider_oss.transfer.many_files import FileOutcome, FileToStore, FileUploads
 from airflow_provider_oss.transfer.retry import RetryingClient
 from airflow_provider_oss.transfer.single_put import SinglePut
 from airflow_provider_oss.transfer.source import BytesSource, FileSource, path_text
@@ -118,7 +119,8 @@ class OSSHook(OSSBaseHook):
         Without ``checkpoint`` an upload that fails is aborted. A file of one part or less is stored in one request.
 
         :param part_size: bytes, 100 KB to 5 GB; None chooses at least 8 MiB so that there are at most 10,000 parts.
-        :param parallel: parts in flight; each takes 256 KiB of memory, whatever ``part_size`` is.
+        :param parallel: parts sent at the same time; above 1, one more may wait for OSS's answer meanwhile. Each takes
+            256 KiB of memory, whatever ``part_size`` is.
         :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part.
         :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
         """
@@ -208,8 +210,42 @@ class OSSHook(OSSBaseHook):
             **options,
         )
 
+    def upload_files(
+        self,
+        files: Iterable[tuple[str, str | os.PathLike[str]]],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> Iterator[FileOutcome]:
+        """
+        Store many files, several at a time; yield what became of each, about in their order.
+
+        One that fails does not stop the others: its outcome has the error. Ten thousand small files cost a quarter of
+        the CPU of as many calls of ``upload_file`` by threads. ``options`` hold for all of them.
+
+        :param files: (key, path) of each; read as it goes.
+        :param parallel: small files, or parts of a larger one, in flight.
+        """
+        uploads = FileUploads(
+            self._client,
+            parse_options(**options),
+            UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
+            store=checkpoint,
+            renew_credentials=self.renew_credentials,
+            cancellation=cancellation or Cancellation(),
+        )
+        return uploads.run(FileToStore(path_text(path), self.resolve(key, bucket_name)) for key, path in files)
+
     def abandon_upload(self, checkpoint: CheckpointStore) -> None:
-        """Abort the upload that a checkpoint names, if it names one, and delete the checkpoint: nobody continues it."""
+        """
+        Abort the upload that a checkpoint names, if it names one, and delete the checkpoint: nobody continues it.
+
+        Where aborting is forbidden the log names the upload that is left.
+        """
         clock = SystemClock()
         keeper = CheckpointKeeper(checkpoint, 0, clock)
         saved = keeper.load()

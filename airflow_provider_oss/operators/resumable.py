@@ -38,7 +38,7 @@ class OSSResumableBaseOperator(OSSUploadBaseOperator):
     OSSUploadBaseOperator.
 
     :param part_size: bytes, 100 KB to 5 GB; None chooses. Templated, so its text will do.
-    :param parallel: parts in flight, 1 to 100. Templated.
+    :param parallel: parts sent at the same time, 1 to 100; of a file, one more may wait for OSS's answer. Templated.
     :param checkpoint: where the upload id is kept between attempts: ``"auto"`` (the task state store from Airflow 3.3
         on, else a Variable), ``"task_state"``, ``"variable"``, ``"xcom"``, or an object with ``load``, ``save`` and
         ``delete``. Templated.

@@ -42,7 +42,7 @@ from airflow_provider_oss.model import (
     UploadResult,
 )
 from airflow_provider_oss.options import digest
-from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, ProgressCallback, Source
+from airflow_provider_oss.ports import CheckpointStore, Clock, ProgressCallback, SendingClient, Source
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.feed import Feed, ReaderFeed, SourceFailed
@@ -80,7 +80,7 @@ class UploadSettings:
     """None: chosen from the source's size, at least 8 MiB, at most 10,000 parts. A stream's first parts have this size
     (None: 8 MiB), later ones more: see GrowingPlan."""
     parallel: int = limits.DEFAULT_PARALLEL
-    """Parts that are read, verified or sent at the same time."""
+    """Parts that are sent at the same time; above 1, one more may be read or wait for OSS's answer."""
     save_interval_seconds: float = 10.0
     """Least time between two saves of the checkpoint; the first follows the upload id at once."""
     retry: RetryPolicy = field(default_factory=RetryPolicy)
@@ -96,7 +96,7 @@ class Upload:
 
     source: Source | StreamSource
     ref: ObjectRef
-    client: ObjectClient
+    client: SendingClient
     store: CheckpointStore | None = None
     options: ObjectOptions = field(default_factory=ObjectOptions)
     settings: UploadSettings = field(default_factory=UploadSettings)
@@ -117,8 +117,8 @@ class Upload:
 
         With a ``store``, an attempt that ends in any way, SIGKILL included, leaves what a later attempt with the same
         store needs to continue; without one, an attempt that fails aborts its upload. A source of one part or less is
-        sent as one PutObject. Memory: that one part, or a block of 256 KiB for each of ``parallel`` parts; of a stream
-        ``parallel`` + 1 whole parts, those beyond 64 MiB in temporary files.
+        sent as one PutObject. Memory: that one part, or a block of 256 KiB for each of ``parallel`` + 1 parts; of a
+        stream ``parallel`` + 1 whole parts, those beyond 64 MiB in temporary files.
 
         A stream is read, and its code run, in the calling thread only. What it raises is passed on as it is; so is
         OSSStreamSpent when the upload has to begin anew and the stream is no callable.
@@ -138,7 +138,12 @@ class Upload:
     def _open(self) -> Feed:
         if isinstance(self.source, StreamSource):
             return StreamFeed(self.source, self.clock, self.cancellation.check)
-        return ReaderFeed(self.source.open())
+        reader = self.source.open()
+        try:
+            return ReaderFeed(reader)
+        except BaseException:
+            reader.close()
+            raise
 
 
 class _Attempt:
@@ -154,7 +159,7 @@ class _Attempt:
         self._reporter = ProgressReporter(upload.ref, feed.size_bytes, upload.progress, upload.clock)
         self._started = upload.clock.monotonic()
         self._upload_ids = UploadIds(upload.ref, upload.options, self._client, self._keeper, upload.clock)
-        self._parts = PartTransfer(feed, self._client_until, upload.options, threads=upload.settings.parallel)
+        self._parts = PartTransfer(feed, self._client_until, upload.options, threads=self._threads())
         self._checkpoint: Checkpoint | None = None
         self._begun: Checkpoint | None = None
         self._completed: dict[int, CompletedPart] = {}
@@ -162,6 +167,12 @@ class _Attempt:
         self._done_bytes = 0
         self._sent: set[int] = set()
         self._attempts = 1
+
+    def _threads(self) -> int:
+        """Return one more than parts may be sent at a time: a connection need not wait for the answer to another's."""
+        parallel = self._upload.settings.parallel
+        takes_memory = self._feed.reads_forward  # a whole part for each thread
+        return parallel if takes_memory or parallel == 1 else parallel + 1
 
     def _client_until(self, stopping: threading.Event) -> RetryingClient:
         """Return a client that repeats failed calls until ``stopping`` is set."""

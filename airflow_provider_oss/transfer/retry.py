@@ -32,6 +32,7 @@ from airflow_provider_oss.exceptions import (
     OSSConnectionError,
     OSSProviderError,
     OSSServiceUnavailable,
+    OSSSourceUnavailable,
 )
 from airflow_provider_oss.model import (
     CompletedPart,
@@ -42,7 +43,7 @@ from airflow_provider_oss.model import (
     StoredObject,
     StoredPart,
 )
-from airflow_provider_oss.ports import Body, ObjectClient
+from airflow_provider_oss.ports import Body, SendingClient
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,14 @@ class RetryPolicy:
 
 
 _INTERNAL_ERROR_STATUS = 500
-_WORTH_REPEATING = (OSSConnectionError, OSSServiceUnavailable, OSSBadResponse, OSSChecksumMismatch, OSSClockCorrected)
+_WORTH_REPEATING = (
+    OSSConnectionError,
+    OSSServiceUnavailable,
+    OSSBadResponse,
+    OSSChecksumMismatch,
+    OSSClockCorrected,
+    OSSSourceUnavailable,
+)
 
 
 def cannot_renew() -> bool:
@@ -125,18 +133,23 @@ def _log_repetition(state: RetryCallState) -> None:
     log.warning("Try %d failed, trying again in %.1f s: %s", state.attempt_number, pause, error)
 
 
+def _nothing() -> None:
+    pass
+
+
 class RetryingClient:
     """
     An ObjectClient that repeats the failed calls of another one as a RetryPolicy says.
 
-    Each try to send a part is made inside ``in_flight()``, which may let it wait.
+    Each try to send a part is made inside ``in_flight()``, which may let it wait, and gives what is called when all is
+    sent and only the answer is to come.
     """
 
     def __init__(
         self,
-        client: ObjectClient,
+        client: SendingClient,
         retrying: Retrying,
-        in_flight: Callable[[], AbstractContextManager[None]] = nullcontext,
+        in_flight: Callable[[], AbstractContextManager[Callable[[], None]]] = lambda: nullcontext(_nothing),
     ) -> None:
         self._client = client
         self._call = retrying
@@ -160,8 +173,10 @@ class RetryingClient:
         """Repeatable: a part replaces the part of its number."""
 
         def upload_part() -> CompletedPart:
-            with self._in_flight():
-                return self._client.upload_part(ref, upload_id, part_number, body, crc64, options)
+            with self._in_flight() as sent:
+                answer = self._client.begin_upload_part(ref, upload_id, part_number, body, crc64, options)
+                sent()
+                return answer()
 
         return self._call(upload_part)
 

@@ -7,17 +7,18 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey
 from airflow_provider_oss.exports.columns import Batch, Column, Selection, select
 from airflow_provider_oss.exports.formats import FileFormat
 from airflow_provider_oss.exports.pieces import Pieces, Split, check_keys, manifest_key, piece_key
-from airflow_provider_oss.model import ObjectInfo, ObjectOptions, UploadResult
+from airflow_provider_oss.model import ObjectInfo, ObjectOptions, ObjectRef, UploadResult
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.transfers.piece_file import PieceFile
 from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.uri import SCHEME
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
@@ -108,30 +109,39 @@ class Export:
         """Store the rows, and last of all the manifest, if there is one."""
         started = time.monotonic()
         is_split = self._wanted.split.is_wanted
-        check_keys(key, self._wanted.manifest, is_split=is_split)
-        stored = self._as_pieces(key, bucket_name) if is_split else self._as_one(key, bucket_name)
+        ref = self._hook.resolve(key, bucket_name)
+        manifest = self._manifest_ref(ref)
+        check_keys(ref.key, manifest.key if manifest and manifest.bucket == ref.bucket else None, is_split=is_split)
+        stored = self._as_pieces(ref) if is_split else self._as_one(ref)
         objects = tuple(
             ExportedObject(each.key, each.uri, rows, each.size, each.etag, each.crc64) for each, rows in stored
         )
-        where = self._wanted.manifest or (manifest_key(key) if is_split else None)
-        manifest = None if where is None else self._store_manifest(where, bucket_name, objects)
+        if manifest is not None:
+            self._store_manifest(manifest, objects)
         if is_split:
-            self._warn_of_leftovers(key, bucket_name, len(objects))
+            self._warn_of_leftovers(ref, len(objects))
         return ExportResult(
             rows=sum(each.rows for each in objects),
             bytes=sum(each.bytes for each in objects),
             objects=objects,
             columns=tuple(column.described() for column in self._columns),
-            manifest=manifest,
+            manifest=None if manifest is None else manifest.uri,
             bytes_sent=sum(each.bytes_sent for each, _ in stored),
             bytes_verified=sum(each.bytes_verified for each, _ in stored),
             resumed=any(each.resumed for each, _ in stored),
             elapsed_seconds=time.monotonic() - started,
         )
 
+    def _manifest_ref(self, ref: ObjectRef) -> ObjectRef | None:
+        """Return where the manifest goes: in the bucket of the rows, unless it is said to be in another."""
+        if self._wanted.manifest is None:
+            return ObjectRef(ref.bucket, manifest_key(ref.key)) if self._wanted.split.is_wanted else None
+        is_whole = isinstance(self._wanted.manifest, str) and self._wanted.manifest.startswith(SCHEME)
+        return self._hook.resolve(self._wanted.manifest, None if is_whole else ref.bucket)
+
     # As one object
 
-    def _as_one(self, key: str, bucket_name: str | None) -> list[_Stored]:
+    def _as_one(self, ref: ObjectRef) -> list[_Stored]:
         """Stream the rows into one object."""
         rows = 0
 
@@ -144,7 +154,7 @@ class Export:
                 rows = pieces.rows
 
         try:
-            result = self._hook.upload_stream(key, stream, bucket_name, **self._resumable, **self._options)
+            result = self._hook.upload_stream(ref.key, stream, ref.bucket, **self._resumable, **self._options)
         except _NothingToExport:
             self._hook.abandon_upload(self._resumable["checkpoint"])
             return []
@@ -152,52 +162,52 @@ class Export:
 
     # As pieces
 
-    def _as_pieces(self, key: str, bucket_name: str | None) -> list[_Stored]:
+    def _as_pieces(self, ref: ObjectRef) -> list[_Stored]:
         """Store piece after piece."""
         stored: list[_Stored] = []
         with self._rows() as pieces:
             while pieces.has_more() or not (stored or self._wanted.skip_empty):
-                stored.append(self._store_piece(pieces, piece_key(key, len(stored)), bucket_name))
+                stored.append(self._store_piece(pieces, replace(ref, key=piece_key(ref.key, len(stored)))))
         # The piece that an earlier attempt was sending may not be one any more
         self._hook.abandon_upload(self._resumable["checkpoint"])
         return stored
 
-    def _store_piece(self, pieces: Pieces, key: str, bucket_name: str | None) -> _Stored:
-        with PieceFile(key) as file:
+    def _store_piece(self, pieces: Pieces, ref: ObjectRef) -> _Stored:
+        with PieceFile(ref.key) as file:
             for chunk in self._file_bytes(pieces):
                 file.write(chunk)
                 pieces.size_bytes = file.size_bytes
-            found = self._find_equal(file, key, bucket_name)
+            found = self._find_equal(file, ref)
             if found is not None:
                 log.info("%s: %d rows are there already, nothing is sent", found.uri, pieces.rows)
                 return found, pieces.rows
-            result = self._hook.upload_source(key, file, bucket_name, **self._resumable, **self._options)
+            result = self._hook.upload_source(ref.key, file, ref.bucket, **self._resumable, **self._options)
         log.info("%s: %d rows, %d bytes, %d of them sent", result.uri, pieces.rows, result.size, result.bytes_sent)
         return result, pieces.rows
 
-    def _find_equal(self, file: PieceFile, key: str, bucket_name: str | None) -> UploadResult | None:
+    def _find_equal(self, file: PieceFile, ref: ObjectRef) -> UploadResult | None:
         """Return the object of this key if it has the piece's size and CRC-64, and is described as it should be."""
-        info = self._look_at(key, bucket_name)
+        info = self._look_at(ref)
         if info is None or (info.size_bytes, info.crc64) != (file.size_bytes, file.crc64):
             return None
         return _already_there(info) if _is_described(info, parse_options(**self._options)) else None
 
-    def _look_at(self, key: str, bucket_name: str | None) -> ObjectInfo | None:
+    def _look_at(self, ref: ObjectRef) -> ObjectInfo | None:
         try:
-            return self._hook.head_object(key, bucket_name)
+            return self._hook.head_object(ref.key, ref.bucket)
         except OSSNoSuchKey:
             return None
         except OSSAccessDenied as error:
-            log.warning("%s: the object cannot be looked at, so it counts as not uploaded: %s", key, error)
+            log.warning("%s: the object cannot be looked at, so it counts as not uploaded: %s", ref, error)
             return None
 
-    def _warn_of_leftovers(self, key: str, bucket_name: str | None, count: int) -> None:
-        beyond = piece_key(key, count)
-        if self._look_at(beyond, bucket_name) is not None:
+    def _warn_of_leftovers(self, ref: ObjectRef, count: int) -> None:
+        beyond = replace(ref, key=piece_key(ref.key, count))
+        if self._look_at(beyond) is not None:
             log.warning("%s is there from an earlier, longer export: the manifest does not name it", beyond)
 
-    def _store_manifest(self, key: str, bucket_name: str | None, objects: tuple[ExportedObject, ...]) -> str:
-        """Store the manifest with what the pieces have, as far as it is not about their own content; return its URI."""
+    def _store_manifest(self, ref: ObjectRef, objects: tuple[ExportedObject, ...]) -> None:
+        """Store the manifest with what the pieces have, as far as it is not about their own content."""
         text = manifest_text(self._wanted.form, self._columns, objects)
         options: ObjectOptionArguments = {
             **self._options,
@@ -205,7 +215,7 @@ class Export:
             "headers": None,
             "callback": None,
         }
-        return self._hook.put_object(key, text, bucket_name, **options).uri
+        self._hook.put_object(ref.key, text, ref.bucket, **options)
 
     # Rows
 

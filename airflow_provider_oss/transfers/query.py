@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 DEFAULT_BATCH_ROWS: Final = 1000
 
 _CURSOR_NAME: Final = "airflow_oss_export"
+_KNOWS_STYLES_SINCE: Final = 80400
+"""PostgreSQL 8.4; databases that speak its protocol say that they are older when they have less."""
 _CHECKS_CLIENT_SINCE: Final = 140000
 """PostgreSQL 14 notices during a long query that its client is gone."""
 _MYSQL_DRIVERS: Final = ("MySQLdb", "pymysql", "mysql")
@@ -151,11 +153,10 @@ def _psycopg2(connection: Any, query: Query, stack: ExitStack) -> Result:
 
 def _prepare_postgres(cursor: Any, server_version: int) -> None:
     """Let the transaction write dates and intervals as ISO has them, and end soon when this process is gone."""
+    if server_version >= _KNOWS_STYLES_SINCE:
+        cursor.execute("SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'iso_8601'")
     if server_version >= _CHECKS_CLIENT_SINCE:
-        cursor.execute(
-            "SET LOCAL datestyle = 'ISO'; SET LOCAL intervalstyle = 'iso_8601'; "
-            "SET LOCAL client_connection_check_interval = '5s'"
-        )
+        cursor.execute("SET LOCAL client_connection_check_interval = '5s'")
 
 
 def _postgres_result(cursor: Any, catalog: Any, query: Query) -> Result:

@@ -1,4 +1,4 @@
-"""Many small files through one client: a thread pool that stores each file as an object."""
+"""Many small files through one client, each stored as an object: by a thread pool, and by our own ``upload_files``."""
 
 from __future__ import annotations
 
@@ -27,15 +27,35 @@ _THREADS: Final = 8
 _CHECKED: Final = 50
 """So many objects, all over the folder, are compared with their files after each run."""
 
-Put = Callable[[str, str], object]
-"""Stores the file (second) as the object (first)."""
+StoreAll = Callable[[list[tuple[str, str]], int], None]
+"""Stores each file (second) as the object (first), so many at a time."""
 
 
-def _ours(endpoint: str) -> Put:
-    return warm_hook(endpoint).upload_file
+def _ours(endpoint: str) -> StoreAll:
+    hook = warm_hook(endpoint)
+
+    def store_all(files: list[tuple[str, str]], parallel: int) -> None:
+        for outcome in hook.upload_files(files, parallel=parallel):
+            if outcome.error is not None:
+                raise outcome.error
+
+    return store_all
 
 
-def _oss2(endpoint: str) -> Put:
+def _by_threads(put: Callable[[str, str], object]) -> StoreAll:
+    def store_all(files: list[tuple[str, str]], threads: int) -> None:
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(lambda file: put(*file), files):
+                pass
+
+    return store_all
+
+
+def _ours_by_threads(endpoint: str) -> StoreAll:
+    return _by_threads(warm_hook(endpoint).upload_file)
+
+
+def _oss2(endpoint: str) -> StoreAll:
     import oss2
 
     def bucket() -> Any:
@@ -43,11 +63,10 @@ def _oss2(endpoint: str) -> Put:
         return oss2.Bucket(oss2.ProviderAuthV4(provider), endpoint, BUCKET, region=REGION, enable_crc=True)
 
     bucket().put_object("warm", b"warm")
-    put: Put = bucket().put_object_from_file
-    return put
+    return _by_threads(bucket().put_object_from_file)
 
 
-def _v2(endpoint: str) -> Put:
+def _v2(endpoint: str) -> StoreAll:
     import alibabacloud_oss_v2 as oss
 
     def client() -> Any:
@@ -62,43 +81,40 @@ def _v2(endpoint: str) -> Put:
 
     client().put_object(oss.PutObjectRequest(bucket=BUCKET, key="warm", body=b"warm"))
     ready = client()
-    return put
+    return _by_threads(put)
 
 
-_PUTS: Final = {"ours": _ours, "oss2": _oss2, "v2": _v2}
+_WAYS: Final = {"ours": _ours, "ours by threads": _ours_by_threads, "oss2": _oss2, "v2": _v2}
 
 
 @dataclass(frozen=True, slots=True)
 class _Client:
     label: str
-    put: str
+    way: str
     threads: int = _THREADS
 
 
-_OURS: Final = "airflow_provider_oss hook"
+_OURS: Final = "airflow_provider_oss upload_files"
+_OURS_BY_THREADS: Final = "airflow_provider_oss upload_file"
 _OSS2: Final = "oss2 Bucket"
 _V2: Final = "alibabacloud-oss-v2 Client"
 _V2_ONE: Final = "alibabacloud-oss-v2 Client, 1 thread"
 _CLIENTS: Final = (
     _Client(_OURS, "ours"),
+    _Client(_OURS_BY_THREADS, "ours by threads"),
     _Client(_OSS2, "oss2"),
     _Client(_V2, "v2"),
     _Client(_V2_ONE, "v2", threads=1),
 )
 
 
-def store_all(endpoint: str, put: str, folder: str, prefix: str, threads: int) -> Callable[[], dict[str, Any]]:
-    """Prepare to store every file of the folder by ``threads`` threads."""
-    store = _PUTS[put](endpoint)
+def store_all(endpoint: str, way: str, folder: str, prefix: str, parallel: int) -> Callable[[], dict[str, Any]]:
+    """Prepare to store every file of the folder, ``parallel`` at a time."""
+    store = _WAYS[way](endpoint)
     paths = sorted(path.path for path in os.scandir(folder))
 
-    def one(path: str) -> None:
-        store(f"{prefix}/{Path(path).name}", path)
-
     def work() -> dict[str, Any]:
-        with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(one, paths):
-                pass
+        store([(f"{prefix}/{Path(path).name}", path) for path in paths], parallel)
         return {}
 
     return work
@@ -113,15 +129,15 @@ def run(options: Options) -> Result:
     with running_sink() as sink:
         for number in range(options.rounds):
             for client in _CLIENTS:
-                prefix = f"{number}-{client.put}-{client.threads}"
+                prefix = f"{number}-{client.way}-{client.threads}".replace(" ", "-")
                 task = Task(
                     "benchmarks.ways.files:store_all",
                     {
                         "endpoint": sink.endpoint,
-                        "put": client.put,
+                        "way": client.way,
                         "folder": str(files),
                         "prefix": prefix,
-                        "threads": client.threads,
+                        "parallel": client.threads,
                     },
                 )
                 runs[client.label].append(measure(task, options.folder))
@@ -129,7 +145,7 @@ def run(options: Options) -> Result:
     figures = {"count": count, "file_bytes": _FILE_BYTES, "threads": _THREADS, "clients": _figures(runs, count)}
     return Result(
         "files",
-        f"{count} files of 10 KiB through one client, {_THREADS} threads unless said otherwise, CRC-64 on; past the "
+        f"{count} files of 10 KiB through one client, {_THREADS} at a time unless said otherwise, CRC-64 on; past the "
         f"imports; medians (ranges) of {options.rounds} rounds",
         _table(figures),
         figures,

@@ -74,14 +74,25 @@ class DisturbedClient:
     def initiate_multipart_upload(self, ref: ObjectRef, options: ObjectOptions) -> str:
         return self._call("InitiateMultipartUpload", lambda: self._client.initiate_multipart_upload(ref, options))
 
-    def upload_part(
+    def begin_upload_part(
         self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
-    ) -> CompletedPart:
-        part: CompletedPart = self._call(
-            "UploadPart", lambda: self._client.upload_part(ref, upload_id, part_number, body, crc64, options)
-        )
-        self.acknowledged.append((upload_id, part))
-        return part
+    ) -> Callable[[], CompletedPart]:
+        self._interference.before("UploadPart")
+        try:
+            answer = self._client.begin_upload_part(ref, upload_id, part_number, body, crc64, options)
+        except BaseException:
+            self._interference.after("UploadPart")
+            raise
+
+        def finish() -> CompletedPart:
+            try:
+                part = answer()
+            finally:
+                self._interference.after("UploadPart")
+            self.acknowledged.append((upload_id, part))
+            return part
+
+        return finish
 
     def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
         return self._call("ListParts", lambda: self._client.list_parts(ref, upload_id))

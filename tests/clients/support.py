@@ -87,6 +87,7 @@ class Proxy:
 
     url: str = ""
     asked: list[str] = field(default_factory=list)
+    authorizations: list[str] = field(default_factory=list)
 
 
 @contextmanager
@@ -97,6 +98,9 @@ def forward_proxy(instead: str | None = None) -> Iterator[Proxy]:
     class Handler(_QuietHandler):
         def forward(self) -> None:
             proxy.asked.append(f"{self.command} {self.path}")
+            if authorization := self.headers.get("Proxy-Authorization"):
+                proxy.authorizations.append(authorization)
+                del self.headers["Proxy-Authorization"]
             target = urlsplit(self.path)
             connection = HTTPConnection(urlsplit(instead or self.path).netloc)
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

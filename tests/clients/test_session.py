@@ -67,8 +67,7 @@ def test_requests_share_connections(client: OSSObjectClient) -> None:
         body.read()
     client.delete_object(REF)
 
-    pools = client._api.session._manager.pools
-    assert [pools[key].num_connections for key in pools.keys()] == [1]  # noqa: SIM118 - no dict, not iterable
+    assert [len(idle) for idle in client._api.session._connections._idle.values()] == [1]
 
 
 def send_slowly(server: OSSEmulator, client: OSSObjectClient) -> None:
@@ -249,7 +248,7 @@ def test_tunnelling_proxy(secure_server: OSSEmulator, certificate: Certificate) 
         )
         put(client)
         assert client.head_object(REF).crc64 == crc64(DATA)
-        client._api.session._manager.clear()
+        del client  # and with it its connections, which the proxy waits for
 
     assert proxy.asked == [f"CONNECT 127.0.0.1:{secure_server.port}"]
 

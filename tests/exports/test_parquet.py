@@ -58,7 +58,11 @@ DECLARED = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("column", "kind", "value", "expected"), DECLARED, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(
+    ("column", "kind", "value", "expected"),
+    DECLARED,
+    ids=[f"{column.kind}-{expected!s:.30}" for column, _, _, expected in DECLARED],
+)
 def test_what_the_database_declares(column: Column, kind: str, value: Any, expected: Any) -> None:
     """The kind of a column decides the type, NULL is null, and no digit is lost."""
     table = write([column], [(None,), (value,)])

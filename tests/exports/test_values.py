@@ -62,7 +62,7 @@ BY_TYPE = [
 ]
 
 
-@pytest.mark.parametrize(("value", "as_text", "as_json"), BY_TYPE, ids=[repr(case[0])[:40] for case in BY_TYPE])
+@pytest.mark.parametrize(("value", "as_text", "as_json"), BY_TYPE, ids=[case[2][:40] for case in BY_TYPE])
 def test_by_type(value: Any, as_text: str, as_json: str) -> None:
     """A value of a column that the database says nothing of is written by its own type."""
     assert to_text(value) == as_text == text_converter(Column("a"))(value)

@@ -12,7 +12,8 @@ from tests.integration.uploading import RunningUpload, Uploads
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
 
-IN_FLIGHT_BYTES = PARALLEL * PART_SIZE
+IN_FLIGHT = PARALLEL + 1
+IN_FLIGHT_BYTES = IN_FLIGHT * PART_SIZE
 MIB_PER_SECOND = 4.0  # of each connection: slow enough to be interrupted in the middle on a busy machine
 
 each_store = pytest.mark.parametrize("store", ["task_state", "variable", "xcom"])
@@ -76,7 +77,7 @@ def test_error_of_the_server(uploads: Uploads, file_64: Path) -> None:
 def test_execution_timeout(uploads: Uploads, file_64: Path, store: str) -> None:
     """An attempt that hangs in the middle is ended by its ``execution_timeout``, and continued."""
     key = f"timed-out/{store}.bin"
-    uploads.server.faults.add(Fault(operation="UploadPart", key=key, stall=True, skip=8, times=PARALLEL))
+    uploads.server.faults.add(Fault(operation="UploadPart", key=key, stall=True, skip=8, times=IN_FLIGHT))
     upload = uploads.start(f"upload_in_time_{store}", file_64, key)
     assert upload.end() == "success"
 

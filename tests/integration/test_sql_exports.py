@@ -63,13 +63,6 @@ def received_bytes(uploads: Uploads, prefix: str) -> int:
     )
 
 
-def wait_until_released(postgres: PostgresServer) -> None:
-    """Wait until the database knows that nobody reads any more: its session is closed."""
-    wait_until(
-        lambda: not postgres.sessions() or None, 30, "the query to be given up", lambda: str(postgres.sessions())
-    )
-
-
 def start(uploads: Uploads, dag_id: str, key: str, expected: Path) -> RunningUpload:
     run_id = uploads.trigger(dag_id, sql=SQL, key=key)
     return RunningUpload(uploads, dag_id, run_id, expected, key)
@@ -96,7 +89,7 @@ def test_two_kills(uploads: Uploads, postgres: PostgresServer, expected: Path) -
     assert size_bytes <= received_bytes(uploads, key) <= size_bytes + 2 * IN_FLIGHT_BYTES
     uploads.assert_equal(key, expected)
     uploads.assert_nothing_left()
-    wait_until_released(postgres)
+    postgres.wait_until_released()
 
 
 def test_two_kills_of_pieces(uploads: Uploads, postgres: PostgresServer, expected: Path) -> None:
@@ -126,7 +119,7 @@ def test_two_kills_of_pieces(uploads: Uploads, postgres: PostgresServer, expecte
     manifest = json.loads(uploads.bucket.get_object(f"{prefix}-manifest.json").read())
     assert manifest["pieces"] == result["objects"]
     uploads.assert_nothing_left()
-    wait_until_released(postgres)
+    postgres.wait_until_released()
 
 
 def test_postgres_export(uploads: Uploads, postgres: PostgresServer) -> None:

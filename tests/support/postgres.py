@@ -66,6 +66,15 @@ class PostgresServer:
         )
         return [(str(state), query) for state, query in rows]
 
+    def wait_until_released(self) -> None:
+        """
+        Wait until no other session is open. Raises TimeoutError that shows those that are.
+
+        A server's process ends a moment after its client has gone, and looks for the client of a running query only
+        every few seconds.
+        """
+        wait_until(lambda: not self.sessions() or None, 30, "all sessions to end", lambda: str(self.sessions()))
+
     def airflow_connection(self, **extra: Any) -> str:
         """Return an Airflow connection to it, as JSON."""
         fields = {"conn_type": "postgres", "host": str(self.folder), "login": USER, "schema": DATABASE, "extra": extra}

@@ -30,6 +30,7 @@ REPEATED = {
     "OSSBadResponse",
     "OSSChecksumMismatch",
     "OSSClockCorrected",
+    "OSSSourceUnavailable",
 }
 ERRORS = [
     error
@@ -220,14 +221,16 @@ CALLS: dict[str, Callable[[ObjectClient], Any]] = {
 
 
 class FlakyClient:
-    """A client of which every call fails twice, then returns its own arguments."""
+    """A client of which every call fails twice, then returns its own arguments; one that begins fails at its answer."""
 
     def __init__(self) -> None:
         self.failures = 2
         self.error: OSSProviderError | None = None
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
-        def call(*arguments: Any) -> tuple[str, ...]:
+        def call(*arguments: Any) -> Any:
+            if name.startswith("begin_"):
+                return lambda: getattr(self, name.removeprefix("begin_"))(*arguments)
             if self.failures:
                 self.failures -= 1
                 raise self.error or OSSServiceUnavailable(name)
@@ -253,14 +256,14 @@ def test_every_call_of_a_client_is_repeated(name: str, call: Callable[[ObjectCli
 
 
 def test_each_try_of_a_part_is_in_flight() -> None:
-    """What is to hold while a part is sent holds in every try, not in the pauses, and for no other call."""
-    entered, left = [], []
+    """What is to hold while a part is in flight holds in every try, not in the pauses, and for no other call."""
+    entered, told, left = [], [], []
 
     @contextmanager
-    def in_flight() -> Iterator[None]:
+    def in_flight() -> Iterator[Callable[[], None]]:
         entered.append(client.failures)
         try:
-            yield
+            yield lambda: told.append(client.failures)
         finally:
             left.append(client.failures)
 
@@ -268,6 +271,6 @@ def test_each_try_of_a_part_is_in_flight() -> None:
         client = FlakyClient()
         call(RetryingClient(client, make_retrying(AT_ONCE, threading.Event()), in_flight))
         if name == "upload_part":
-            assert (entered, left) == ([2, 1, 0], [1, 0, 0])
+            assert (entered, told, left) == ([2, 1, 0], [2, 1, 0], [1, 0, 0])
 
     assert len(entered) == 3

@@ -67,6 +67,33 @@ def test_a_slot_is_given_back_after_an_error() -> None:
         assert next_one.holds.wait(WAIT_SECONDS)
 
 
+def test_what_is_sent_makes_room() -> None:
+    """A slot is free as soon as all is sent and only the answer is to come; it is given back once."""
+    slots = Slots(1)
+    with slots.hold(threading.Event()) as sent, Holder(slots) as second:
+        assert not second.holds.wait(0.3)
+        sent()
+        assert second.holds.wait(WAIT_SECONDS)
+        with Holder(slots) as third:
+            assert not third.holds.wait(0.3)
+            second.release()
+            assert third.holds.wait(WAIT_SECONDS)
+
+
+def test_what_is_sent_makes_no_room_on_a_narrow_link() -> None:
+    """Once the link was found too narrow, a slot is free only when the answer is there."""
+    slots = Slots(2)
+    with slots.hold(threading.Event()):
+        pass
+    slots.halve()
+    stopping = threading.Event()
+    with slots.hold(threading.Event()) as sent:
+        sent()
+        with Holder(slots, stopping=stopping) as second:
+            assert not second.holds.wait(0.3)
+            stopping.set()
+
+
 def test_stopping_ends_the_wait() -> None:
     """Who waits for a slot does so no longer once it is told to stop."""
     slots = Slots(1)

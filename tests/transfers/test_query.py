@@ -118,7 +118,7 @@ def test_values(postgres: PostgresServer, sql: str, as_csv: str, as_json: str | 
         json.dumps(as_csv, ensure_ascii=False) if as_json is None and not as_csv.startswith("{") else as_json or as_csv
     )
     assert line == f'{{"a":{expected},"b":1}}\n'
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 @both_drivers
@@ -131,7 +131,7 @@ def test_columns(postgres: PostgresServer) -> None:
         "bigint", "numeric(12,2)", "mood", "text[]", "timestamp with time zone",
     ]  # fmt: skip
     assert [column.name for column in columns] == ["a", "b", "c", "d", "e"]
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 @both_drivers
@@ -140,7 +140,15 @@ def test_parameters(postgres: PostgresServer) -> None:
     assert answer("SELECT %s::int + 1 AS a", [41])[1] == [(42,)]
     assert answer("SELECT %(x)s || '%%' AS a", {"x": "o'clock"})[1] == [("o'clock%",)]
     assert answer("SELECT 7 %% 4 AS a, '%' AS b".replace("%%", "%"))[1] == [(3, "%")]
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
+
+
+@both_drivers
+def test_query_as_it_is_in_files(postgres: PostgresServer) -> None:
+    """A semicolon and comments at the end, as files have them, do no harm; neither does a WITH."""
+    assert answer("-- before\nWITH t AS (SELECT %s::int AS a) SELECT a FROM t;\n-- after\n", [1])[1] == [(1,)]
+    assert answer("SELECT 1 AS a;\n")[1] == [(1,)]
+    postgres.wait_until_released()
 
 
 @both_drivers
@@ -162,7 +170,7 @@ def test_rows_stay_on_the_server(postgres: PostgresServer) -> None:
         assert state == "idle in transaction"
         assert "FETCH FORWARD 10" in statement.upper()
     assert time.monotonic() - began < 10
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 @both_drivers
@@ -173,7 +181,7 @@ def test_nothing_is_written(postgres: PostgresServer, sql: str) -> None:
     with pytest.raises(Exception, match=r"read-only transaction|syntax error"):
         answer(sql)
     assert postgres.execute("SELECT count(*) FROM safe") == [(0,)]
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 @both_drivers
@@ -185,7 +193,7 @@ def test_error_of_the_query(postgres: PostgresServer) -> None:
         assert next(result.rows)[0] == 0
         with pytest.raises(Exception, match="division by zero"):
             list(result.rows)
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 @both_drivers
@@ -196,7 +204,7 @@ def test_server_that_goes_away(postgres: PostgresServer) -> None:
         postgres.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
         with pytest.raises(Exception, match=r"terminating connection|closed"):
             list(result.rows)
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 def test_interrupt(postgres: PostgresServer) -> None:
@@ -214,7 +222,7 @@ def test_interrupt(postgres: PostgresServer) -> None:
         pass
     thread.join()
     assert time.monotonic() - began < 30
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 def test_interrupt_of_nothing() -> None:
@@ -226,7 +234,7 @@ def test_dead_client_is_noticed(postgres: PostgresServer) -> None:
     """PostgreSQL looks every few seconds whether the client of a running query is still there."""
     with reading("SELECT current_setting('client_connection_check_interval') AS a") as result:
         assert next(result.rows) == ("5s",)
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -302,4 +310,4 @@ def test_decimals_stay_decimals(postgres: PostgresServer) -> None:
     """No number takes the way over a float."""
     [(value,)] = answer("SELECT 0.10000000000000000001::numeric AS a")[1]
     assert value == Decimal("0.10000000000000000001")
-    assert postgres.sessions() == []
+    postgres.wait_until_released()

@@ -35,7 +35,7 @@ NUMBERS = "SELECT n, 'name ' || n AS name FROM generate_series(1, {rows}) AS n O
 
 @pytest.fixture(autouse=True)
 def _connected(connect: Callable[..., str], postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
     monkeypatch.setenv("AIRFLOW_CONN_MAIL", "smtp://mail.example")
     connect()
 
@@ -73,7 +73,7 @@ def test_one_object(run: Run, postgres: PostgresServer) -> None:
     assert (stored["rows"], stored["bytes"]) == (5, result["bytes_sent"])
     assert json.loads(json.dumps(result)) == result
     assert OSSHook().head_object("a/b.csv").content_type == "text/csv; charset=utf-8"
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_retry_of_a_stream(run: Run, server: OSSEmulator, supervisor: Supervisor
     server.faults.add(Fault(operation="UploadPart", part_number=4, status=500, times=5))
     with pytest.raises(OSSServiceUnavailable):
         run(build)
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
     assert not OSSHook().object_exists("a/b.csv")
 
     result = run(build)
@@ -170,7 +170,7 @@ def test_query_that_fails_in_the_middle(run: Run, postgres: PostgresServer, spli
     with pytest.raises(Exception, match="division by zero"):
         run(export(sql=sql, part_size=100 * KIB, **split))
     assert keys() == []
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 @pytest.mark.parametrize("split", [{}, {"split_bytes": 10**6}])
@@ -192,7 +192,7 @@ def test_on_kill(
     with pytest.raises(OSSUploadCancelled, match="asked to stop"):
         operator.execute(context_of(operator))
     thread.join()
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 def test_on_kill_before_anything() -> None:
@@ -332,6 +332,18 @@ def test_fewer_pieces_than_before(
     assert list(OSSHook().list_multipart_uploads()) == []
 
 
+def test_where_the_manifest_goes(run: Run) -> None:
+    """A manifest is in the bucket of its rows, unless it says where it is."""
+    result = run(export(key="oss://other/a.csv", manifest="m.json"))
+    assert result["manifest"] == "oss://other/m.json"
+    result = run(export(key="oss://other/b.csv", split_rows=3))
+    assert result["manifest"] == "oss://other/b-manifest.json"
+    result = run(export(key="oss://other/a.csv", manifest="oss://exports/a.csv"))
+    assert result["manifest"] == "oss://exports/a.csv"
+    assert json.loads(read("a.csv"))["pieces"] == result["objects"]
+    assert {each["uri"] for each in result["objects"]} == {"oss://other/a.csv"}
+
+
 # Nothing
 
 
@@ -384,6 +396,8 @@ def test_no_rows_any_more(run: Run, server: OSSEmulator, supervisor: Supervisor)
         ({"split_rows": 0}, "split_rows=0 must be at least 1"),
         ({"batch_rows": 0}, "batch_rows=0 must be at least 1"),
         ({"manifest": "a/b.csv"}, "is the key of exported rows too"),
+        ({"manifest": "oss://exports/a/b.csv"}, "is the key of exported rows too"),
+        ({"manifest": 7}, "key=7 is a int: give text"),
         ({"sql": "SELECT 1 AS a, 2 AS a", "file_format": "jsonl"}, "2 columns are called 'a'"),
         ({"sql": "SELECT NULL AS a"}, "would be an empty line"),
         ({"key": "oss://exports/a", "bucket_name": "other"}, "name two buckets"),
@@ -398,7 +412,7 @@ def test_what_cannot_work(
     with pytest.raises(AirflowFailException, match=message):
         run(export(**(split | changes)))
     assert keys() == []
-    assert postgres.sessions() == []
+    postgres.wait_until_released()
 
 
 def test_numbers_without_pieces(run: Run) -> None:

@@ -1,0 +1,182 @@
+"""Connections: kept, found dead, made through proxies, broken off in the middle of a handshake."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+
+from airflow_provider_oss.clients.connections import Connections, Origin
+from airflow_provider_oss.clients.object_client import OSSObjectClient
+from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.emulator import OSSEmulator
+from airflow_provider_oss.exceptions import OSSCertificateError, OSSConnectionError
+from airflow_provider_oss.model import ObjectOptions, ObjectRef
+from tests.clients.support import client_of, client_with, forward_proxy
+from tests.conftest import BUCKET
+
+REF = ObjectRef(BUCKET, "dump.bin")
+DATA = b"some bytes"
+OK = b"HTTP/1.1 200 OK\r\nx-oss-request-id: R1\r\nContent-Length: 0\r\n\r\n"
+
+
+def put(client: OSSObjectClient) -> None:
+    client.put_object(REF, DATA, crc64(DATA), ObjectOptions())
+
+
+@contextmanager
+def listening() -> Iterator[socket.socket]:
+    """Listen on a free port of the loopback interface."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+def answer_once(listener: socket.socket) -> threading.Thread:
+    """Accept one connection, answer one request, and close it."""
+
+    def serve() -> None:
+        accepted, _ = listener.accept()
+        with closing(accepted):
+            received = b""
+            while not received.endswith(DATA):
+                received += accepted.recv(65536)
+            accepted.sendall(OK)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    return thread
+
+
+def test_connection_that_oss_closed_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kept connection that was closed meanwhile is noticed before a request is lost on it."""
+    monkeypatch.setattr("airflow_provider_oss.clients.connections._FRESH_SECONDS", 0.0)
+    with listening() as listener:
+        client = client_of(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        for _ in range(2):
+            thread = answer_once(listener)
+            put(client)
+            thread.join()
+
+
+def test_idle_connections_are_kept_up_to_a_number(server: OSSEmulator, settings: ClientSettings) -> None:
+    """Of connections that are given back at the same time only so many are kept; the others are closed."""
+    connections = Connections(settings, keep=1)
+    origin = Origin("http", "127.0.0.1", server.port)
+    taken = [connections.take(origin) for _ in range(3)]
+    for connection in taken:
+        connection.connect()
+    for connection in taken:
+        connections.give_back(connection)
+
+    assert [connection.sock is not None for connection in taken] == [True, False, False]
+    with closing(connections.take(origin)) as again:
+        assert again is taken[0]
+
+
+def test_kept_connections_end_with_their_owner(server: OSSEmulator, settings: ClientSettings) -> None:
+    """Nothing is left open when the client is gone."""
+    connections = Connections(settings, keep=1)
+    connection = connections.take(Origin("http", "127.0.0.1", server.port))
+    connection.connect()
+    connections.give_back(connection)
+
+    del connections
+
+    assert connection.sock is None
+
+
+def test_answer_before_the_body_was_read() -> None:
+    """When OSS refuses and closes before it has the whole body, its answer is what is told, not the broken pipe."""
+    refusal = OK.replace(b"200 OK", b"403 Forbidden")
+    with listening() as listener:
+
+        def refuse() -> None:
+            accepted, _ = listener.accept()
+            with closing(accepted):
+                accepted.recv(100)
+                accepted.sendall(refusal)
+                accepted.shutdown(socket.SHUT_WR)
+                while accepted.recv(65536):
+                    pass
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        client = client_of(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        data = bytes(1024 * 1024)
+        with pytest.raises(PermissionError, match="HTTP status 403"):
+            client.put_object(REF, data, crc64(data), ObjectOptions())
+        del client
+        thread.join()
+
+
+def test_handshake_that_breaks_off_says_nothing_of_certificates() -> None:
+    """A server that closes in the middle of the TLS handshake is a broken connection, which is worth repeating."""
+    with listening() as listener:
+
+        def close_at_once() -> None:
+            accepted, _ = listener.accept()
+            with closing(accepted):
+                accepted.recv(100)
+
+        thread = threading.Thread(target=close_at_once)
+        thread.start()
+        with pytest.raises(OSSConnectionError):
+            put(client_of(f"https://127.0.0.1:{listener.getsockname()[1]}"))
+        thread.join()
+
+
+def test_no_tls_at_all_is_a_certificate_error() -> None:
+    """A server that answers a TLS handshake with plain HTTP will not do otherwise next time."""
+    with listening() as listener:
+
+        def answer_plainly() -> None:
+            accepted, _ = listener.accept()
+            with closing(accepted):
+                accepted.recv(65536)
+                accepted.sendall(OK)
+
+        thread = threading.Thread(target=answer_plainly)
+        thread.start()
+        with pytest.raises(OSSCertificateError):
+            put(client_of(f"https://127.0.0.1:{listener.getsockname()[1]}"))
+        thread.join()
+
+
+def test_proxy_is_told_who_asks(server: OSSEmulator, settings: ClientSettings) -> None:
+    """User and password of the proxy's URL are sent to the proxy, decoded, and not to OSS."""
+    with forward_proxy() as proxy:
+        url = proxy.url.replace("http://", "http://user:p%40ss@")
+        put(client_with(settings, proxies={"http": url}))
+
+    assert proxy.authorizations == ["Basic dXNlcjpwQHNz"]
+    assert server.requests[0].status == 200
+
+
+def test_tunnel_is_asked_for_with_user_and_password() -> None:
+    """The same holds for a tunnel; one that is refused is a connection error that does not show the password."""
+    with listening() as listener:
+        asked: list[bytes] = []
+
+        def refuse() -> None:
+            accepted, _ = listener.accept()
+            with closing(accepted):
+                asked.append(accepted.recv(65536))
+                accepted.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        proxy = f"http://user:hidden-password@127.0.0.1:{listener.getsockname()[1]}"
+        settings = ClientSettings(
+            "https://oss.example.com", Credentials("id", "secret"), "cn-hangzhou", proxies={"https": proxy}
+        )
+        with pytest.raises(OSSConnectionError, match="407") as caught:
+            put(OSSObjectClient(settings))
+        thread.join()
+
+    assert asked[0].startswith(b"CONNECT exports.oss.example.com:443 ")
+    assert b"Basic dXNlcjpoaWRkZW4tcGFzc3dvcmQ=" in asked[0]
+    assert "hidden-password" not in str(caught.value)
