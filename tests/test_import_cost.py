@@ -15,7 +15,7 @@ from tests.support.airflow_home import airflow_environment
 
 MEASURE = """
 import importlib, json, sys, time
-import airflow.sdk
+from airflow.sdk import DAG, task
 from airflow.providers.common.compat.sdk import BaseOperator
 
 before, started = set(sys.modules), time.perf_counter()
@@ -40,7 +40,14 @@ NEVER = (
 
 
 @pytest.mark.parametrize(
-    "module", ["operators.oss", "transfers.object_storage_to_oss", "transfers.http_to_oss", "transfers.sql_to_oss"]
+    "module",
+    [
+        "decorators.oss_upload",
+        "operators.oss",
+        "transfers.object_storage_to_oss",
+        "transfers.http_to_oss",
+        "transfers.sql_to_oss",
+    ],
 )
 def test_importing_the_operators_is_cheap(tmp_path: Path, module: str) -> None:
     """Beyond Airflow's own, importing operators adds fewer than ten modules, all ours: no SDK, engine or store."""

@@ -47,6 +47,7 @@ RULES = {
         own={"operators", "hooks", "checkpoint", "transfer.cancellation", "transfer.stream", *LEAVES},
         others={"airflow"},
     ),
+    "decorators": rule(own={"decorators", "operators", "transfer.stream", *LEAVES}, others={"airflow"}),
     "sources": rule(own={"sources", "transfer", *LEAVES}, others={"fsspec", "s3fs", "requests", "urllib3", "tenacity"}),
     "exports": rule(own={"exports", *LEAVES}, others={"pyarrow"}),
     "transfers": rule(
@@ -165,6 +166,7 @@ def test_what_costs_much_is_imported_late() -> None:
     seen: set[str] = set()
     waiting = [
         "operators.oss",
+        "decorators.oss_upload",
         *(module for module in modules() if module.startswith("transfers.") and "_to_" in module),
     ]
     while waiting:
