@@ -72,7 +72,9 @@ def test_bytes(make: Callable[[], Any]) -> None:
     assert read(make()) == TEXT.encode()
 
 
-@pytest.mark.parametrize("value", ["", b"", [], io.BytesIO(), io.StringIO(), iter(())], ids=lambda value: type(value).__name__)
+@pytest.mark.parametrize(
+    "value", ["", b"", [], io.BytesIO(), io.StringIO(), iter(())], ids=lambda value: type(value).__name__
+)
 def test_nothing(value: Any) -> None:
     """What is empty is an empty object, not an error."""
     assert read(value) == b""
