@@ -15,13 +15,14 @@ Every error this package raises.
     │   │   └── OSSClockCorrected       so it was, and from now on OSS's own time is used
     │   ├── OSSSourceChanged            the source changed while it was read
     │   ├── OSSInvalidPart              Complete named a part that OSS does not hold like that
+    │   ├── OSSSourceUnavailable        (ConnectionError) a source elsewhere cannot be read now
     │   ├── OSSStreamSpent              the stream would have to be read again and cannot be
     │   ├── OSSUploadCancelled          the task was asked to stop
     │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
     ├── OSSPermanentError               no retry can mend it: operators fail the task at once
     │   ├── OSSInvalidArgument          (ValueError) an argument that cannot work
     │   │   ├── OSSInvalidConnection    the Airflow connection is incomplete or wrong
-    │   │   └── OSSInvalidSource        the file to upload is missing, no file, or unreadable
+    │   │   └── OSSInvalidSource        the source to upload is missing, no file, or unreadable
     │   ├── OSSAccessDenied             (PermissionError) OSS refused: key, signature or RAM policy
     │   ├── OSSCertificateError         the server's TLS certificate is not trusted
     │   ├── OSSNoSuchBucket
@@ -119,6 +120,10 @@ class OSSInvalidPart(OSSTransientError):
     """CompleteMultipartUpload named a part that OSS does not hold, or holds with another ETag: somebody else sends."""
 
 
+class OSSSourceUnavailable(OSSTransientError, ConnectionError):
+    """A source that is not on this worker cannot be read now: no connection, it broke, or its server is busy."""
+
+
 class OSSStreamSpent(OSSTransientError):
     """The upload has to begin anew, and its stream can be read only once."""
 
@@ -144,7 +149,7 @@ class OSSInvalidConnection(OSSInvalidArgument):
 
 
 class OSSInvalidSource(OSSInvalidArgument):
-    """The file to upload is missing, is no regular file, or may not be read. Nothing was sent."""
+    """The file, or another source, is missing, is no file, or may not be read. Nothing is published."""
 
 
 class OSSAccessDenied(OSSPermanentError, PermissionError):

@@ -25,6 +25,23 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.operators.oss"]}
         ],
+        "transfers": [
+            {
+                "source-integration-name": "Object Storage",
+                "target-integration-name": "Alibaba Cloud OSS",
+                "python-module": "airflow_provider_oss.transfers.object_storage_to_oss",
+            },
+            {
+                "source-integration-name": "Hypertext Transfer Protocol (HTTP)",
+                "target-integration-name": "Alibaba Cloud OSS",
+                "python-module": "airflow_provider_oss.transfers.http_to_oss",
+            },
+            {
+                "source-integration-name": "SQL",
+                "target-integration-name": "Alibaba Cloud OSS",
+                "python-module": "airflow_provider_oss.transfers.sql_to_oss",
+            },
+        ],
         "connection-types": [
             {
                 "connection-type": "aliyun_oss",

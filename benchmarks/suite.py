@@ -15,6 +15,7 @@ SUITES: Final = {
     "resume": "benchmarks.ways.resume",
     "growth": "benchmarks.ways.growth",
     "streams": "benchmarks.ways.streams",
+    "sql_export": "benchmarks.ways.sql_export",
     "parse": "benchmarks.tasks.parse",
     "checkpoints": "benchmarks.tasks.checkpoints",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
@@ -12,6 +13,10 @@ import pytest
 from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings, Credentials
 from airflow_provider_oss.emulator import Limits, OSSEmulator
+from tests.support.web_server import WebServer
+
+if TYPE_CHECKING:
+    from tests.support.s3_server import S3Server
 
 # A busy machine is no bug
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
@@ -53,6 +58,29 @@ def connect(server: OSSEmulator, monkeypatch: pytest.MonkeyPatch) -> Callable[..
         return conn_id
 
     return define
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    """A web server."""
+    with WebServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    """An S3 server."""
+    from tests.support.s3_server import S3Server  # noqa: PLC0415 - moto and boto3 take longer than most tests
+
+    with S3Server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_server: S3Server) -> Iterator[S3Server]:
+    """The S3 server, its bucket empty."""
+    yield s3_server
+    s3_server.clear()
 
 
 def client_settings(server: OSSEmulator) -> ClientSettings:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import pytest
 import zstandard
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_oss.compression import compressed, content_encoding, suffix
@@ -47,6 +47,7 @@ def test_what_goes_in_comes_out(compression: str | None, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("compression", ["gzip", "zstd"])
+@settings(max_examples=25)
 @given(sizes=st.lists(st.integers(1, 400_000), min_size=1, max_size=5).filter(lambda sizes: sum(sizes) > 5000))
 def test_chunks_leave_no_trace(compression: str, sizes: list[int]) -> None:
     """However a source cuts its bytes, the compressed bytes are the same."""

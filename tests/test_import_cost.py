@@ -7,29 +7,46 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from airflow_provider_oss.emulator import OSSEmulator
 from tests.conftest import connection_json
 from tests.support.airflow_home import airflow_environment
 
 MEASURE = """
-import json, sys, time
+import importlib, json, sys, time
 import airflow.sdk
 from airflow.providers.common.compat.sdk import BaseOperator
 
 before, started = set(sys.modules), time.perf_counter()
-import airflow_provider_oss.operators.oss
+importlib.import_module(sys.argv[1])
 elapsed = time.perf_counter() - started
 print(json.dumps({"seconds": elapsed, "added": sorted(set(sys.modules) - before)}))
 """
 
-NEVER = ("alibabacloud", "crcmod", "fastcrc", "jsonschema", "oss2", "requests", "starlette", "tenacity", "uvicorn")
+NEVER = (
+    "alibabacloud",
+    "crcmod",
+    "psycopg",
+    "pyarrow",
+    "fastcrc",
+    "jsonschema",
+    "oss2",
+    "requests",
+    "starlette",
+    "tenacity",
+    "uvicorn",
+)
 
 
-def test_importing_the_operators_is_cheap(tmp_path: Path) -> None:
-    """Beyond Airflow's own, importing the operators adds fewer than ten modules, all ours: no SDK, engine or store."""
+@pytest.mark.parametrize(
+    "module", ["operators.oss", "transfers.object_storage_to_oss", "transfers.http_to_oss", "transfers.sql_to_oss"]
+)
+def test_importing_the_operators_is_cheap(tmp_path: Path, module: str) -> None:
+    """Beyond Airflow's own, importing operators adds fewer than ten modules, all ours: no SDK, engine or store."""
     (tmp_path / "airflow.cfg").touch()
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE],
+        [sys.executable, "-c", MEASURE, f"airflow_provider_oss.{module}"],
         env=airflow_environment(tmp_path, tmp_path / "dags", {}),
         capture_output=True,
         text=True,
@@ -38,13 +55,13 @@ def test_importing_the_operators_is_cheap(tmp_path: Path) -> None:
     )
     measured = json.loads(done.stdout.splitlines()[-1])
     added = measured["added"]
-    print(f"importing the operators: {measured['seconds'] * 1000:.0f} ms, {len(added)} modules")  # noqa: T201
+    print(f"importing {module}: {measured['seconds'] * 1000:.0f} ms, {len(added)} modules")  # noqa: T201
 
-    assert "airflow_provider_oss.operators.oss" in added
+    assert f"airflow_provider_oss.{module}" in added
     assert len(added) < 10
     assert [name for name in added if name.startswith(NEVER) or name.startswith("urllib3")] == []
     assert {name.split(".")[0] for name in added} - sys.stdlib_module_names == {"airflow_provider_oss"}
-    for late in ("checkpoint", "clients", "hooks.oss", "model", "transfer"):
+    for late in ("checkpoint", "clients", "exports", "hooks.oss", "model", "sources", "transfer.", "transfers.many"):
         assert not [name for name in added if name.startswith(f"airflow_provider_oss.{late}")]
 
 

@@ -107,6 +107,8 @@ def test_everything_it_names_exists() -> None:
         for entry in INFO[kind]:
             for module in entry["python-modules"]:
                 import_module(module)
+    for entry in INFO["transfers"]:
+        import_module(entry["python-module"])
     [connection_type] = INFO["connection-types"]
     module, _, name = connection_type["hook-class-name"].rpartition(".")
     assert getattr(import_module(module), name) is OSSHook

@@ -25,9 +25,11 @@ from airflow_provider_oss.model import (
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.ports import Buffer, CheckpointStore, ProgressCallback, Source
 from airflow_provider_oss.transfer.cancellation import Cancellation
+from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.deletion import delete_all
 from airflow_provider_oss.transfer.download import download
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
+from airflow_provider_oss.transfer.keeper import CheckpointKeeper
 from airflow_provider_oss.transfer.many_files import FileOutcome, FileToStore, FileUploads
 from airflow_provider_oss.transfer.places import CheckpointPlaces
 from airflow_provider_oss.transfer.retry import RetryingClient
@@ -38,6 +40,7 @@ from airflow_provider_oss.transfer.tree.globs import Selection
 from airflow_provider_oss.transfer.tree.result import TreeResult
 from airflow_provider_oss.transfer.tree.upload import TreeRules, TreeSource, TreeUpload
 from airflow_provider_oss.transfer.tree.walk import checked_symlinks
+from airflow_provider_oss.transfer.upload_ids import UploadIds
 from airflow_provider_oss.uri import resolve_prefix
 
 if TYPE_CHECKING:
@@ -289,6 +292,18 @@ class OSSHook(OSSBaseHook):
             renew_credentials=self.renew_credentials,
             cancellation=cancellation or Cancellation(),
         ).run()
+
+    def abandon_upload(self, checkpoint: CheckpointStore) -> None:
+        """
+        Abort the upload that a checkpoint names, if it names one, and delete the checkpoint: nobody continues it.
+
+        Where aborting is forbidden the log names the upload that is left.
+        """
+        clock = SystemClock()
+        keeper = CheckpointKeeper(checkpoint, 0, clock)
+        saved = keeper.load()
+        if saved is not None:
+            UploadIds(saved.ref, parse_options(), self._calls, keeper, clock).drop(saved)
 
     def _single_put(self, key: str, bucket_name: str | None, options: ObjectOptionArguments) -> SinglePut:
         ref = self.resolve(key, bucket_name)

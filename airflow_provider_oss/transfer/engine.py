@@ -138,7 +138,12 @@ class Upload:
     def _open(self) -> Feed:
         if isinstance(self.source, StreamSource):
             return StreamFeed(self.source, self.clock, self.cancellation.check)
-        return ReaderFeed(self.source.open())
+        reader = self.source.open()
+        try:
+            return ReaderFeed(reader)
+        except BaseException:
+            reader.close()
+            raise
 
 
 class _Attempt:

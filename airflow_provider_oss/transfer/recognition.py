@@ -31,22 +31,29 @@ class HeadClient(Protocol):
         """HeadObject."""
 
 
-def find_equal_object(
-    client: HeadClient, ref: ObjectRef, reader: SourceReader, known_crc64: int | None = None
+def find_equal(
+    client: HeadClient, ref: ObjectRef, read: Callable[[], Content], size_bytes: int | None = None
 ) -> StoredObject | None:
     """
-    Return the object, CRC-64 included, if it is equal to the source; None when it is missing, different or unprovable.
+    Return the object, CRC-64 included, if it is what ``read`` returns; None when missing, different or unprovable.
 
-    The source is read only when the sizes are equal and its CRC-64 is not known. An object that may not be looked at
-    counts as unprovable, which is logged.
+    Nothing is read when there is no object, or when it has another than the ``size_bytes`` that are known. An object
+    that may not be looked at counts as unprovable, which is logged.
     """
+    found = _look_at(client, ref)
+    if found is None or (size_bytes is not None and found.size_bytes != size_bytes):
+        return None
+    content = read()
+    if (found.size_bytes, found.crc64) != (content.size_bytes, content.crc64):
+        return None
+    log.info("%s: the object is there already and equal to the source", found.ref)
+    return StoredObject(found.etag, found.crc64, version_id=found.version_id)
+
+
+def find_equal_object(client: HeadClient, ref: ObjectRef, reader: SourceReader) -> StoredObject | None:
+    """Return the object if it is equal to the source: ``find_equal``."""
     size_bytes = whole(reader).size_bytes
-    return find_equal(
-        client,
-        ref,
-        lambda: Content(size_bytes, source_crc64(reader) if known_crc64 is None else known_crc64),
-        size_bytes,
-    )
+    return find_equal(client, ref, lambda: Content(size_bytes, source_crc64(reader)), size_bytes)
 
 
 def find_equal_stream(
@@ -64,20 +71,6 @@ def find_equal_stream(
 
     found = find_equal(client, ref, read)
     return None if found is None else (found, size_bytes)
-
-
-def find_equal(
-    client: HeadClient, ref: ObjectRef, read: Callable[[], Content], size_bytes: int | None = None
-) -> StoredObject | None:
-    """Return the object if it is what ``read`` returns, which is not called when the ``size_bytes`` differ already."""
-    found = _look_at(client, ref)
-    if found is None or (size_bytes is not None and found.size_bytes != size_bytes):
-        return None
-    content = read()
-    if (found.size_bytes, found.crc64) != (content.size_bytes, content.crc64):
-        return None
-    log.info("%s: the object is there already and equal to the source", found.ref)
-    return StoredObject(found.etag, found.crc64, version_id=found.version_id)
 
 
 def _look_at(client: HeadClient, ref: ObjectRef) -> ObjectInfo | None:

@@ -32,6 +32,7 @@ from airflow_provider_oss.exceptions import (
     OSSConnectionError,
     OSSProviderError,
     OSSServiceUnavailable,
+    OSSSourceUnavailable,
 )
 from airflow_provider_oss.model import (
     CompletedPart,
@@ -61,7 +62,14 @@ class RetryPolicy:
 
 
 _INTERNAL_ERROR_STATUS = 500
-_WORTH_REPEATING = (OSSConnectionError, OSSServiceUnavailable, OSSBadResponse, OSSChecksumMismatch, OSSClockCorrected)
+_WORTH_REPEATING = (
+    OSSConnectionError,
+    OSSServiceUnavailable,
+    OSSBadResponse,
+    OSSChecksumMismatch,
+    OSSClockCorrected,
+    OSSSourceUnavailable,
+)
 
 
 def cannot_renew() -> bool:

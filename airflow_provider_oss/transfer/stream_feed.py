@@ -165,6 +165,10 @@ class StreamFeed:
             if block is None:
                 self._close_stream()
         except Exception as error:
+            # Its text follows when it is raised, which the parts on their way may delay
+            log.warning(
+                "%s failed after %d bytes (%s)", self._source.name, self._so_far().size_bytes, type(error).__name__
+            )
             self._failure = SourceFailed(error)
             raise self._failure from error
         if block is None:

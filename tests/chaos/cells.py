@@ -55,22 +55,25 @@ def cells() -> Iterator[Cell]:
 
 
 def scenarios() -> Iterator[Scenario]:
-    """Yield a scenario for every cell."""
+    """Yield a scenario for every cell; of an upload in parts one with a file and one with a stream."""
     for cell in cells():
-        yield Scenario(cell.name, partial(_play, cell))
+        yield Scenario(cell.name, partial(_play, cell, "resumable"))
+        if cell.row.call not in outcomes.PUTS:
+            yield Scenario(f"stream-{cell.name}", partial(_play, cell, "stream"))
 
 
-def _play(cell: Cell, scene: Scene) -> Measured:
+def _play(cell: Cell, kind: Kind, scene: Scene) -> Measured:
     call = cell.row.call
     own = cell.row.fault in NEEDS_OWN_SERVER
     with scene.own_world() if own else nullcontext(scene.common_world()) as world:
-        job = _job(call, scene)
+        job = _job(call, kind, scene)
         return _meet(cell, world, _arrange(call, world, job))
 
 
-def _job(call: Call, scene: Scene) -> Job:
-    kind = _KINDS.get(call.name, "resumable")
-    return scene.job(_ONE_PART_BYTES, kind=kind) if call in outcomes.PUTS else scene.job()
+def _job(call: Call, kind: Kind, scene: Scene) -> Job:
+    if call in outcomes.PUTS:
+        return scene.job(_ONE_PART_BYTES, kind=_KINDS.get(call.name, kind))
+    return scene.job(kind=kind)
 
 
 def _arrange(call: Call, world: World, job: Job) -> Job:

@@ -12,9 +12,10 @@ from tests.chaos.cells import leave_two_parts
 from tests.chaos.child import Child, Orders, run_child
 from tests.chaos.edges import airflow_edges
 from tests.chaos.scenario import Measured, Scenario, Scene, check_clean_end, check_nothing_is_forgotten
-from tests.chaos.tasks import Job
+from tests.chaos.tasks import Job, Kind
 from tests.chaos.world import World, demand
 
+KINDS: Final[dict[str, Kind]] = {"death": "resumable", "death-of-stream": "stream"}
 STORES: Final = ("task_state", "variable", "xcom")
 _SLOW_BYTES_PER_SECOND: Final = 100_000.0
 
@@ -69,25 +70,26 @@ PLOTS: Final[dict[str, Callable[[World, Job], Job]]] = {
 
 def scenarios(stores: tuple[str, ...] = STORES) -> Iterator[Scenario]:
     """Yield a scenario for each store and plot; every one enumerates its steps by itself."""
-    for store in stores:
-        for plot in PLOTS:
-            yield Scenario(f"death:{store}:{plot}", partial(_die_at_every_step, store, plot))
-        yield Scenario(f"death:{store}:in-mid-body", partial(_die_in_mid_body, store))
+    for group, kind in KINDS.items():
+        for store in stores:
+            for plot in PLOTS:
+                yield Scenario(f"{group}:{store}:{plot}", partial(_die_at_every_step, kind, store, plot))
+            yield Scenario(f"{group}:{store}:in-mid-body", partial(_die_in_mid_body, kind, store))
 
 
-def _die_at_every_step(store: str, plot: str, scene: Scene) -> Measured:
+def _die_at_every_step(kind: Kind, store: str, plot: str, scene: Scene) -> Measured:
     total, step, died = Measured(), 0, True
     while died:
         step += 1
-        died, measured = _die_at(step, store, plot, scene)
+        died, measured = _die_at(step, kind, store, plot, scene)
         total += measured
     demand(step > 5, f"an upload has more steps than {step}")
     return total
 
 
-def _die_at(step: int, store: str, plot: str, scene: Scene) -> tuple[bool, Measured]:
+def _die_at(step: int, kind: Kind, store: str, plot: str, scene: Scene) -> tuple[bool, Measured]:
     world = scene.common_world()
-    job = PLOTS[plot](world, scene.job(store=store, key=f"{scene.name}/{step}.bin"))
+    job = PLOTS[plot](world, scene.job(kind=kind, store=store, key=f"{scene.name}/{step}.bin"))
     orders = Orders(job, world.connection_json(), die_at_step=step)
     first = run_child(orders)
     demand(first.was_killed or first.succeeded, f"killed at step {step}, or done before it, but: {first}")
@@ -98,9 +100,9 @@ def _die_at(step: int, store: str, plot: str, scene: Scene) -> tuple[bool, Measu
     return first.was_killed, check_clean_end(world, job) + Measured(kills=int(first.was_killed))
 
 
-def _die_in_mid_body(store: str, scene: Scene) -> Measured:
+def _die_in_mid_body(kind: Kind, store: str, scene: Scene) -> Measured:
     world = scene.common_world()
-    job = scene.job(store=store)
+    job = scene.job(kind=kind, store=store)
     world.server.faults.add(
         Fault(operation="UploadPart", part_number=3, times=1, rate_bytes_per_second=_SLOW_BYTES_PER_SECOND)
     )

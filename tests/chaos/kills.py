@@ -17,7 +17,7 @@ import oss2
 
 from airflow_provider_oss.emulator import Fault
 from tests.chaos.child import Child, End, Orders, run_child
-from tests.chaos.deaths import STORES
+from tests.chaos.deaths import KINDS, STORES
 from tests.chaos.scenario import Measured, Scenario, Scene, check_clean_end, check_nothing_is_forgotten
 from tests.chaos.world import BUCKET, KEY_ID, KEY_SECRET, PART_BYTES, World, connection_json, demand
 
@@ -45,7 +45,8 @@ def scenarios(rounds: int) -> Iterator[Scenario]:
 def _slow_job(scene: Scene, store: str) -> tuple[World, Orders]:
     world = scene.common_world()
     world.server.faults.add(Fault(operation="UploadPart", rate_bytes_per_second=_BYTES_PER_SECOND))
-    job = scene.job(_SIZE_BYTES, store=store, parallel=scene.random.choice((1, 2, 4)))
+    kind = scene.random.choice(tuple(KINDS.values()))
+    job = scene.job(_SIZE_BYTES, kind=kind, store=store, parallel=scene.random.choice((1, 2, 4)))
     return world, Orders(job, world.connection_json())
 
 

@@ -17,6 +17,7 @@ from airflow_provider_oss.model import CompletedPart
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
     OSSPutStreamOperator,
+    OSSResumableStreamOperator,
     OSSResumableUploadOperator,
 )
 from airflow_provider_oss.transfer.retry import RetryPolicy
@@ -24,7 +25,8 @@ from tests.chaos.client import UNDISTURBED, DisturbedClient, Interference
 from tests.chaos.edges import StateFile, store_context
 from tests.chaos.world import CONN_ID, PART_BYTES
 
-Kind: TypeAlias = Literal["resumable", "bytes", "file", "callable", "one-shot"]
+Kind: TypeAlias = Literal["resumable", "stream", "bytes", "file", "callable", "one-shot"]
+"""``resumable`` and ``stream`` continue: a file, and what a callable yields."""
 
 WITHOUT_PAUSES: Final = RetryPolicy(first_delay_seconds=0.0, longest_delay_seconds=0.0)
 
@@ -103,13 +105,15 @@ def _operator(job: Job) -> Any:
         case "callable":
             return OSSPutStreamOperator(stream=lambda: _chunks(job.path), **common)
         case _:
-            return OSSResumableUploadOperator(
-                file_path=str(job.path),
-                part_size=PART_BYTES,
-                parallel=job.parallel,
-                checkpoint=job.store,
-                **common,
+            return _resumable(
+                job, {"part_size": PART_BYTES, "parallel": job.parallel, "checkpoint": job.store, **common}
             )
+
+
+def _resumable(job: Job, common: dict[str, Any]) -> Any:
+    if job.kind == "stream":
+        return OSSResumableStreamOperator(stream=lambda: _chunks(job.path), **common)
+    return OSSResumableUploadOperator(file_path=str(job.path), **common)
 
 
 def context_of(job: Job, task: Any) -> dict[str, Any]:

@@ -30,15 +30,24 @@ def _play(stage: Stage, scenarios: Iterable[Scenario]) -> None:
 
 @pytest.mark.parametrize("call", outcomes.CALLS, ids=lambda call: call.name)
 def test_every_cell(stage: Stage, call: outcomes.Call) -> None:
-    """Every fault at a call has the outcome that the table states."""
-    name = call.name.replace(" ", "-")
-    _play(stage, (scenario for scenario in cells.scenarios() if scenario.name.startswith(f"cell:{name}:")))
+    """Every fault at a call has the outcome that the table states, with a file and with a stream."""
+    begins = tuple(f"{group}:{call.name.replace(' ', '-')}:" for group in ("cell", "stream-cell"))
+    _play(stage, (scenario for scenario in cells.scenarios() if scenario.name.startswith(begins)))
 
 
-@pytest.mark.parametrize("plot", ["plain", "to-be-abandoned", "initiate-unanswered"])
-def test_death_at_every_step(stage: Stage, plot: str) -> None:
+@pytest.mark.parametrize(
+    ("group", "plot"),
+    [
+        ("death", "plain"),
+        ("death", "to-be-abandoned"),
+        ("death", "initiate-unanswered"),
+        ("death-of-stream", "to-be-continued"),
+        ("death-of-stream", "aborted-meanwhile"),
+    ],
+)
+def test_death_at_every_step(stage: Stage, group: str, plot: str) -> None:
     """After a SIGKILL at any step the next attempt finishes, sends nothing again and leaves nothing."""
-    wanted = f"death:task_state:{plot}"
+    wanted = f"{group}:task_state:{plot}"
     _play(stage, (scenario for scenario in deaths.scenarios(("task_state",)) if scenario.name == wanted))
 
 

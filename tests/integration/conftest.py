@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import tempfile
@@ -15,9 +16,12 @@ from airflow_provider_oss.limits import MIB
 from tests.conftest import BUCKET, connection_json
 from tests.integration.uploading import Uploads
 from tests.support.local_airflow import LocalAirflow
+from tests.support.web_server import WebServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from tests.support.s3_server import S3Server
 
 SESSION = StsSession("STS.temporary", "s3cr+t/Key=of%the&session", "CAIS+t0ken/of=the+session==")
 """A temporary key that the server knows beside the lasting one."""
@@ -51,10 +55,21 @@ def server(folder: Path) -> Iterator[OSSEmulator]:
 
 
 @pytest.fixture(scope="session")
-def airflow(folder: Path, dags_folder: Path, server: OSSEmulator) -> Iterator[LocalAirflow]:
+def web_server() -> Iterator[WebServer]:
+    """The web server that Airflow's connection ``http_default`` leads to."""
+    with WebServer() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def airflow(
+    folder: Path, dags_folder: Path, server: OSSEmulator, web_server: WebServer, s3_server: S3Server
+) -> Iterator[LocalAirflow]:
     """The Airflow. It logs all that it can, for the test of what logs must not show."""
     environment = {
         "AIRFLOW_CONN_OSS_DEFAULT": connection_json(server),
+        "AIRFLOW_CONN_HTTP_DEFAULT": json.dumps({"conn_type": "http", "host": web_server.url}),
+        "AIRFLOW_CONN_AWS_DEFAULT": s3_server.connection_json,
         "AIRFLOW_CONN_HARNESS": "http://connected.example",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "DEBUG",
     }

@@ -15,9 +15,11 @@ from airflow_provider_oss.model import UploadResult
 from tests.conftest import BUCKET
 from tests.integration.conftest import random_file
 from tests.integration.uploading import RunningUpload, Uploads
+from tests.support.web_server import WebServer, plain, ranged
 
 if TYPE_CHECKING:
     from airflow_provider_oss.emulator import OSSEmulator
+    from tests.support.s3_server import S3Server
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
 
@@ -101,6 +103,36 @@ def test_mapped_uploads(uploads: Uploads, folder: Path) -> None:
     mapped[1].assert_continued(sent_twice_bytes=5 * 8 * MIB)
     for one in mapped:
         uploads.assert_equal(one.key, one.file)
+    uploads.assert_nothing_left()
+
+
+def test_s3_to_oss(uploads: Uploads, s3_server: S3Server, folder: Path) -> None:
+    """The example copies an object and a tree out of S3."""
+    dump = random_file(folder / "from-s3.bin", 20 * MIB).read_bytes()
+    tree = {"eu/orders.csv": b"1", "us/orders.csv": b"2", "us/deep/items.csv": b""}
+    s3_server.put("dump.bin", dump)
+    for name, content in tree.items():
+        s3_server.put(f"exports/{name}", content)
+    run_id = uploads.trigger("oss_s3_to_oss")
+    assert uploads.airflow.wait_for_run("oss_s3_to_oss", run_id) == "success"
+
+    one, copied = (uploads.airflow.xcom("oss_s3_to_oss", run_id, task) for task in ("one", "tree"))
+    assert_stored(uploads, one, f"mirror/{run_id}/dump.bin", dump)
+    found = {entry["key"]: uploads.bucket.get_object(entry["key"]).read() for entry in copied["objects"]}
+    assert found == {f"mirror/{run_id}/exports/{name}": content for name, content in tree.items()}
+    uploads.assert_nothing_left()
+
+
+def test_http_mirror(uploads: Uploads, web_server: WebServer, folder: Path) -> None:
+    """The example mirrors what a web server has, in ranges or not."""
+    content = random_file(folder / "mirrored.csv", 20 * MIB).read_bytes()
+    web_server.pages |= {"/data/a.csv": ranged(content), "/data/b.csv": plain(content)}
+    run_id = uploads.trigger("oss_http_mirror")
+    assert uploads.airflow.wait_for_run("oss_http_mirror", run_id) == "success"
+
+    for number, name in enumerate("ab"):
+        result = uploads.airflow.xcom("oss_http_mirror", run_id, f"file_{number}")
+        assert_stored(uploads, result, f"mirror/{run_id}/data/{name}.csv", content)
     uploads.assert_nothing_left()
 
 

@@ -12,6 +12,7 @@ import pytest
 from airflow.sdk import DAG, BaseOperator, Context
 from airflow.sdk.execution_time import task_runner
 from airflow.sdk.execution_time.context import TaskStateStoreAccessor
+from airflow.sdk.execution_time.xcom import XCom
 
 from tests.checkpoint.airflow_edge import Supervisor
 
@@ -31,6 +32,17 @@ class Instance:
     map_index: int = -1
     dag_id: str = "export"
     run_id: str = RUN_ID
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        """Send it to the supervisor, as a task instance does."""
+        XCom.set(
+            key=key,
+            value=value,
+            dag_id=self.dag_id,
+            task_id=self.task_id,
+            run_id=self.run_id,
+            map_index=self.map_index,
+        )
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from airflow_provider_oss import limits
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource
-from airflow_provider_oss.model import UploadResult
+from airflow_provider_oss.model import Fingerprint, UploadResult
 from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
-from airflow_provider_oss.transfer.source import BytesSource, FileSource
+from airflow_provider_oss.transfer.source import BytesReader, BytesSource, FileSource
 from tests.support.sources import some_bytes
 from tests.transfer.conftest import KEY, PART, Scene, both_ways
 from tests.transfer.doubles import CountingClient, HandClock, KilledError, Life, MemoryOSS, MortalClient
@@ -226,3 +226,22 @@ def test_a_missing_file_sends_nothing(scene: Scene) -> None:
         scene.run(source=FileSource(str(scene.path)))
 
     assert scene.operations() == []
+
+
+def test_a_reader_that_does_not_know_its_size(scene: Scene) -> None:
+    """A source that is no stream must say how large it is; it is closed when it does not."""
+    closings: list[int] = []
+
+    class Reader(BytesReader):
+        fingerprint = Fingerprint("endless", None)  # type: ignore[assignment]  # in place of a property
+
+        def close(self) -> None:
+            closings.append(1)
+
+    class Endless(BytesSource):
+        def open(self) -> BytesReader:
+            return Reader(self)
+
+    with pytest.raises(OSSInvalidSource, match="upload it as a stream"):
+        scene.run(source=Endless(b""))
+    assert (closings, scene.operations()) == ([1], [])

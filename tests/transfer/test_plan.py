@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import chain, combinations, pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from airflow_provider_oss import limits
@@ -115,6 +115,10 @@ def test_sending_and_verifying_take_turns() -> None:
 
 
 @settings(max_examples=20)
+@example(part_size_bytes=limits.MIN_PART_SIZE_BYTES)
+@example(part_size_bytes=8 * limits.MIB)
+@example(part_size_bytes=limits.MAX_PART_SIZE_BYTES - 1)
+@example(part_size_bytes=limits.MAX_PART_SIZE_BYTES)
 @given(part_size_bytes=part_sizes)
 def test_a_stream_may_be_as_long_as_an_object(part_size_bytes: int) -> None:
     """

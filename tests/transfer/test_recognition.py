@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
@@ -11,9 +12,15 @@ from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.exceptions import OSSConnectionError, OSSSourceChanged
 from airflow_provider_oss.model import ObjectInfo, ObjectOptions, ObjectRef
 from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES
-from airflow_provider_oss.transfer.recognition import find_equal_object, source_crc64
+from airflow_provider_oss.transfer.recognition import (
+    Content,
+    find_equal,
+    find_equal_object,
+    find_equal_stream,
+    source_crc64,
+)
 from airflow_provider_oss.transfer.source import BytesSource, FileSource
-from tests.support.sources import edit_unnoticed, some_bytes
+from tests.support.sources import edit_unnoticed, slices_of, some_bytes
 from tests.transfer.conftest import Scene
 
 DATA = some_bytes(1000)
@@ -53,13 +60,43 @@ def test_anything_else_is_not(scene: Scene, stored: bytes | None) -> None:
 
 
 def test_the_source_is_not_read_in_vain(scene: Scene) -> None:
-    """With another size, or with the source's CRC-64 known, nothing is read."""
+    """Without an object, or with one of another size, nothing is read."""
+    assert find_equal_object(scene.client, scene.ref, BlindReader(DATA)) is None  # type: ignore[arg-type]
     put(scene, DATA)
-
     assert find_equal_object(scene.client, scene.ref, BlindReader(DATA + b"x")) is None  # type: ignore[arg-type]
-    known = find_equal_object(scene.client, scene.ref, BlindReader(DATA), crc64(DATA))  # type: ignore[arg-type]
-    assert known is not None
-    assert find_equal_object(scene.client, scene.ref, BlindReader(DATA), crc64(DATA) ^ 1) is None  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("content", "is_equal"),
+    [
+        (Content(len(DATA), crc64(DATA)), True),
+        (Content(len(DATA), crc64(DATA) ^ 1), False),
+        (Content(len(DATA) + 1, crc64(DATA)), False),
+    ],
+)
+@pytest.mark.parametrize("size_is_known", [False, True])
+def test_content_is_size_and_crc64(scene: Scene, content: Content, *, is_equal: bool, size_is_known: bool) -> None:
+    """What was read is compared in both, whether its size was known before or not."""
+    put(scene, DATA)
+    size_bytes = content.size_bytes if size_is_known else None
+    assert (find_equal(scene.client, scene.ref, lambda: content, size_bytes) is not None) == is_equal
+
+
+def test_an_equal_stream_is_found(scene: Scene) -> None:
+    """A stream is read only when there is an object, and found by what it yields, with its size."""
+    opened: list[int] = []
+
+    def stream() -> Iterator[bytes]:
+        opened.append(1)
+        return slices_of(DATA, 7)
+
+    assert find_equal_stream(scene.client, scene.ref, stream) is None
+    assert opened == []
+    put(scene, DATA)
+    found = find_equal_stream(scene.client, scene.ref, stream)
+    assert found is not None
+    assert (found[0].crc64, found[1]) == (crc64(DATA), len(DATA))
+    assert find_equal_stream(scene.client, scene.ref, lambda: slices_of(DATA[1:])) is None
 
 
 def test_without_permission_to_look_it_counts_as_missing(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,1 @@
+"""Airflow operators that bring what other systems hold to OSS."""

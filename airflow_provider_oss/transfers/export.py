@@ -1,0 +1,284 @@
+"""An export at work: a query's rows, written as one object or as several, and what is told of them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey
+from airflow_provider_oss.exports.columns import Batch, Column, Selection, select
+from airflow_provider_oss.exports.formats import FileFormat
+from airflow_provider_oss.exports.pieces import Pieces, Split, check_keys, manifest_key, piece_key
+from airflow_provider_oss.model import ObjectInfo, ObjectOptions, ObjectRef, UploadResult
+from airflow_provider_oss.options import ObjectOptionArguments, parse_options
+from airflow_provider_oss.transfers.piece_file import PieceFile
+from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.uri import SCHEME
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.hooks.oss import OSSHook
+    from airflow_provider_oss.operators.resumable import ResumableArguments
+
+log = logging.getLogger(__name__)
+
+_MANIFEST_VERSION: Final = 1
+
+_Stored: TypeAlias = tuple[UploadResult, int]
+"""What became of an object, and the number of its rows."""
+
+
+class _NothingToExport(Exception):
+    """Ends an upload that should not be: the query has no rows, and an object without rows is not wanted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedObject:
+    """One object of an export."""
+
+    key: str
+    uri: str
+    rows: int
+    bytes: int
+    etag: str
+    crc64: str
+    """Decimal, as OSS writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What became of an export."""
+
+    rows: int
+    bytes: int
+    """Of all objects, as they are stored."""
+    objects: tuple[ExportedObject, ...]
+    columns: tuple[dict[str, str], ...]
+    """Name and type of each."""
+    manifest: str | None
+    """Its ``oss://bucket/key``; None when there is none."""
+    bytes_sent: int
+    """By this attempt."""
+    bytes_verified: int
+    """Stored by an earlier attempt and proven equal by this one."""
+    resumed: bool
+    elapsed_seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for XCom."""
+        return asdict(self) | {"objects": [asdict(each) for each in self.objects], "columns": list(self.columns)}
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is exported and how it is written."""
+
+    query: Query
+    form: FileFormat
+    split: Split
+    columns: Sequence[str] | None = None
+    exclude: Sequence[str] | None = None
+    manifest: str | None = None
+    """Its key; None for the default."""
+    skip_empty: bool = False
+
+
+class Export:
+    """One attempt."""
+
+    def __init__(
+        self,
+        hook: OSSHook,
+        session: Session,
+        wanted: Wanted,
+        options: ObjectOptionArguments,
+        resumable: ResumableArguments,
+    ) -> None:
+        self._hook = hook
+        self._session = session
+        self._wanted = wanted
+        self._options = options
+        self._resumable = resumable
+        self._columns: tuple[Column, ...] = ()
+
+    def run(self, key: str, bucket_name: str | None) -> ExportResult:
+        """Store the rows, and last of all the manifest, if there is one."""
+        started = time.monotonic()
+        is_split = self._wanted.split.is_wanted
+        ref = self._hook.resolve(key, bucket_name)
+        manifest = self._manifest_ref(ref)
+        check_keys(ref.key, manifest.key if manifest and manifest.bucket == ref.bucket else None, is_split=is_split)
+        stored = self._as_pieces(ref) if is_split else self._as_one(ref)
+        objects = tuple(
+            ExportedObject(each.key, each.uri, rows, each.size, each.etag, each.crc64) for each, rows in stored
+        )
+        if manifest is not None:
+            self._store_manifest(manifest, objects)
+        if is_split:
+            self._warn_of_leftovers(ref, len(objects))
+        return ExportResult(
+            rows=sum(each.rows for each in objects),
+            bytes=sum(each.bytes for each in objects),
+            objects=objects,
+            columns=tuple(column.described() for column in self._columns),
+            manifest=None if manifest is None else manifest.uri,
+            bytes_sent=sum(each.bytes_sent for each, _ in stored),
+            bytes_verified=sum(each.bytes_verified for each, _ in stored),
+            resumed=any(each.resumed for each, _ in stored),
+            elapsed_seconds=time.monotonic() - started,
+        )
+
+    def _manifest_ref(self, ref: ObjectRef) -> ObjectRef | None:
+        """Return where the manifest goes: in the bucket of the rows, unless it is said to be in another."""
+        if self._wanted.manifest is None:
+            return ObjectRef(ref.bucket, manifest_key(ref.key)) if self._wanted.split.is_wanted else None
+        is_whole = isinstance(self._wanted.manifest, str) and self._wanted.manifest.startswith(SCHEME)
+        return self._hook.resolve(self._wanted.manifest, None if is_whole else ref.bucket)
+
+    # As one object
+
+    def _as_one(self, ref: ObjectRef) -> list[_Stored]:
+        """Stream the rows into one object."""
+        rows = 0
+
+        def stream() -> Iterator[bytes]:
+            nonlocal rows
+            with self._rows() as pieces:
+                if self._wanted.skip_empty and not pieces.has_more():
+                    raise _NothingToExport
+                yield from self._file_bytes(pieces)
+                rows = pieces.rows
+
+        try:
+            result = self._hook.upload_stream(ref.key, stream, ref.bucket, **self._resumable, **self._options)
+        except _NothingToExport:
+            self._hook.abandon_upload(self._resumable["checkpoint"])
+            return []
+        return [(result, rows)]
+
+    # As pieces
+
+    def _as_pieces(self, ref: ObjectRef) -> list[_Stored]:
+        """Store piece after piece."""
+        stored: list[_Stored] = []
+        with self._rows() as pieces:
+            while pieces.has_more() or not (stored or self._wanted.skip_empty):
+                stored.append(self._store_piece(pieces, replace(ref, key=piece_key(ref.key, len(stored)))))
+        # The piece that an earlier attempt was sending may not be one any more
+        self._hook.abandon_upload(self._resumable["checkpoint"])
+        return stored
+
+    def _store_piece(self, pieces: Pieces, ref: ObjectRef) -> _Stored:
+        with PieceFile(ref.key) as file:
+            for chunk in self._file_bytes(pieces):
+                file.write(chunk)
+                pieces.size_bytes = file.size_bytes
+            found = self._find_equal(file, ref)
+            if found is not None:
+                log.info("%s: %d rows are there already, nothing is sent", found.uri, pieces.rows)
+                return found, pieces.rows
+            result = self._hook.upload_source(ref.key, file, ref.bucket, **self._resumable, **self._options)
+        log.info("%s: %d rows, %d bytes, %d of them sent", result.uri, pieces.rows, result.size, result.bytes_sent)
+        return result, pieces.rows
+
+    def _find_equal(self, file: PieceFile, ref: ObjectRef) -> UploadResult | None:
+        """Return the object of this key if it has the piece's size and CRC-64, and is described as it should be."""
+        info = self._look_at(ref)
+        if info is None or (info.size_bytes, info.crc64) != (file.size_bytes, file.crc64):
+            return None
+        return _already_there(info) if _is_described(info, parse_options(**self._options)) else None
+
+    def _look_at(self, ref: ObjectRef) -> ObjectInfo | None:
+        try:
+            return self._hook.head_object(ref.key, ref.bucket)
+        except OSSNoSuchKey:
+            return None
+        except OSSAccessDenied as error:
+            log.warning("%s: the object cannot be looked at, so it counts as not uploaded: %s", ref, error)
+            return None
+
+    def _warn_of_leftovers(self, ref: ObjectRef, count: int) -> None:
+        beyond = replace(ref, key=piece_key(ref.key, count))
+        if self._look_at(beyond) is not None:
+            log.warning("%s is there from an earlier, longer export: the manifest does not name it", beyond)
+
+    def _store_manifest(self, ref: ObjectRef, objects: tuple[ExportedObject, ...]) -> None:
+        """Store the manifest with what the pieces have, as far as it is not about their own content."""
+        text = manifest_text(self._wanted.form, self._columns, objects)
+        options: ObjectOptionArguments = {
+            **self._options,
+            "mime": "application/json",
+            "headers": None,
+            "callback": None,
+        }
+        self._hook.put_object(ref.key, text, ref.bucket, **options)
+
+    # Rows
+
+    @contextmanager
+    def _rows(self) -> Iterator[Pieces]:
+        """Run the query; yield its rows. An error that follows from being told to stop becomes OSSUploadCancelled."""
+        try:
+            with self._session.read(self._wanted.query) as result:
+                selection: Selection = select(result.columns, self._wanted.columns, self._wanted.exclude)
+                self._columns = selection.columns
+                yield Pieces(selection.apply(result.rows), self._wanted.query.batch_rows, self._wanted.split)
+        except Exception:
+            self._check_cancelled()
+            raise
+
+    def _file_bytes(self, pieces: Pieces) -> Iterator[bytes]:
+        return self._wanted.form.file_bytes(self._columns, self._watched(pieces.piece()))
+
+    def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        for batch in batches:
+            self._check_cancelled()
+            yield batch
+
+    def _check_cancelled(self) -> None:
+        self._resumable["cancellation"].check()
+
+
+def manifest_text(form: FileFormat, columns: tuple[Column, ...], objects: tuple[ExportedObject, ...]) -> str:
+    """Return the manifest of an export: the same for the same objects, whenever it is written."""
+    manifest = {
+        "version": _MANIFEST_VERSION,
+        "file_format": form.name,
+        "compression": form.compression,
+        "columns": [column.described() for column in columns],
+        "rows": sum(each.rows for each in objects),
+        "bytes": sum(each.bytes for each in objects),
+        "pieces": [asdict(each) for each in objects],
+    }
+    return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
+
+
+def _is_described(info: ObjectInfo, options: ObjectOptions) -> bool:
+    """Whether the object has what it should, as far as can be seen: OSS does not show ACL and tags here."""
+    return (
+        (options.mime, options.meta) == (info.content_type, info.meta)
+        and options.storage_class in (None, info.storage_class)
+        and all(info.headers.get(name.lower()) == value for name, value in options.headers.items())
+    )
+
+
+def _already_there(info: ObjectInfo) -> UploadResult:
+    return UploadResult(
+        bucket=info.ref.bucket,
+        key=info.ref.key,
+        uri=info.ref.uri,
+        size=info.size_bytes,
+        etag=info.etag,
+        crc64=str(info.crc64),
+        version_id=info.version_id,
+        request_id=None,
+        attempts=1,
+        resumed=True,
+        bytes_sent=0,
+        bytes_verified=info.size_bytes,
+        elapsed_seconds=0.0,
+    )

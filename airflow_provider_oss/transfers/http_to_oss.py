@@ -1,0 +1,161 @@
+"""From an HTTP server to OSS."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.options import ObjectOptionArguments
+    from airflow_provider_oss.sources.http import HttpSource, HttpStream
+    from airflow_provider_oss.sources.http_request import HttpRequest
+
+
+class HttpToOSSOperator(OSSResumableBaseOperator):
+    """
+    Stores what an HTTP server answers, streamed: it is never whole in memory or on disk.
+
+    Connection, authentication and request are those of Airflow's HttpOperator. A server that supports ranges, and tells
+    a strong ETag, is read by ``parallel`` threads; a retried attempt goes on where the last one stopped, unless the
+    ETag is another one. Any other answer is read forward, by a retried attempt from its beginning, and what OSS holds
+    already is not sent again. An answer that breaks off, is shorter than it said, or changes while it is read never
+    makes an object.
+
+    5xx, 408, 425, 429 and broken connections are tried again; a POST or PATCH only by Airflow's retries. Other errors
+    of the server fail the task at once. Nothing shows or saves the URL's user, password and query.
+
+    The object gets the answer's Content-Type unless ``mime`` is given, and its Content-Encoding unless it is
+    decompressed; compression is asked for only by ``decompress``, or by ``request_headers``.
+
+    For the other arguments see OSSResumableBaseOperator. It needs apache-airflow-providers-http: the extra ``http``.
+
+    :param endpoint: what follows the connection's host: ``/exports/{{ ds }}.csv``. Templated.
+    :param method: as of HttpOperator, but GET unless it is given.
+    :param data: parameters of a GET, body of anything else. Templated.
+    :param request_headers: headers of the request; ``headers`` are those of the object. Templated.
+    :param http_conn_id: id of the Airflow connection of type http. Templated.
+    :param auth_type: authentication of requests, called with login and password; None is basic. It signs requests in
+        several threads at once.
+    :param extra_options: verify, cert, proxies, timeout (10 s to connect and 60 s in which nothing moves unless it is
+        given), allow_redirects, max_redirects, as of HttpOperator. Templated.
+    :param request_kwargs: more arguments of ``requests.Request``, such as ``json``. Templated.
+    :param use_ranges: False reads every answer forward.
+    :param decompress: store what a gzip or deflate answer holds.
+    :param trust_connection_close: take an answer without length and chunks for whole when the connection is closed:
+        one that broke off looks the same.
+    """
+
+    template_fields: Sequence[str] = (
+        *OSSResumableBaseOperator.template_fields, "endpoint", "method", "data", "request_headers", "http_conn_id",
+        "extra_options", "request_kwargs",
+    )  # fmt: skip
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        **OSSResumableBaseOperator.template_fields_renderers, "request_headers": "json", "data": "py",
+    }  # fmt: skip
+
+    def __init__(  # noqa: PLR0913 - HttpOperator's, and three of its own
+        self,
+        *,
+        endpoint: str,
+        method: str = "GET",
+        data: Mapping[str, Any] | str | None = None,
+        request_headers: Mapping[str, str] | None = None,
+        http_conn_id: str = "http_default",
+        auth_type: Any = None,
+        extra_options: Mapping[str, Any] | None = None,
+        request_kwargs: Mapping[str, Any] | None = None,
+        use_ranges: bool = True,
+        decompress: bool = False,
+        trust_connection_close: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.endpoint = endpoint
+        self.method = method
+        self.data = data
+        self.request_headers = request_headers
+        self.http_conn_id = http_conn_id
+        self.auth_type = auth_type
+        self.extra_options = extra_options
+        self.request_kwargs = request_kwargs
+        self.use_ranges = use_ranges
+        self.decompress = decompress
+        self.trust_connection_close = trust_connection_close
+
+    def upload(self, context: Context) -> UploadResult:
+        """Ask the server, and store what it answers."""
+        from airflow_provider_oss.sources.http import HttpSource, StreamOptions, open_http
+
+        resumable = self.resumable_arguments(context)
+        request = self._request(connections=resumable["parallel"])
+        answer = open_http(
+            request,
+            use_ranges=self.use_ranges,
+            options=StreamOptions(self.decompress, self.trust_connection_close),
+            retry=self.hook.retry,
+        )
+        try:
+            described = self._described(answer)
+            if isinstance(answer, HttpSource):
+                self.log.info("%s: %d bytes, read in ranges", request.name, answer.found.size_bytes)
+                return self.hook.upload_source(self.key, answer, self.bucket_name, **resumable, **described)
+            self.log.info("%s: read forward", request.name)
+            return self.hook.upload_stream(self.key, answer, self.bucket_name, **resumable, **described)
+        finally:
+            answer.close()
+            request.session.close()
+
+    def _request(self, connections: int) -> HttpRequest:
+        """Return the request: what the connection says is read here, in the main thread."""
+        from airflow.providers.common.compat.sdk import mask_secret
+
+        from airflow_provider_oss.sources.http_request import DEFAULT_TIMEOUT_SECONDS, HttpRequest, accepting, widen
+
+        method = self.method.upper()
+        http = _http_hook()(method=method, http_conn_id=self.http_conn_id, auth_type=self.auth_type)
+        session = http.get_conn(None, dict(self.extra_options or {}))
+        widen(session, connections)
+        options = http.merged_extra
+        is_get = method == "GET"
+        request = HttpRequest(
+            session=session,
+            method=method,
+            url=http.url_from_endpoint(self.endpoint),
+            params=self.data if is_get else None,
+            data=None if is_get else self.data,
+            headers=accepting(session.headers, self.request_headers or {}, compressed=self.decompress),
+            arguments=self.request_kwargs or {},
+            timeout_seconds=options.get("timeout") or DEFAULT_TIMEOUT_SECONDS,
+            allow_redirects=options.get("allow_redirects", True),
+        )
+        if request.query:
+            mask_secret(request.query)  # at level DEBUG, urllib3 logs it
+        return request
+
+    def _described(self, answer: HttpSource | HttpStream) -> ObjectOptionArguments:
+        from airflow_provider_oss.sources.http import HttpStream
+
+        options = self.object_options()
+        options["mime"] = self.mime or answer.content_type
+        encoding = answer.content_encoding if isinstance(answer, HttpStream) and not self.decompress else None
+        given = self.headers or {}
+        if encoding is not None and "content-encoding" not in {name.lower() for name in given}:
+            options["headers"] = {**given, "Content-Encoding": encoding}
+        return options
+
+
+def _http_hook() -> Any:
+    from airflow_provider_oss.exceptions import OSSInvalidArgument
+
+    try:
+        from airflow.providers.http.hooks.http import HttpHook
+    except ImportError as error:
+        raise OSSInvalidArgument(
+            f"HttpToOSSOperator needs Airflow's HTTP provider: pip install 'airflow-provider-oss[http]' ({error})"
+        ) from error
+    return HttpHook

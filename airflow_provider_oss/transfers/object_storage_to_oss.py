@@ -1,0 +1,117 @@
+"""From any storage that Airflow's ObjectStoragePath knows to OSS."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_oss.operators.base import failing_at_once
+from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from fsspec import AbstractFileSystem
+
+    from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.sources.selection import SelectedSource
+
+
+class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
+    """
+    Copies one file, several, or all that a glob matches from a storage to OSS, resumably.
+
+    Each file is read in ranges by ``parallel`` threads, and each range takes memory of a part's size; a file of this
+    worker is read as OSSResumableUploadOperator reads it. A retried attempt does not send again what OSS holds, and
+    does not even read it where the storage tells a strong version of the file (S3's ETag, GCS's generation, Azure's
+    ETag) that is still the same.
+
+    With ``key``, ``source`` is one file, and the result that of every upload. With ``prefix`` there may be many: they
+    are stored one after the other, each under the prefix and its path below what is fixed of its glob (a single path
+    under its last name). Two files with one key are an error before anything is sent. An object that is there already
+    is not sent again if its size, its CRC-64 (the file is read for it), and of ``mime``, ``meta`` and ``storage_class``
+    those that are given are equal; its ACL and tags cannot be seen. A file that cannot be read does not keep the others
+    from being stored; then the task fails, and its retry stores what is missing. The result is a dict: ``objects`` and
+    ``failed`` (lists of dicts, each with the ``source``), and the sums ``size``, ``bytes_sent``, ``bytes_verified``.
+
+    For the other arguments see OSSResumableBaseOperator.
+
+    :param source: ``scheme://[conn_id@]path``, an ObjectStoragePath, or a list of these. A text with ``*``, ``?`` or
+        ``[`` is a glob, an ObjectStoragePath never. Templated.
+    :param source_conn_id: id of the storage's connection, if it is not in ``source``. Templated.
+    :param key: object name for one file, or a whole ``oss://bucket/key``. Templated. Give this or ``prefix``.
+    :param prefix: what the names of the objects begin with, or ``oss://bucket/prefix``; "" for nothing. Templated.
+    """
+
+    template_fields: Sequence[str] = (
+        *OSSResumableBaseOperator.template_fields, "source", "source_conn_id", "prefix",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        source: str | ObjectStoragePath | Sequence[str | ObjectStoragePath],
+        source_conn_id: str | None = None,
+        key: str | None = None,
+        prefix: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(key=key, **kwargs)
+        self.source = source
+        self.source_conn_id = source_conn_id
+        self.prefix = prefix
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Store the one file, or all of them, and return the result as plain data."""
+        from airflow_provider_oss.exceptions import OSSInvalidArgument
+
+        with failing_at_once():
+            if (self.key is None) == (self.prefix is None):
+                raise OSSInvalidArgument("give either key, for one file, or prefix, not both and not neither")
+        return super().execute(context) if self.prefix is None else self._store_all(context, self.prefix)
+
+    def upload(self, context: Context) -> UploadResult:
+        """Store the one file."""
+        from airflow_provider_oss.exceptions import OSSInvalidArgument
+
+        selected = self._selected()
+        if len(selected) != 1 or self.key is None:
+            raise OSSInvalidArgument(f"source={self.source!r} is {len(selected)} files: give prefix in place of key")
+        return self.hook.upload_source(
+            self.key, selected[0].source, self.bucket_name, **self.resumable_arguments(context), **self.object_options()
+        )
+
+    def _store_all(self, context: Context, prefix: str) -> dict[str, Any]:
+        from airflow_provider_oss.sources.selection import keys_below
+        from airflow_provider_oss.transfers.many import StoreAll
+
+        with failing_at_once():
+            keys = keys_below(prefix, self._selected())
+            job = StoreAll(self.hook, self.bucket_name, self.resumable_arguments(context), self.object_options())
+            result = job.run(keys)
+            if result.failed and self.do_xcom_push:
+                context["ti"].xcom_push(
+                    key="return_value", value=result.as_dict()
+                )  # a task that raises returns nothing
+            result.raise_failures()
+        return result.as_dict()
+
+    def _selected(self) -> list[SelectedSource]:
+        from airflow_provider_oss.sources.selection import select
+
+        given = self.source if isinstance(self.source, list | tuple) else [self.source]
+        return select(given, self.source_conn_id, _open_storage)
+
+
+def _open_storage(scheme: str, conn_id: str | None) -> AbstractFileSystem:
+    """Return Airflow's filesystem. Raises OSSInvalidSource when no provider that is installed has one."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+    from airflow_provider_oss.exceptions import OSSInvalidSource
+
+    try:
+        return ObjectStoragePath(f"{scheme}://", conn_id=conn_id).fs
+    except (ImportError, ValueError) as error:
+        raise OSSInvalidSource(
+            f"source: {scheme}:// cannot be read here: install the provider that brings it, such as "
+            f"apache-airflow-providers-amazon[s3fs] for s3:// ({error})"
+        ) from error

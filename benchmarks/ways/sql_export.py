@@ -1,0 +1,161 @@
+"""How time and memory grow with the rows of an export from a real PostgreSQL, by file format."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
+
+from benchmarks.charts import Line, Plot, lines
+from benchmarks.rounds import Sink, running_sink
+from benchmarks.suite import Options, Result, Verdict, at_most
+from benchmarks.summary import MIB
+from benchmarks.tables import markdown
+from benchmarks.ways.processes import Measured, Task, measure
+from benchmarks.ways.spread import cell, spread
+
+_ROWS: Final = (250_000, 1_000_000, 4_000_000)
+_FORMATS: Final = ("csv", "jsonl", "parquet")
+_COLUMNS: Final = """
+n AS id, timestamptz '2026-01-01' + n * interval '1 second' AS at, md5(n::text) AS text,
+((n % 10007) / 4.0)::numeric(12,2) AS amount, n % 3 = 0 AS flag, nullif(n % 7, 0) AS nullable
+"""
+_CONNECTION_ID: Final = "warehouse"
+
+_MOST_TIME_GROWTH: Final = 1.15
+_MOST_MEMORY_GROWTH: Final = 1.05
+_MEMORY_SLACK_MIB: Final = 8
+
+
+def run(options: Options) -> Result:
+    """Export growing numbers of rows in every format."""
+    from tests.support.postgres import running_postgres
+
+    row_counts = [max(1000, round(rows * options.scale)) for rows in _ROWS]
+    cases = [(name, rows) for name in _FORMATS for rows in row_counts]
+    numbers = count()
+    with running_sink() as sink, running_postgres() as postgres:
+        connection = postgres.airflow_connection()
+        rounds = [
+            [_export(sink, connection, case, options, next(numbers)) for case in cases] for _ in range(options.rounds)
+        ]
+    found = [_row(case, [each[index] for each in rounds]) for index, case in enumerate(cases)]
+    return Result(
+        "sql_export",
+        "rows of six columns from a PostgreSQL on this machine, streamed into one object, 8 MiB parts, 5 at a time; "
+        f"past the imports; medians (ranges) of {options.rounds} rounds",
+        _table(found),
+        {"exports": found},
+        _verdicts(found),
+    )
+
+
+def chart(figures: dict[str, Any]) -> bytes:
+    """Draw memory and time against the number of rows, a line for each format."""
+
+    def plotted(measured: str) -> list[Line]:
+        return [
+            Line(name, [(row["rows"] / 1e6, row[measured]["median"]) for row in _of_format(figures["exports"], name)])
+            for name in _FORMATS
+        ]
+
+    return lines(
+        "What an export costs as it grows",
+        [
+            Plot("memory", "million rows", "MiB over the imports", plotted("peak_mib")),
+            Plot("time", "million rows", "s", plotted("wall_seconds")),
+            Plot("CPU of the task", "million rows", "s", plotted("cpu_seconds")),
+        ],
+    )
+
+
+def export(
+    endpoint: str, connection: str, rows: int, file_format: str, key: str, **resumable: Any
+) -> Callable[[], dict[str, Any]]:
+    """Prepare an export, after one of a few rows has loaded all that it needs; it returns how much it exported."""
+    from airflow.sdk import BaseHook
+
+    from airflow_provider_oss.exports.formats import parse_format
+    from airflow_provider_oss.exports.pieces import Split
+    from airflow_provider_oss.transfer.cancellation import Cancellation
+    from airflow_provider_oss.transfers.export import Export, Wanted
+    from airflow_provider_oss.transfers.query import Query, Session
+    from benchmarks.ways.ours import warm_hook
+
+    hook = warm_hook(endpoint)
+    os.environ[f"AIRFLOW_CONN_{_CONNECTION_ID.upper()}"] = connection
+    session = Session(BaseHook.get_hook(_CONNECTION_ID).get_conn)
+
+    def work(rows: int, key: str) -> dict[str, Any]:
+        sql = f"SELECT {_COLUMNS} FROM (SELECT generate_series(1, {rows}) AS n) AS numbers"  # noqa: S608 - our own text
+        wanted = Wanted(Query(sql), parse_format(file_format, None, None), Split())
+        arguments: Any = {"checkpoint": None, "cancellation": Cancellation(), **resumable}
+        result = Export(hook, session, wanted, {}, arguments).run(key, None)
+        return {"rows": result.rows, "bytes": result.bytes}
+
+    work(10, "warm-export")
+    return lambda: work(rows, key)
+
+
+def _export(sink: Sink, connection: str, case: tuple[str, int], options: Options, number: int) -> Measured:
+    file_format, rows = case
+    arguments = {"endpoint": sink.endpoint, "connection": connection, "rows": rows, "file_format": file_format}
+    task = Task("benchmarks.ways.sql_export:export", arguments | {"key": f"export-{number}.{file_format}"})
+    measured = measure(task, options.folder)
+    assert measured.found["rows"] == rows, json.dumps(measured.found)
+    return measured
+
+
+def _row(case: tuple[str, int], runs: list[Measured]) -> dict[str, Any]:
+    file_format, rows = case
+    return {
+        "file_format": file_format,
+        "rows": rows,
+        "bytes": runs[0].found["bytes"],
+        "wall_seconds": spread(each.usage.wall_seconds for each in runs),
+        "cpu_seconds": spread(each.usage.cpu_seconds for each in runs),
+        "peak_mib": spread(each.peak_bytes / MIB for each in runs),
+        "cpu_microseconds_per_row": spread(each.usage.cpu_seconds * 1e6 / rows for each in runs),
+    }
+
+
+def _table(found: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            f"{row['file_format']}, {row['rows'] / 1e6:g} million rows",
+            f"{row['bytes'] / MIB:.1f}",
+            cell(row["wall_seconds"]),
+            cell(row["cpu_seconds"]),
+            f"{row['cpu_microseconds_per_row']['median']:.2f}",
+            cell(row["peak_mib"], 1),
+        ]
+        for row in found
+    ]
+    return markdown(["export", "MiB", "wall s", "CPU s", "CPU us a row", "+MiB"], rows)
+
+
+def _verdicts(found: list[dict[str, Any]]) -> tuple[Verdict, ...]:
+    verdicts = []
+    for name in _FORMATS:
+        _, middle, large = _of_format(found, name)
+        sizes = f"{large['rows'] / 1e6:g} million rows of {name}"
+        verdicts += [
+            at_most(
+                f"peak memory at {sizes} at most 1.05 times that at {middle['rows'] / 1e6:g} million and 8 MiB",
+                large["peak_mib"]["median"],
+                _MOST_MEMORY_GROWTH * middle["peak_mib"]["median"] + _MEMORY_SLACK_MIB,
+                "MiB",
+            ),
+            at_most(
+                f"CPU a row at {sizes} at most 1.15 times that at {middle['rows'] / 1e6:g} million",
+                large["cpu_microseconds_per_row"]["median"] / middle["cpu_microseconds_per_row"]["median"],
+                _MOST_TIME_GROWTH,
+            ),
+        ]
+    return tuple(verdicts)
+
+
+def _of_format(found: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    return [row for row in found if row["file_format"] == name]

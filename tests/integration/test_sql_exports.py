@@ -1,0 +1,153 @@
+"""Exports of a real PostgreSQL in a real Airflow: killed in the middle, and the example."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+
+from tests.integration.dags.exports import PARALLEL, PART_SIZE, SPLIT_ROWS
+from tests.integration.uploading import RunningUpload, Uploads
+from tests.support.postgres import DATABASE, USER, PostgresServer, running_postgres
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from tests.support.local_airflow import LocalAirflow
+
+pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
+
+ROWS = 300_000
+SQL = """
+SELECT n, md5(n::text) AS hash, repeat(md5((n * 7)::text), 3) AS text FROM generate_series(1, 300000) n ORDER BY n
+"""
+DAG_ID = "oss_postgres_export"
+IN_FLIGHT_BYTES = PARALLEL * PART_SIZE
+MIB_PER_SECOND = 4.0
+
+
+@pytest.fixture(scope="module")
+def postgres(airflow: LocalAirflow) -> Iterator[PostgresServer]:
+    """The server that Airflow's connection ``warehouse`` leads to."""
+    with running_postgres() as server:
+        fields = {"conn_type": "postgres", "host": str(server.folder), "login": USER, "schema": DATABASE}
+        airflow.add_connection("warehouse", fields)
+        yield server
+
+
+@pytest.fixture(scope="module")
+def expected(folder: Path, postgres: PostgresServer) -> Path:
+    """What the server itself writes as CSV."""
+    path = folder / "expected.csv"
+    with (
+        postgres.connect() as connection,
+        connection.cursor() as cursor,
+        path.open("wb") as file,
+        cursor.copy(f"COPY ({SQL}) TO STDOUT (FORMAT csv, HEADER)") as copy,
+    ):
+        file.writelines(copy)
+    return path
+
+
+def received_bytes(uploads: Uploads, prefix: str) -> int:
+    """Return the bytes of all requests that store something under the prefix."""
+    return sum(
+        request.bytes_received
+        for request in uploads.server.requests
+        if request.operation in ("UploadPart", "PutObject") and (request.key or "").startswith(prefix)
+    )
+
+
+def start(uploads: Uploads, dag_id: str, key: str, expected: Path) -> RunningUpload:
+    run_id = uploads.trigger(dag_id, sql=SQL, key=key)
+    return RunningUpload(uploads, dag_id, run_id, expected, key)
+
+
+def test_two_kills(uploads: Uploads, postgres: PostgresServer, expected: Path) -> None:
+    """An export that is SIGKILLed twice sends again only what was in flight; each time the database is let go."""
+    key = "killed/export.csv"
+    uploads.slow_down(key, MIB_PER_SECOND)
+    upload = start(uploads, "export_whole", key, expected)
+    for try_number in (1, 2):
+        upload.wait_for_attempt(try_number)
+        upload.wait_until_stored(more_parts=5)
+        upload.kill()
+        assert uploads.unfinished() == [key]
+    uploads.server.faults.clear()
+    assert upload.end() == "success"
+
+    assert upload.attempts() == ["failed", "failed", "success"]
+    result, size_bytes = upload.result(), expected.stat().st_size
+    assert (result["rows"], result["bytes"], result["resumed"]) == (ROWS, size_bytes, True)
+    assert result["bytes_sent"] + result["bytes_verified"] == size_bytes
+    assert result["bytes_verified"] >= 10 * PART_SIZE
+    assert size_bytes <= received_bytes(uploads, key) <= size_bytes + 2 * IN_FLIGHT_BYTES
+    uploads.assert_equal(key, expected)
+    uploads.assert_nothing_left()
+    postgres.wait_until_released()
+
+
+def test_two_kills_of_pieces(uploads: Uploads, postgres: PostgresServer, expected: Path) -> None:
+    """Pieces that arrived before a SIGKILL are not sent again, the one that was on its way is continued."""
+    prefix = "killed/pieces"
+    pieces = [f"{prefix}-{index:05}.csv" for index in range(ROWS // SPLIT_ROWS)]
+    upload = start(uploads, "export_pieces", f"{prefix}.csv", expected)
+    for try_number, key in enumerate(pieces[1:], 1):
+        uploads.slow_down(key, MIB_PER_SECOND / 4, after_parts=1)
+        upload.wait_for_attempt(try_number)
+        RunningUpload(uploads, upload.dag_id, upload.run_id, expected, key).wait_until_stored(more_parts=2)
+        upload.kill()
+        assert uploads.unfinished() == [key]
+        uploads.server.faults.clear()
+    assert upload.end() == "success"
+
+    assert upload.attempts() == ["failed", "failed", "success"]
+    assert "nothing is sent" in upload.log(3)
+    result = upload.result()
+    assert [each["key"] for each in result["objects"]] == pieces
+    assert result["rows"] == ROWS
+    sent = received_bytes(uploads, f"{prefix}-0")
+    assert result["bytes"] <= sent <= result["bytes"] + 2 * IN_FLIGHT_BYTES
+    header, *_ = uploads.bucket.get_object(pieces[0]).read().splitlines(keepends=True)
+    bodies = [uploads.bucket.get_object(key).read().removeprefix(header) for key in pieces]
+    assert header + b"".join(bodies) == expected.read_bytes()
+    manifest = json.loads(uploads.bucket.get_object(f"{prefix}-manifest.json").read())
+    assert manifest["pieces"] == result["objects"]
+    uploads.assert_nothing_left()
+    postgres.wait_until_released()
+
+
+def test_postgres_export(uploads: Uploads, postgres: PostgresServer) -> None:
+    """The example exports one day of a table, without the excluded column, as compressed CSV and as Parquet."""
+    postgres.execute(
+        "CREATE TABLE orders (id bigint PRIMARY KEY, day date, customer text, card_number text, amount numeric(12, 2))"
+    )
+    postgres.execute(
+        "INSERT INTO orders SELECT n, date '2026-11-21' + n % 2, 'customer ' || n, 's3cret', n / 4.0 "
+        "FROM generate_series(1, 6) n"
+    )
+    run_id = uploads.trigger(DAG_ID, day="2026-11-22")
+    run_ids = uploads.airflow.database.run_ids
+    wait_until(lambda: len(run_ids(DAG_ID)) == 2 or None, 60, "the scheduled run too", lambda: str(run_ids(DAG_ID)))
+    assert [uploads.airflow.wait_for_run(DAG_ID, each) for each in run_ids(DAG_ID)] == ["success"] * 2
+
+    results: dict[str, Any] = {task: uploads.airflow.xcom(DAG_ID, run_id, task) for task in ("csv", "parquet")}
+    text = gzip.decompress(uploads.bucket.get_object("orders/day=2026-11-22/orders.csv.gz").read()).decode()
+    assert text.splitlines() == [
+        "id,day,customer,amount",
+        "1,2026-11-22,customer 1,0.25",
+        "3,2026-11-22,customer 3,0.75",
+        "5,2026-11-22,customer 5,1.25",
+    ]
+    [part] = results["parquet"]["objects"]
+    assert part["key"] == "orders_parquet/day=2026-11-22/part-00000.parquet"
+    table = pq.read_table(io.BytesIO(uploads.bucket.get_object(part["key"]).read()))
+    assert table.column("id").to_pylist() == [1, 3, 5]
+    assert str(table.schema.field("amount").type) == "decimal128(12, 2)"
+    assert results["csv"]["rows"] == results["parquet"]["rows"] == 3
+    assert results["parquet"]["manifest"].endswith("/part-manifest.json")

@@ -1,0 +1,7 @@
+"""Retry policies for tests."""
+
+from __future__ import annotations
+
+from airflow_provider_oss.transfer.retry import RetryPolicy
+
+QUICK = RetryPolicy(tries=3, first_delay_seconds=0.001, longest_delay_seconds=0.001)

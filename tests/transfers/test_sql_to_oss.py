@@ -1,0 +1,421 @@
+"""SQLToOSSOperator against a real PostgreSQL, SQLite and the local OSS server."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow.parquet as pq
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from airflow_provider_oss.emulator import Fault, OSSEmulator
+from airflow_provider_oss.exceptions import OSSServiceUnavailable, OSSUploadCancelled
+from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.limits import KIB
+from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
+from tests.checkpoint.airflow_edge import Supervisor
+from tests.operators.conftest import Build, Run
+from tests.support.postgres import PostgresServer
+from tests.support.waiting import wait_until
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+pytestmark = pytest.mark.xdist_group("postgres")
+
+NUMBERS = "SELECT n, 'name ' || n AS name FROM generate_series(1, {rows}) AS n ORDER BY n"
+
+
+@pytest.fixture(autouse=True)
+def _connected(connect: Callable[..., str], postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    postgres.wait_until_released()
+    monkeypatch.setenv("AIRFLOW_CONN_MAIL", "smtp://mail.example")
+    connect()
+
+
+def read(key: str) -> bytes:
+    with OSSHook().get_object(key) as body:
+        return body.read()
+
+
+def keys() -> list[str]:
+    return [each.ref.key for each in OSSHook().list_objects()]
+
+
+def export(**changes: Any) -> Build:
+    arguments: dict[str, Any] = {"task_id": "export", "conn_id": "pg", "key": "a/b.csv", "sql": NUMBERS.format(rows=5)}
+    return lambda: SQLToOSSOperator(**(arguments | changes))
+
+
+def numbers(first: int, last: int) -> bytes:
+    return b"n,name\n" + b"".join(b"%d,name %d\n" % (number, number) for number in range(first, last + 1))
+
+
+# One object
+
+
+@pytest.mark.parametrize("postgres", ["psycopg", "psycopg2"], indirect=True)
+def test_one_object(run: Run, postgres: PostgresServer) -> None:
+    """Rows become one object; the result tells rows, bytes, columns and where it is; no session is left open."""
+    result = run(export())
+    assert read("a/b.csv") == numbers(1, 5)
+    assert (result["rows"], result["bytes"], result["manifest"]) == (5, len(numbers(1, 5)), None)
+    assert result["columns"] == [{"name": "n", "type": "integer"}, {"name": "name", "type": "text"}]
+    [stored] = result["objects"]
+    assert stored["uri"] == "oss://exports/a/b.csv"
+    assert (stored["rows"], stored["bytes"]) == (5, result["bytes_sent"])
+    assert json.loads(json.dumps(result)) == result
+    assert OSSHook().head_object("a/b.csv").content_type == "text/csv; charset=utf-8"
+    postgres.wait_until_released()
+
+
+@pytest.mark.parametrize(
+    ("file_format", "key", "compression", "mime", "encoding"),
+    [
+        ("csv", "a.csv", "gzip", "text/csv; charset=utf-8", "gzip"),
+        ("csv", "a.csv.gz", "gzip", "application/gzip", None),
+        ("jsonl", "a.jsonl", None, "application/x-ndjson", None),
+        ("parquet", "a.parquet", "gzip", "application/vnd.apache.parquet", None),
+    ],
+)
+def test_how_it_is_described(
+    run: Run, file_format: str, key: str, compression: str | None, mime: str, encoding: str | None
+) -> None:
+    """Content-Type follows the format; Content-Encoding is there unless the key names a compressed file."""
+    run(export(key=key, file_format=file_format, compression=compression, meta={"run": "{{ run_id }}"}))
+    info = OSSHook().head_object(key)
+    assert (info.content_type, info.headers.get("content-encoding")) == (mime, encoding)
+    assert info.meta == {"run": "manual__1"}
+    if compression == "gzip" and file_format == "csv":
+        assert gzip.decompress(read(key)) == numbers(1, 5)
+
+
+def test_the_users_own_description(run: Run) -> None:
+    """What the user says of type and encoding goes before what we would say."""
+    run(export(compression="gzip", mime="text/plain", headers={"content-encoding": "x-gzip"}))
+    info = OSSHook().head_object("a/b.csv")
+    assert (info.content_type, info.headers["content-encoding"]) == ("text/plain", "x-gzip")
+
+
+def test_excluded_column(run: Run) -> None:
+    """An excluded column is not in the object, and the values of the others stay under their names."""
+    sql = "SELECT 'bob' AS name, 's3cret' AS password, 7 AS age"
+    result = run(export(sql=sql, exclude=["{{ 'password' }}"], key="{{ ds }}.jsonl", file_format="jsonl"))
+    assert read("2026-11-21.jsonl") == b'{"name":"bob","age":7}\n'
+    assert [column["name"] for column in result["columns"]] == ["name", "age"]
+    run(export(sql=sql, columns=["age", "name"], csv_options={"header": False, "delimiter": ";"}))
+    assert read("a/b.csv") == b"7;bob\n"
+
+
+def test_parquet(run: Run) -> None:
+    """Parquet holds the rows with the types of the database."""
+    run(export(key="a.parquet", file_format="parquet", sql="SELECT 1::int2 AS a, 1.50::numeric(9,2) AS b"))
+    table = pq.read_table(io.BytesIO(read("a.parquet")))
+    assert [str(each) for each in table.schema.types] == ["int16", "decimal128(9, 2)"]
+
+
+def test_query_in_a_file(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The query may be a file of templates; its parameters are templates too, and are not in the log."""
+    (tmp_path / "query.sql").write_text("SELECT %(day)s AS day, %(token)s <> '' AS secret, '{{ params.kind }}' AS kind")
+
+    def build() -> SQLToOSSOperator:
+        operator = export(sql="query.sql", parameters={"day": "{{ ds }}", "token": "s3cret"})()
+        operator.dag.template_searchpath = [str(tmp_path)]
+        operator.resolve_template_files()
+        return operator
+
+    with caplog.at_level(logging.DEBUG):
+        run(build)
+    assert read("a/b.csv") == b"day,secret,kind\n2026-11-21,true,csv\n"
+    assert "s3cret" not in caplog.text
+
+
+def test_sqlite(run: Run, sqlite: Callable[..., None]) -> None:
+    """Any database does, in batches."""
+    sqlite("CREATE TABLE t (a INTEGER, b TEXT)", "INSERT INTO t VALUES (1, NULL), (2, ''), (3, 'x')")
+    result = run(export(conn_id="lite", sql="SELECT * FROM t WHERE a < ? ORDER BY a", parameters=[3], batch_rows="1"))
+    assert read("a/b.csv") == b'a,b\n1,\n2,""\n'
+    assert result["columns"][0] == {"name": "a", "type": "unknown"}
+
+
+def test_retry_of_a_stream(run: Run, server: OSSEmulator, supervisor: Supervisor, postgres: PostgresServer) -> None:
+    """An attempt that failed in the middle is continued: what OSS holds of the same rows is not sent again."""
+    build = export(sql=NUMBERS.format(rows=30_000), part_size=100 * KIB, parallel=1)
+    server.faults.add(Fault(operation="UploadPart", part_number=4, status=500, times=5))
+    with pytest.raises(OSSServiceUnavailable):
+        run(build)
+    postgres.wait_until_released()
+    assert not OSSHook().object_exists("a/b.csv")
+
+    result = run(build)
+
+    assert read("a/b.csv") == numbers(1, 30_000)
+    assert result["resumed"]
+    assert result["bytes_verified"] == 3 * 100 * KIB
+    assert result["bytes_sent"] + result["bytes_verified"] == result["bytes"]
+    assert supervisor.holds_nothing()
+
+
+@pytest.mark.parametrize("split", [{}, {"split_rows": 500_000}])
+def test_query_that_fails_in_the_middle(run: Run, postgres: PostgresServer, split: dict[str, int]) -> None:
+    """Rows before an error of the query never become an object."""
+    sql = "SELECT 1 / (100000 - n) AS a FROM generate_series(1, 200000) n"
+    with pytest.raises(Exception, match="division by zero"):
+        run(export(sql=sql, part_size=100 * KIB, **split))
+    assert keys() == []
+    postgres.wait_until_released()
+
+
+@pytest.mark.parametrize("split", [{}, {"split_bytes": 10**6}])
+def test_on_kill(
+    in_dag: Callable[[Build], Any],
+    context_of: Callable[[Any], Context],
+    postgres: PostgresServer,
+    split: dict[str, int],
+) -> None:
+    """A query that hangs is given up soon after ``on_kill``, and the database is let go."""
+    operator = in_dag(export(sql="SELECT pg_sleep(120)", **split))
+
+    def kill() -> None:
+        wait_until(lambda: "FETCH" in str(postgres.sessions()) or None, 20, "the query", lambda: "nothing")
+        operator.on_kill()
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    with pytest.raises(OSSUploadCancelled, match="asked to stop"):
+        operator.execute(context_of(operator))
+    thread.join()
+    postgres.wait_until_released()
+
+
+def test_on_kill_before_anything() -> None:
+    """A task that is told to stop before it began has nothing to do for it."""
+    export()().on_kill()
+
+
+# Pieces
+
+
+def test_split_by_rows(run: Run) -> None:
+    """Numbered objects, each a whole file with so many rows, then the manifest, which says what the result says."""
+    result = run(export(split_rows="{{ 2 }}", meta={"team": "x"}))
+    assert keys() == ["a/b-00000.csv", "a/b-00001.csv", "a/b-00002.csv", "a/b-manifest.json"]
+    assert [read(key) for key in keys()[:3]] == [numbers(1, 2), numbers(3, 4), numbers(5, 5)]
+    manifest = json.loads(read("a/b-manifest.json"))
+    assert result["manifest"] == "oss://exports/a/b-manifest.json"
+    assert manifest == {
+        "version": 1, "file_format": "csv", "compression": None, "rows": 5, "bytes": result["bytes"],
+        "columns": result["columns"], "pieces": result["objects"],
+    }  # fmt: skip
+    assert [(each["rows"], each["bytes"]) for each in manifest["pieces"]] == [(2, 25), (2, 25), (1, 16)]
+    info = OSSHook().head_object("a/b-manifest.json")
+    assert (info.content_type, info.meta) == ("application/json", {"team": "x"})
+    assert OSSHook().head_object("a/b-00000.csv").crc64 == int(manifest["pieces"][0]["crc64"])
+
+
+@pytest.mark.parametrize("compression", [None, "gzip", "zstd"])
+def test_split_by_bytes(run: Run, compression: str | None) -> None:
+    """Every piece but the last has at least that size as it is stored, and at most a batch of rows more."""
+    result = run(
+        export(
+            key="p/{index}.bin",
+            sql="SELECT md5(n::text) AS a FROM generate_series(1, 50000) n ORDER BY n",
+            compression=compression,
+            split_bytes=300_000,
+            batch_rows=100,
+            manifest="p/index.json",
+        )
+    )
+    *sizes, last = [each["bytes"] for each in result["objects"]]
+    assert keys() == [*(f"p/{index:05}.bin" for index in range(len(sizes) + 1)), "p/index.json"]
+    assert sizes
+    # A compressor gives its bytes in blocks
+    assert all(300_000 <= size < 300_000 + 300_000 for size in sizes)
+    assert 0 < last < 600_000
+    assert sum(each["rows"] for each in result["objects"]) == result["rows"] == 50_000
+
+
+def piece_requests(server: OSSEmulator) -> list[str]:
+    """Return the keys of what was sent, in order, without the manifest."""
+    return [
+        request.key or ""
+        for request in server.requests
+        if request.operation in ("PutObject", "CompleteMultipartUpload") and not (request.key or "").endswith(".json")
+    ]
+
+
+def test_retry_sends_only_missing_pieces(run: Run, server: OSSEmulator, supervisor: Supervisor) -> None:
+    """Pieces that are there already are recognised, one that was half sent is continued, the others are sent."""
+    build = export(sql=NUMBERS.format(rows=40_000), split_rows=15_000, part_size=100 * KIB, parallel=1)
+    server.faults.add(Fault(operation="UploadPart", key="a/b-00001.csv", part_number=2, status=500, times=5))
+    with pytest.raises(OSSServiceUnavailable):
+        run(build)
+    assert keys() == ["a/b-00000.csv"]
+    assert not supervisor.holds_nothing()
+    server.forget_requests()
+
+    result = run(build)
+
+    assert piece_requests(server) == ["a/b-00001.csv", "a/b-00002.csv"]
+    assert [
+        request.part_number for request in server.requests if request.key == "a/b-00001.csv" and request.part_number
+    ]
+    first, second, third = (each["bytes"] for each in result["objects"])
+    assert result["bytes_verified"] == first + 100 * KIB
+    assert result["bytes_sent"] == second + third - 100 * KIB
+    assert result["resumed"]
+    assert b"".join(read(each["key"]).removeprefix(b"n,name\n") for each in result["objects"]) == numbers(
+        1, 40_000
+    ).removeprefix(b"n,name\n")
+    assert supervisor.holds_nothing()
+    assert list(OSSHook().list_multipart_uploads()) == []
+    server.forget_requests()
+    assert run(build)["bytes_sent"] == 0
+    assert piece_requests(server) == []
+
+
+def test_rows_that_changed(run: Run, server: OSSEmulator, postgres: PostgresServer) -> None:
+    """Between attempts a row changed: the piece that it is in is sent again, the others are not."""
+    postgres.execute("CREATE TABLE changing AS SELECT n, 'name ' || n AS name FROM generate_series(1, 9) n")
+    build = export(sql="SELECT * FROM changing ORDER BY n", split_rows=3)
+    run(build)
+    postgres.execute("UPDATE changing SET name = 'other' WHERE n = 5")
+    server.forget_requests()
+    assert run(build)["bytes_sent"] == len(read("a/b-00001.csv"))
+    assert piece_requests(server) == ["a/b-00001.csv"]
+    assert b"5,other" in read("a/b-00001.csv")
+
+
+def test_description_that_changed(run: Run, server: OSSEmulator) -> None:
+    """Pieces with the right bytes and another description are stored again."""
+    run(export(split_rows=3))
+    for changes in ({"meta": {"a": "b"}}, {"mime": "text/plain"}, {"headers": {"Cache-Control": "no-store"}}):
+        server.forget_requests()
+        assert run(export(split_rows=3, **changes))["bytes_sent"] > 0
+        assert len(piece_requests(server)) == 2
+        server.forget_requests()
+        assert run(export(split_rows=3, **changes))["bytes_sent"] == 0
+
+
+def test_pieces_may_not_be_looked_at(run: Run, server: OSSEmulator, caplog: pytest.LogCaptureFixture) -> None:
+    """Without permission to look at objects every piece is sent; the log says why."""
+    run(export(split_rows=3))
+    server.faults.add(Fault(operation="HeadObject", status=403, code="AccessDenied"))
+    assert run(export(split_rows=3))["bytes_sent"] > 0
+    assert "cannot be looked at, so it counts as not uploaded" in caplog.text
+
+
+def test_fewer_pieces_than_before(
+    run: Run, server: OSSEmulator, supervisor: Supervisor, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A piece that is no longer one stays, but not in the manifest, and the log says so; its upload is aborted."""
+    run(export(split_rows=2))
+    server.faults.add(Fault(operation="UploadPart", key="a/b-00002.csv", part_number=2, status=500, times=5))
+    with pytest.raises(OSSServiceUnavailable):
+        run(export(sql=NUMBERS.format(rows=40_000), split_rows=15_000, part_size=100 * KIB, parallel=1))
+    assert not supervisor.holds_nothing()
+
+    result = run(export(sql=NUMBERS.format(rows=3), split_rows=2, part_size=100 * KIB))
+
+    assert [each["key"] for each in result["objects"]] == ["a/b-00000.csv", "a/b-00001.csv"]
+    assert json.loads(read("a/b-manifest.json"))["pieces"] == result["objects"]
+    assert "a/b-00002.csv is there from an earlier, longer export" in caplog.text
+    assert "a/b-00002.csv" in keys()
+    assert supervisor.holds_nothing()
+    assert list(OSSHook().list_multipart_uploads()) == []
+
+
+def test_where_the_manifest_goes(run: Run) -> None:
+    """A manifest is in the bucket of its rows, unless it says where it is."""
+    result = run(export(key="oss://other/a.csv", manifest="m.json"))
+    assert result["manifest"] == "oss://other/m.json"
+    result = run(export(key="oss://other/b.csv", split_rows=3))
+    assert result["manifest"] == "oss://other/b-manifest.json"
+    result = run(export(key="oss://other/a.csv", manifest="oss://exports/a.csv"))
+    assert result["manifest"] == "oss://exports/a.csv"
+    assert json.loads(read("a.csv"))["pieces"] == result["objects"]
+    assert {each["uri"] for each in result["objects"]} == {"oss://other/a.csv"}
+
+
+# Nothing
+
+
+@pytest.mark.parametrize(
+    ("file_format", "expected"),
+    [("csv", b"n,name\n"), ("jsonl", b"")],
+)
+@pytest.mark.parametrize("split", [{}, {"split_rows": 2}])
+def test_no_rows(run: Run, file_format: str, expected: bytes, split: dict[str, int]) -> None:
+    """A query without rows is one object without rows, and with ``skip_empty`` none; a manifest says so."""
+    build = {"sql": NUMBERS.format(rows=0), "file_format": file_format, "key": "a", **split}
+    result = run(export(skip_empty=True, **build))
+    assert (result["rows"], result["objects"], result["bytes"]) == (0, [], 0)
+    assert keys() == (["a-manifest.json"] if split else [])
+    assert [column["name"] for column in result["columns"]] == ["n", "name"]
+
+    result = run(export(**build))
+    assert (result["rows"], len(result["objects"])) == (0, 1)
+    assert read("a-00000" if split else "a") == expected
+
+
+def test_no_rows_in_parquet(run: Run) -> None:
+    """A Parquet file without rows still has its columns."""
+    run(export(sql=NUMBERS.format(rows=0), file_format="parquet", key="a"))
+    assert pq.read_table(io.BytesIO(read("a"))).schema.names == ["n", "name"]
+
+
+def test_no_rows_any_more(run: Run, server: OSSEmulator, supervisor: Supervisor) -> None:
+    """When a retry finds no rows, what the last attempt had begun is aborted."""
+    server.faults.add(Fault(operation="UploadPart", part_number=4, status=500, times=5))
+    with pytest.raises(OSSServiceUnavailable):
+        run(export(sql=NUMBERS.format(rows=30_000), part_size=100 * KIB, parallel=1))
+    result = run(export(sql=NUMBERS.format(rows=0), skip_empty=True, part_size=100 * KIB, manifest="m.json"))
+    assert result["manifest"] == "oss://exports/m.json"
+    assert json.loads(read("m.json"))["pieces"] == []
+    assert supervisor.holds_nothing()
+    assert list(OSSHook().list_multipart_uploads()) == []
+
+
+# What cannot work
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"file_format": "xml"}, "OSSInvalidArgument: file_format='xml' is not known"),
+        ({"conn_id": "mail"}, "conn_id='mail' belongs to a SmtpHook, which runs no SQL"),
+        ({"exclude": ["missing"]}, "exclude names 'missing', but the result has only n, name"),
+        ({"split_rows": "many"}, "split_rows='many' is no whole number"),
+        ({"split_rows": 0}, "split_rows=0 must be at least 1"),
+        ({"batch_rows": 0}, "batch_rows=0 must be at least 1"),
+        ({"manifest": "a/b.csv"}, "is the key of exported rows too"),
+        ({"manifest": "oss://exports/a/b.csv"}, "is the key of exported rows too"),
+        ({"manifest": 7}, "key=7 is a int: give text"),
+        ({"sql": "SELECT 1 AS a, 2 AS a", "file_format": "jsonl"}, "2 columns are called 'a'"),
+        ({"sql": "SELECT NULL AS a"}, "would be an empty line"),
+        ({"key": "oss://exports/a", "bucket_name": "other"}, "name two buckets"),
+        ({"oss_conn_id": "oss_default", "bucket_name": "gone"}, "OSSNoSuchBucket"),
+    ],
+)
+@pytest.mark.parametrize("split", [{}, {"split_rows": 2}])
+def test_what_cannot_work(
+    run: Run, postgres: PostgresServer, changes: dict[str, Any], message: str, split: dict[str, int]
+) -> None:
+    """What no retry can mend fails the task at once, says which argument it is, and stores nothing."""
+    with pytest.raises(AirflowFailException, match=message):
+        run(export(**(split | changes)))
+    assert keys() == []
+    postgres.wait_until_released()
+
+
+def test_numbers_without_pieces(run: Run) -> None:
+    """A key that numbers pieces is refused where there are none."""
+    with pytest.raises(AirflowFailException, match="numbers pieces, but there is one object"):
+        run(export(key="{index}.csv"))
