@@ -40,7 +40,14 @@ NEVER = (
 
 
 @pytest.mark.parametrize(
-    "module", ["operators.oss", "transfers.object_storage_to_oss", "transfers.http_to_oss", "transfers.sql_to_oss"]
+    "module",
+    [
+        "operators.oss",
+        "operators.directory",
+        "transfers.object_storage_to_oss",
+        "transfers.http_to_oss",
+        "transfers.sql_to_oss",
+    ],
 )
 def test_importing_the_operators_is_cheap(tmp_path: Path, module: str) -> None:
     """Beyond Airflow's own, importing operators adds fewer than ten modules, all ours: no SDK, engine or store."""

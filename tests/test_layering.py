@@ -165,6 +165,7 @@ def test_what_costs_much_is_imported_late() -> None:
     seen: set[str] = set()
     waiting = [
         "operators.oss",
+        "operators.directory",
         *(module for module in modules() if module.startswith("transfers.") and "_to_" in module),
     ]
     while waiting:

@@ -38,7 +38,8 @@ from airflow_provider_oss.transfer.source import BytesSource, FileSource, path_t
 from airflow_provider_oss.transfer.stream import Stream, StreamSource
 from airflow_provider_oss.transfer.tree.globs import Selection
 from airflow_provider_oss.transfer.tree.result import TreeResult
-from airflow_provider_oss.transfer.tree.upload import TreeRules, TreeSource, TreeUpload
+from airflow_provider_oss.transfer.tree.rules import TreeRules, TreeSource
+from airflow_provider_oss.transfer.tree.upload import TreeUpload
 from airflow_provider_oss.transfer.tree.walk import checked_symlinks
 from airflow_provider_oss.transfer.upload_ids import UploadIds
 from airflow_provider_oss.uri import resolve_prefix

@@ -15,16 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from airflow_provider_oss.exceptions import (
-    OSSBadResponse,
     OSSCredentialsExpired,
     OSSInvalidArgument,
 )
 from airflow_provider_oss.limits import MIB
-from airflow_provider_oss.model import Checkpoint, ListedObject, ObjectOptions, ObjectPrefix, ObjectRef
+from airflow_provider_oss.model import Checkpoint, ObjectOptions, ObjectPrefix, ObjectRef
 from airflow_provider_oss.ports import CheckpointStore, Clock, ProgressCallback, TreeClient
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
-from airflow_provider_oss.transfer.deletion import delete_all
 from airflow_provider_oss.transfer.engine import UploadSettings
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
 from airflow_provider_oss.transfer.many_files import FileOutcome, FileToStore, FileUploads
@@ -33,10 +31,11 @@ from airflow_provider_oss.transfer.plan import make_plan
 from airflow_provider_oss.transfer.retry import RetryingClient, cannot_renew, make_retrying
 from airflow_provider_oss.transfer.tree.compare import Candidate, Comparison
 from airflow_provider_oss.transfer.tree.failures import Failures
-from airflow_provider_oss.transfer.tree.globs import Selection
 from airflow_provider_oss.transfer.tree.progress import CallbackFailed, TreeProgress
+from airflow_provider_oss.transfer.tree.remote import Found, RemoteTree
 from airflow_provider_oss.transfer.tree.result import SHOWN, Tally, TreeResult, printable
-from airflow_provider_oss.transfer.tree.walk import LocalFile, LocalTree, Problem, Symlinks, read_tree
+from airflow_provider_oss.transfer.tree.rules import TreeRules, TreeSource
+from airflow_provider_oss.transfer.tree.walk import LocalFile, LocalTree, Problem, read_tree
 from airflow_provider_oss.transfer.upload_ids import UploadIds
 
 log = logging.getLogger(__name__)
@@ -45,29 +44,6 @@ Answer = TypeVar("Answer")
 
 _SHOWN_IN_LOG: Final = 1000
 """Names of each kind that a dry run logs."""
-
-
-@dataclass(frozen=True, slots=True)
-class TreeSource:
-    """Which files."""
-
-    directory: str
-    selection: Selection = field(default_factory=Selection)
-    symlinks: Symlinks = "follow"
-
-
-@dataclass(frozen=True, slots=True)
-class TreeRules:
-    """What is done with what is found on either side."""
-
-    skip_unchanged: bool = True
-    """Do not send files whose object is equal: same size, and same MD5 or CRC-64."""
-    delete_removed: bool = False
-    """Delete the objects below the prefix that the selection means and the directory does not have."""
-    allow_empty: bool = False
-    """Delete them also when no file is there."""
-    dry_run: bool = False
-    """Only tell what would be sent and deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,14 +97,14 @@ class _Attempt:
         self._tree = LocalTree()
         self._files: dict[str, LocalFile] = {}
         self._progress = TreeProgress(Tally(), None, upload.clock)
-        self._same_size: dict[str, str] = {}
-        self._surplus: dict[str, int] = {}
+        self._remote = RemoteTree(upload.client, self._retrying, upload.target, self._idle)
+        self._found = Found()
 
     def run(self) -> TreeResult:
         self._check_arguments()
         self._read()
         if self._rules.skip_unchanged or self._rules.delete_removed:
-            self._renewing(self._list)
+            self._found = self._renewing(lambda: self._remote.find(self._files, self._upload.source))
         self._check_surplus()
         unchanged = self._find_unchanged() if self._rules.skip_unchanged else set()
         to_send = [file for relative, file in self._files.items() if relative not in unchanged]
@@ -181,38 +157,14 @@ class _Attempt:
             self._note_failure(problem)
         log.info("%s: %d files, %.1f MiB", printable(source.directory), total.count, total.size_bytes / MIB)
 
-    def _list(self) -> None:
-        """Compare with what OSS lists below the prefix, all pages: an incomplete listing raises."""
-        self._same_size, self._surplus = {}, {}
-        for listed in self._listed():
-            relative = listed.ref.key[len(self._target.prefix) :]
-            file = self._files.get(relative)
-            if file is not None and file.size_bytes == listed.size_bytes:
-                self._same_size[relative] = listed.etag
-            elif file is None and self._is_surplus(relative):
-                self._surplus[listed.ref.key] = listed.size_bytes
-
-    def _listed(self) -> Iterator[ListedObject]:
-        token: str | None = ""
-        while token is not None:
-            self._upload.cancellation.check()
-            page = self._retrying(self._upload.client.list_objects, self._target.bucket, self._target.prefix, "", token)
-            yield from page.items
-            token = page.next_token
-
-    def _is_surplus(self, relative: str) -> bool:
-        """Whether an object may be deleted. One whose name ends with a slash stands for a folder, and never is."""
-        if not self._rules.delete_removed or not relative or relative.endswith("/"):
-            return False
-        return self._upload.source.selection.matches(relative)
-
     def _check_surplus(self) -> None:
         """Raise OSSInvalidArgument rather than empty the prefix because the directory is empty."""
-        if self._surplus and not self._files and not self._failures.tally.count and not self._rules.allow_empty:
+        is_empty = not self._files and not self._failures.tally.count
+        if self._rules.delete_removed and self._found.surplus and is_empty and not self._rules.allow_empty:
             raise OSSInvalidArgument(
-                f"directory={self._upload.source.directory!r} has no file that include and exclude mean: "
-                f"delete_removed=True would delete all {len(self._surplus)} objects below {self._target}; if that is "
-                "meant, set allow_empty=True"
+                f"directory={self._upload.source.directory!r} has no file that include and exclude mean, so "
+                f"delete_removed=True would delete all {len(self._found.surplus)} objects below {self._target}: set "
+                "allow_empty=True if that is meant"
             )
 
     # Comparing
@@ -237,7 +189,7 @@ class _Attempt:
         return unchanged
 
     def _candidates(self) -> Iterator[Candidate]:
-        for relative, etag in self._same_size.items():
+        for relative, etag in self._found.same_size.items():
             file = self._files[relative]
             yield Candidate(file, self._path(relative), self._target.ref(relative), etag)
 
@@ -302,40 +254,30 @@ class _Attempt:
     # Deleting
 
     def _delete(self) -> Tally:
-        """Delete what the directory does not have. Raises OSSBadResponse when OSS does not say that all are gone."""
-        if self._failures.tally.count:
-            if self._surplus:
-                log.warning("Nothing is deleted below %s: not every file was stored", self._target)
-            return Tally()
-        left, deleted = self._still_surplus(), Tally()
-
-        def delete() -> None:
-            nonlocal deleted
-            for keys in delete_all(self._upload.client, self._retrying, self._target.bucket, list(left)):
-                for key in keys:
-                    if key in left:
-                        deleted = deleted.plus(left.pop(key))
-                self._idle()
-
-        self._renewing(delete)
-        if left:
-            raise OSSBadResponse(f"OSS did not report {len(left)} objects deleted, among them {next(iter(left))!r}")
+        """Delete what the directory does not have, if that is asked for and all that it has is stored."""
+        surplus = self._to_delete()
+        deleted = Tally(len(surplus), sum(surplus.values()))
+        self._renewing(lambda: self._remote.delete(surplus))
         return deleted
 
-    def _still_surplus(self) -> dict[str, int]:
-        """Return the objects to delete, without those whose file has come up since the directory was read."""
-        prefix_chars = len(self._target.prefix)
+    def _to_delete(self) -> dict[str, int]:
+        """Return the objects to delete, but for those whose file has come up since the directory was read."""
+        if not self._rules.delete_removed or not self._found.surplus:
+            return {}
+        if self._failures.tally.count:
+            log.warning("Nothing is deleted below %s: not every file could be stored", self._target)
+            return {}
         return {
-            key: size_bytes
-            for key, size_bytes in self._surplus.items()
-            if not os.path.lexists(self._path(key[prefix_chars:]))
+            name: size_bytes
+            for name, size_bytes in self._found.surplus.items()
+            if not os.path.lexists(self._path(name))
         }
 
     # Telling
 
     def _shown(self, to_send: Sequence[LocalFile]) -> TreeResult:
         """Tell what would be done."""
-        surplus = {} if self._failures.tally.count else self._still_surplus()
+        surplus = self._to_delete()
         for names, action in (([file.relative for file in to_send], "sent"), (list(surplus), "deleted")):
             for name in names[:_SHOWN_IN_LOG]:
                 log.info("Would be %s: %s", action, printable(name))
