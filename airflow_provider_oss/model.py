@@ -68,6 +68,10 @@ class ObjectPrefix:
         """Return the object of this name below the prefix. Raises OSSInvalidArgument when OSS would refuse it."""
         return ObjectRef(self.bucket, self.prefix + below)
 
+    def below(self, ref: ObjectRef) -> str:
+        """Return the name below the prefix of an object that is there."""
+        return ref.key[len(self.prefix) :]
+
     @property
     def uri(self) -> str:
         """``oss://bucket/prefix``, unescaped."""

@@ -40,7 +40,7 @@ class RemoteTree:
         """Return what is there, of all pages: a listing that is not complete raises."""
         found = Found()
         for listed in self._listed():
-            name = listed.ref.key[len(self._target.prefix) :]
+            name = self._target.below(listed.ref)
             file = files.get(name)
             if file is not None and file.size_bytes == listed.size_bytes:
                 found.same_size[name] = listed.etag

@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
@@ -96,6 +97,7 @@ class _Attempt:
         self._started = upload.clock.monotonic()
         self._tree = LocalTree()
         self._files: dict[str, LocalFile] = {}
+        self._unfinished: set[ObjectRef] = set()
         self._progress = TreeProgress(Tally(), None, upload.clock)
         self._remote = RemoteTree(upload.client, self._retrying, upload.target, self._idle)
         self._found = Found()
@@ -112,6 +114,7 @@ class _Attempt:
             return self._shown(to_send)
         if not self._failures.is_hopeless:
             self._send(to_send)
+        self._drop_checkpoints()
         deleted = self._delete()
         self._progress.line()
         return self._result(self._progress.sent, deleted)
@@ -155,7 +158,11 @@ class _Attempt:
         self._progress = TreeProgress(total, self._upload.progress, self._upload.clock)
         for problem in problems:
             self._note_failure(problem)
-        log.info("%s: %d files, %.1f MiB", printable(source.directory), total.count, total.size_bytes / MIB)
+        log.log(
+            logging.INFO if total.count else logging.WARNING,
+            "%s: %d files, %.1f MiB",
+            *(printable(source.directory), total.count, total.size_bytes / MIB),
+        )
 
     def _check_surplus(self) -> None:
         """Raise OSSInvalidArgument rather than empty the prefix because the directory is empty."""
@@ -172,20 +179,19 @@ class _Attempt:
     def _find_unchanged(self) -> set[str]:
         comparison = Comparison(self._upload.client, self._ask_again, self._upload.settings.parallel, self._idle)
         unchanged = set()
-        outcomes = comparison.run(self._candidates())
-        for outcome in outcomes:
-            file = outcome.candidate.file
-            if outcome.error is not None:
-                self._note_failure(Problem(file.relative, outcome.error, file.size_bytes))
-                del self._files[file.relative]
-            else:
-                self._failures.note_success()
-            if outcome.is_equal:
-                unchanged.add(file.relative)
-                self._progress.file_skipped(file.size_bytes)
-            if self._failures.is_hopeless:
-                outcomes.close()
-                break
+        with closing(comparison.run(self._candidates())) as outcomes:
+            for outcome in outcomes:
+                file = outcome.candidate.file
+                if outcome.error is not None:
+                    self._note_failure(Problem(file.relative, outcome.error, file.size_bytes))
+                    del self._files[file.relative]
+                else:
+                    self._failures.note_success()
+                if outcome.is_equal:
+                    unchanged.add(file.relative)
+                    self._progress.file_skipped(file.size_bytes)
+                if self._failures.is_hopeless:
+                    break
         return unchanged
 
     def _candidates(self) -> Iterator[Candidate]:
@@ -213,20 +219,16 @@ class _Attempt:
             cancellation=upload.cancellation,
             clock=upload.clock,
         )
-        unfinished: set[ObjectRef] = set()
-        outcomes = uploads.run(FileToStore(self._path(one.relative), self._target.ref(one.relative)) for one in files)
-        for outcome in outcomes:
-            if outcome.error is not None:
-                unfinished.add(outcome.file.ref)
-            self._note_outcome(outcome)
-            if self._failures.is_hopeless:
-                outcomes.close()
-                return
-            self._progress.line_if_due()
-        self._drop_checkpoints(unfinished)
+        named = (FileToStore(self._path(one.relative), self._target.ref(one.relative)) for one in files)
+        with closing(uploads.run(named)) as outcomes:
+            for outcome in outcomes:
+                self._note_outcome(outcome)
+                if self._failures.is_hopeless:
+                    break
+                self._progress.line_if_due()
 
     def _note_outcome(self, outcome: FileOutcome) -> None:
-        file = self._files[outcome.file.ref.key[len(self._target.prefix) :]]
+        file = self._files[self._target.below(outcome.file.ref)]
         if outcome.result is not None:
             self._failures.note_success()
             self._progress.file_sent(file.size_bytes, outcome.result)
@@ -236,14 +238,22 @@ class _Attempt:
     def _note_failure(self, problem: Problem) -> None:
         self._failures.add(problem)
         self._progress.file_failed(problem.size_bytes)
+        if problem.relative in self._files:
+            self._unfinished.add(self._target.ref(problem.relative))
 
     def _part_done(self, file: FileToStore, fraction: float, checkpoint: Checkpoint | None, response: Any) -> None:
-        size_bytes = self._files[file.ref.key[len(self._target.prefix) :]].size_bytes
+        size_bytes = self._files[self._target.below(file.ref)].size_bytes
         self._progress.part_done(size_bytes, fraction, checkpoint, response)
 
-    def _drop_checkpoints(self, unfinished: set[ObjectRef]) -> None:
-        """Abort the uploads of files that are not to be sent any more: no later attempt would come back to them."""
-        for store, checkpoint in self._places.left_behind(unfinished):
+    def _drop_checkpoints(self) -> None:
+        """
+        Abort the uploads of files that are not to be sent any more: no later attempt would come back to them.
+
+        Not when a part of the tree could not be read, or was not tried: they may be of a file in there.
+        """
+        if self._tree.problems or self._failures.is_hopeless:
+            return
+        for store, checkpoint in self._places.left_behind(self._unfinished):
             log.info("%s: nothing is left to send, aborting upload %s", checkpoint.ref, checkpoint.upload_id)
             keeper = CheckpointKeeper(store, 0, self._upload.clock)
             keeper.load()
