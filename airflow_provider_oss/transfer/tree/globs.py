@@ -57,7 +57,7 @@ class _Glob:
     """Of a glob that ends with ``**``: the directories of which it names all that is below."""
 
     def holds_all_of(self, directory: Sequence[str]) -> bool:
-        return self.folder is not None and _matches(self.folder, directory)
+        return self.folder is not None and (_matches(self.folder, directory) or _matches(self.steps, directory))
 
 
 def _globs(name: str, given: str | Iterable[str]) -> tuple[_Glob, ...]:
