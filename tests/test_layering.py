@@ -44,7 +44,15 @@ RULES = {
     "clients": rule(own={"", "clients", *LEAVES}, others=SDK - {"alibabacloud_oss_v2", "requests"}),
     "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2", "tenacity"}),
     "operators": rule(
-        own={"operators", "hooks", "checkpoint", "transfer.cancellation", "transfer.stream", *LEAVES},
+        own={
+            "operators",
+            "hooks",
+            "checkpoint",
+            "transfer.cancellation",
+            "transfer.stream",
+            "transfer.tree.result",
+            *LEAVES,
+        },
         others={"airflow"},
     ),
     "sources": rule(own={"sources", "transfer", *LEAVES}, others={"fsspec", "s3fs", "requests", "urllib3", "tenacity"}),

@@ -99,10 +99,12 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
                 *(result.sent.size_bytes, result.skipped.count, result.deleted.count, result.failed.count),
                 result.elapsed_seconds,
             )
-            if result.failed.count and self.do_xcom_push:
-                # A task that raises returns nothing
-                context["ti"].xcom_push(key="return_value", value=result.as_dict())
-            result.raise_failures()
+            try:
+                if result.failed.count and self.do_xcom_push:
+                    # A task that raises returns nothing
+                    context["ti"].xcom_push(key="return_value", value=result.as_dict())
+            finally:
+                result.raise_failures()
         return result.as_dict()
 
     def upload(self, context: Context) -> TreeResult:  # type: ignore[override]  # there are many objects

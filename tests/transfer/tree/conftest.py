@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_oss.crc64 import crc64
-from airflow_provider_oss.model import ObjectOptions, ObjectPrefix, ObjectRef
+from airflow_provider_oss.model import ListedObject, ObjectOptions, ObjectPrefix, ObjectRef, Page
+from airflow_provider_oss.ports import TreeClient
 from airflow_provider_oss.transfer.tree.globs import Selection
 from airflow_provider_oss.transfer.tree.result import TreeResult
 from airflow_provider_oss.transfer.tree.rules import TreeRules, TreeSource
@@ -78,6 +80,21 @@ class TreeScene:
         """Return the names that data were sent for in the last attempt, each once."""
         sending = [*self.scene.requests("PutObject"), *self.scene.requests("UploadPart")]
         return sorted({request.key.removeprefix(PREFIX) for request in sending})
+
+
+class Meanwhile:
+    """A client that does something between the reading of the tree and the listing of the objects."""
+
+    def __init__(self, client: TreeClient, act: Callable[[], object]) -> None:
+        self._client = client
+        self._act = act
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._client, name)
+
+    def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
+        self._act()
+        return self._client.list_objects(bucket, prefix, delimiter, token)
 
 
 @pytest.fixture

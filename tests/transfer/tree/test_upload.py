@@ -23,7 +23,6 @@ from airflow_provider_oss.exceptions import (
     OSSObjectAlreadyExists,
     OSSPermanentError,
     OSSServiceUnavailable,
-    OSSSourceChanged,
     OSSTransientError,
     OSSUploadCancelled,
 )
@@ -36,7 +35,7 @@ from tests.support.sources import edit_unnoticed, some_bytes
 from tests.support.stores import FailingStore, MemoryStore, StoreDownError
 from tests.transfer.conftest import PART
 from tests.transfer.doubles import HandClock
-from tests.transfer.tree.conftest import PREFIX, TreeScene
+from tests.transfer.tree.conftest import PREFIX, Meanwhile, TreeScene
 
 SMALL, MEDIUM, LARGE = 10 * KIB, 80 * KIB, 3 * PART
 
@@ -244,16 +243,11 @@ def test_oss_that_cannot_be_reached_while_comparing(tree: TreeScene) -> None:
 def test_failures_of_the_files_are_no_reason_to_stop(tree: TreeScene) -> None:
     """Files that go away say nothing about OSS, however many do; and a retry would not miss them."""
     tree.write({f"{number:03}": b"x" for number in range(20)})
-    upload = tree.upload()
-    tree.put(f"{PREFIX}000", b"y")
-    tree.scene.server.faults.add(Fault(operation="ListObjectsV2", latency_seconds=0.5))
     gone = [tree.directory / f"{number:03}" for number in range(10)]
-    timer = threading.Timer(0.2, lambda: [path.unlink() for path in gone])
-    timer.start()
+    client = Meanwhile(tree.scene.client, lambda: [path.unlink() for path in gone])
 
-    result = upload.run()
+    result = tree.run(client=client)
 
-    timer.join()
     assert (result.failed.count, result.sent.count, result.not_tried.count) == (10, 10, 0)
     assert set(failures(result).values()) == {OSSInvalidSource}
     with pytest.raises(OSSTransientError):
@@ -681,15 +675,13 @@ def test_a_dry_run_keeps_what_is_unfinished(tree: TreeScene) -> None:
     assert len(tree.scene.uploads()) == 1
 
 
-def test_a_source_that_changes_while_it_is_compared(tree: TreeScene) -> None:
-    """A file that grew since the tree was read is not taken for what it was."""
-    tree.write({"x": b"1" * 10})
+@pytest.mark.parametrize("size_bytes", [SMALL, MEDIUM])
+def test_a_file_that_grows_meanwhile(tree: TreeScene, size_bytes: int) -> None:
+    """A file that is longer than when the tree was read is not taken for what it was."""
+    data = some_bytes(size_bytes)
+    tree.write({"x": data})
     tree.run()
-    tree.scene.server.faults.add(Fault(operation="ListObjectsV2", latency_seconds=0.5))
-    timer = threading.Timer(0.2, lambda: tree.write({"x": b"1" * 10 + b"2"}))
-    timer.start()
-    result = tree.run()
-    timer.join()
-    assert result.sent.count == 1
-    assert tree.objects() == {"x": b"1" * 10 + b"2"}
-    assert OSSSourceChanged not in failures(result).values()
+
+    result = tree.run(client=Meanwhile(tree.scene.client, lambda: tree.write({"x": data + b"more"})))
+
+    assert (result.sent.count, tree.objects()) == (1, {"x": data + b"more"})
