@@ -43,7 +43,7 @@ class RemoteTree:
             name = self._target.below(listed.ref)
             file = files.get(name)
             if file is not None and file.size_bytes == listed.size_bytes:
-                found.same_size[name] = listed.etag
+                found.same_size[file.relative] = listed.etag
             elif file is None and _may_be_surplus(name) and source.selection.matches(name):
                 found.surplus[name] = listed.size_bytes
         return found
