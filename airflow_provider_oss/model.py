@@ -48,6 +48,39 @@ class ObjectRef:
         return self.uri
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectPrefix:
+    """
+    All objects below a prefix, which is empty (the whole bucket) or ends with "/": ``a/b/`` has nothing of ``a/b-c/d``.
+
+    Raises OSSInvalidArgument when OSS would refuse the bucket, or every key below.
+    """
+
+    bucket: str
+    prefix: str
+
+    def __post_init__(self) -> None:
+        check_bucket_name(self.bucket)
+        if self.prefix:
+            check_key(self.prefix)
+
+    def ref(self, below: str) -> ObjectRef:
+        """Return the object of this name below the prefix. Raises OSSInvalidArgument when OSS would refuse it."""
+        return ObjectRef(self.bucket, self.prefix + below)
+
+    def below(self, ref: ObjectRef) -> str:
+        """Return the name below the prefix of an object that is there."""
+        return ref.key[len(self.prefix) :]
+
+    @property
+    def uri(self) -> str:
+        """``oss://bucket/prefix``, unescaped."""
+        return f"oss://{self.bucket}/{self.prefix}"
+
+    def __str__(self) -> str:
+        return self.uri
+
+
 def check_bucket_name(bucket: str) -> None:
     """Raise OSSInvalidArgument unless OSS allows a bucket of this name."""
     if not _BUCKET_NAME.fullmatch(bucket):

@@ -10,10 +10,12 @@ from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
     Fingerprint,
+    ListedObject,
     ListedUpload,
     ObjectInfo,
     ObjectOptions,
     ObjectRef,
+    Page,
     Part,
     StoredObject,
     StoredPart,
@@ -63,11 +65,14 @@ class ObjectClient(Protocol):
 
 class SendingClient(ObjectClient, Protocol):
     """
-    A client whose calls that carry data may be begun and their answers waited for later.
+    A client that can begin the calls of which there are many, so that their answers are waited for later.
 
     What begins a call returns when all is sent, with a function that waits for the answer; both may raise what the
     whole call raises.
     """
+
+    def begin_head_object(self, ref: ObjectRef) -> Callable[[], ObjectInfo]:
+        """Send a HeadObject."""
 
     def begin_put_object(
         self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions
@@ -78,6 +83,19 @@ class SendingClient(ObjectClient, Protocol):
         self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
     ) -> Callable[[], CompletedPart]:
         """Send an UploadPart."""
+
+
+class TreeClient(SendingClient, Protocol):
+    """What is needed to compare a tree of files with the objects below a prefix, and to make them equal."""
+
+    def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
+        """Return one page of the objects whose key begins with ``prefix``, by key (ListObjectsV2)."""
+
+    def delete_object(self, ref: ObjectRef) -> None:
+        """Delete an object. That it is not there is no error (DeleteObject)."""
+
+    def delete_objects(self, bucket: str, keys: Sequence[str]) -> list[str]:
+        """Delete up to 1000 objects; return the keys that OSS reports, missing ones too (DeleteMultipleObjects)."""
 
 
 @runtime_checkable

@@ -23,7 +23,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [{"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.hooks.oss"]}],
         "operators": [
-            {"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.operators.oss"]}
+            {
+                "integration-name": "Alibaba Cloud OSS",
+                "python-modules": ["airflow_provider_oss.operators.oss", "airflow_provider_oss.operators.directory"],
+            }
         ],
         "transfers": [
             {

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.model import ObjectRef
+from airflow_provider_oss.model import ObjectPrefix, ObjectRef
 
 SCHEME: Final = "oss://"
 
@@ -34,15 +34,40 @@ def resolve(key: str, bucket_name: str | None, default_bucket: str | None) -> Ob
         _check_text("bucket_name", bucket_name)
     if key.startswith(SCHEME):
         ref = parse_oss_uri(key)
-        if bucket_name and bucket_name != ref.bucket:
-            raise OSSInvalidArgument(f"key={key!r} and bucket_name={bucket_name!r} name two buckets: give only one")
+        _check_only_bucket(key, ref.bucket, bucket_name)
         return ref
+    return ObjectRef(_bucket_for(key, bucket_name, default_bucket), key)
+
+
+def resolve_prefix(key: str, bucket_name: str | None, default_bucket: str | None) -> ObjectPrefix:
+    """
+    Return what a user means by ``key`` as a prefix: with a slash at its end if it has none; "" is the whole bucket.
+
+    Raises OSSInvalidArgument as ``resolve`` does.
+    """
+    _check_text("key", key)
+    if bucket_name is not None:
+        _check_text("bucket_name", bucket_name)
+    if key.startswith(SCHEME):
+        bucket, _, prefix = key.removeprefix(SCHEME).partition("/")
+        _check_only_bucket(key, bucket, bucket_name)
+    else:
+        bucket, prefix = _bucket_for(key, bucket_name, default_bucket), key
+    return ObjectPrefix(bucket, prefix if not prefix or prefix.endswith("/") else f"{prefix}/")
+
+
+def _check_only_bucket(key: str, bucket: str, bucket_name: str | None) -> None:
+    if bucket_name and bucket_name != bucket:
+        raise OSSInvalidArgument(f"key={key!r} and bucket_name={bucket_name!r} name two buckets: give only one")
+
+
+def _bucket_for(key: str, bucket_name: str | None, default_bucket: str | None) -> str:
     bucket = bucket_name or default_bucket
     if not bucket:
         raise OSSInvalidArgument(
             f"no bucket for key={key!r}: give bucket_name, or key as oss://bucket/key, or set the connection's schema"
         )
-    return ObjectRef(bucket, key)
+    return bucket
 
 
 def _check_text(name: str, value: Any) -> None:

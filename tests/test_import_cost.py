@@ -44,6 +44,7 @@ NEVER = (
     [
         "decorators.oss_upload",
         "operators.oss",
+        "operators.directory",
         "transfers.object_storage_to_oss",
         "transfers.http_to_oss",
         "transfers.sql_to_oss",

@@ -44,7 +44,15 @@ RULES = {
     "clients": rule(own={"", "clients", *LEAVES}, others=SDK - {"alibabacloud_oss_v2", "requests"}),
     "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2", "tenacity"}),
     "operators": rule(
-        own={"operators", "hooks", "checkpoint", "transfer.cancellation", "transfer.stream", *LEAVES},
+        own={
+            "operators",
+            "hooks",
+            "checkpoint",
+            "transfer.cancellation",
+            "transfer.stream",
+            "transfer.tree.result",
+            *LEAVES,
+        },
         others={"airflow"},
     ),
     "decorators": rule(own={"decorators", "operators", "transfer.stream", *LEAVES}, others={"airflow"}),
@@ -167,6 +175,7 @@ def test_what_costs_much_is_imported_late() -> None:
     waiting = [
         "operators.oss",
         "decorators.oss_upload",
+        "operators.directory",
         *(module for module in modules() if module.startswith("transfers.") and "_to_" in module),
     ]
     while waiting:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.model import Fingerprint, ObjectRef, Progress, UploadResult
+from airflow_provider_oss.model import Fingerprint, ObjectPrefix, ObjectRef, Progress, UploadResult
 from tests.support.values import keys
 
 
@@ -131,3 +131,14 @@ def test_versions_that_do_not_fit(version: str) -> None:
     """A version that a checkpoint has no room for is an error that says what to do."""
     with pytest.raises(OSSInvalidArgument, match="use 1 to 128, a digest"):
         Fingerprint("name", 10, version=version)
+
+
+def test_names_below_a_prefix() -> None:
+    """A name below a prefix and its object lead to one another; what OSS would refuse is refused."""
+    prefix = ObjectPrefix("exports", "a/b/")
+    ref = prefix.ref("c/d")
+    assert (ref, prefix.below(ref)) == (ObjectRef("exports", "a/b/c/d"), "c/d")
+    assert str(prefix) == prefix.uri == "oss://exports/a/b/"
+    assert ObjectPrefix("exports", "").ref("x").key == "x"
+    with pytest.raises(OSSInvalidArgument, match="cannot be written as UTF-8"):
+        prefix.ref("\udcff")

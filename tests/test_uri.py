@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.model import ObjectRef
-from airflow_provider_oss.uri import parse_oss_uri, resolve
+from airflow_provider_oss.model import ObjectPrefix, ObjectRef
+from airflow_provider_oss.uri import parse_oss_uri, resolve, resolve_prefix
 from tests.support.values import keys
 
 
@@ -101,3 +101,39 @@ def test_what_is_no_name_is_refused(key: Any, bucket_name: Any, complaint: str) 
     """A key or bucket that is no text, or has a NUL in it, is an error that names it and the remedy."""
     with pytest.raises(OSSInvalidArgument, match=complaint):
         resolve(key, bucket_name, "exports")
+
+
+@pytest.mark.parametrize(
+    ("key", "bucket_name", "expected"),
+    [
+        ("a/b", None, ObjectPrefix("default", "a/b/")),
+        ("a/b/", "other", ObjectPrefix("other", "a/b/")),
+        ("", None, ObjectPrefix("default", "")),
+        ("oss://exports", None, ObjectPrefix("exports", "")),
+        ("oss://exports/", "exports", ObjectPrefix("exports", "")),
+        ("oss://exports/a#b?c", None, ObjectPrefix("exports", "a#b?c/")),
+        ("a//", None, ObjectPrefix("default", "a//")),
+    ],
+)
+def test_prefixes(key: str, bucket_name: str | None, expected: ObjectPrefix) -> None:
+    """A prefix is empty or has a slash at its end, so that nothing beside it is below it."""
+    assert resolve_prefix(key, bucket_name, "default") == expected
+
+
+@pytest.mark.parametrize(
+    ("key", "bucket_name", "reason"),
+    [
+        ("oss://exports/a", "other", "name two buckets"),
+        ("a", "", "no bucket"),
+        ("/a", "exports", "begins with '/'"),
+        ("oss://exports//a", None, "begins with '/'"),
+        ("oss:///a", None, "is not a name OSS allows"),
+        ("a\0", "exports", "NUL"),
+        ("x" * 1023, "exports", "1024 bytes"),
+        (7, "exports", "is a int: give text"),
+    ],
+)
+def test_prefixes_that_are_none(key: Any, bucket_name: str | None, reason: str) -> None:
+    """What no object could be below is refused."""
+    with pytest.raises(OSSInvalidArgument, match=reason):
+        resolve_prefix(key, bucket_name, None)

@@ -37,16 +37,17 @@ class TaskStateCheckpointStore:
 
     accessor: TaskStateAccessor
     owner: str
+    key: str = KEY
 
     def load(self) -> Checkpoint | None:
         """Return the saved checkpoint, if any."""
-        value = self.accessor.get(KEY)
+        value = self.accessor.get(self.key)
         return None if value is None else codec.decode(value, self.owner)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write the checkpoint and renew its retention."""
-        self.accessor.set(KEY, codec.encode(checkpoint, self.owner), retention=RETENTION)
+        self.accessor.set(self.key, codec.encode(checkpoint, self.owner), retention=RETENTION)
 
     def delete(self) -> None:
         """Remove the checkpoint."""
-        self.accessor.delete(KEY)
+        self.accessor.delete(self.key)

@@ -64,9 +64,18 @@ class OSSUploadClient:
 
     def head_object(self, ref: ObjectRef) -> ObjectInfo:
         """HeadObject."""
+        return self.begin_head_object(ref)()
+
+    def begin_head_object(self, ref: ObjectRef) -> Callable[[], ObjectInfo]:
+        """Send a HeadObject; return what waits for its answer."""
         details = ErrorDetails(ref.bucket, ref.key)
-        with renamed(details):
-            return object_info(ref, self._api.call("HEAD", details, {}, {}).headers)
+        answer = self._api.begin("HEAD", details, {}, {})
+
+        def finish() -> ObjectInfo:
+            with renamed(details):
+                return object_info(ref, answer().headers)
+
+        return finish
 
     def initiate_multipart_upload(self, ref: ObjectRef, options: ObjectOptions) -> str:
         """InitiateMultipartUpload."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -26,15 +26,23 @@ from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.ports import Buffer, CheckpointStore, ProgressCallback, Source
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
+from airflow_provider_oss.transfer.deletion import delete_all
 from airflow_provider_oss.transfer.download import download
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
 from airflow_provider_oss.transfer.many_files import FileOutcome, FileToStore, FileUploads
+from airflow_provider_oss.transfer.places import CheckpointPlaces
 from airflow_provider_oss.transfer.retry import RetryingClient
 from airflow_provider_oss.transfer.single_put import SinglePut
 from airflow_provider_oss.transfer.source import BytesSource, FileSource, path_text
 from airflow_provider_oss.transfer.stream import Stream, StreamSource
+from airflow_provider_oss.transfer.tree.globs import Selection
+from airflow_provider_oss.transfer.tree.result import TreeResult
+from airflow_provider_oss.transfer.tree.rules import TreeRules, TreeSource
+from airflow_provider_oss.transfer.tree.upload import TreeUpload
+from airflow_provider_oss.transfer.tree.walk import checked_symlinks
 from airflow_provider_oss.transfer.upload_ids import UploadIds
+from airflow_provider_oss.uri import resolve_prefix
 
 if TYPE_CHECKING:
     from airflow_provider_oss.clients.object_client import ObjectBody
@@ -234,11 +242,57 @@ class OSSHook(OSSBaseHook):
             self._client,
             parse_options(**options),
             UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
-            store=checkpoint,
+            places=CheckpointPlaces(() if checkpoint is None else (checkpoint,)),
             renew_credentials=self.renew_credentials,
             cancellation=cancellation or Cancellation(),
         )
         return uploads.run(FileToStore(path_text(path), self.resolve(key, bucket_name)) for key, path in files)
+
+    def upload_directory(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
+        self,
+        key: str,
+        directory: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        *,
+        include: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
+        symlinks: str = "follow",
+        skip_unchanged: bool = True,
+        delete_removed: bool = False,
+        allow_empty: bool = False,
+        dry_run: bool = False,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoints: Sequence[CheckpointStore] = (),
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> TreeResult:
+        """
+        Store the files of a directory and all below it, each under ``key`` and its path below the directory.
+
+        A file that fails does not stop the others: ask the result, or call its ``raise_failures``. For include, exclude
+        and the other rules see OSSUploadDirectoryOperator, for all that may be raised TreeUpload. ``options`` hold for
+        all objects.
+
+        :param key: a prefix, or ``oss://bucket/prefix``; it gets a slash at its end. "" is the whole bucket.
+        :param checkpoints: stores for the uploads of large files: a later call with the same ones continues, one that
+            fails for each. Without any an upload that fails is aborted.
+        """
+        return TreeUpload(
+            TreeSource(path_text(directory, "directory"), Selection(include, exclude), checked_symlinks(symlinks)),
+            resolve_prefix(key, bucket_name, self.bucket_name or self.settings.default_bucket),
+            self._client,
+            TreeRules(
+                skip_unchanged=skip_unchanged, delete_removed=delete_removed, allow_empty=allow_empty, dry_run=dry_run
+            ),
+            parse_options(**options),
+            UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
+            stores=checkpoints,
+            progress=progress,
+            renew_credentials=self.renew_credentials,
+            cancellation=cancellation or Cancellation(),
+        ).run()
 
     def abandon_upload(self, checkpoint: CheckpointStore) -> None:
         """
@@ -377,11 +431,7 @@ class OSSHook(OSSBaseHook):
         """Delete many objects of one bucket, 1000 a request; return the keys that OSS reports, missing ones too."""
         bucket = self.resolve_bucket(bucket_name)
         wanted = [self.resolve(key, bucket).key for key in keys]
-        deleted: list[str] = []
-        for start in range(0, len(wanted), limits.MAX_KEYS_PER_DELETE):
-            batch = wanted[start : start + limits.MAX_KEYS_PER_DELETE]
-            deleted += self._retrying(self._client.delete_objects, bucket, batch)
-        return deleted
+        return [key for reported in delete_all(self._client, self._retrying, bucket, wanted) for key in reported]
 
     # Signing
 

@@ -3,18 +3,19 @@ Many files, each as an object of its own.
 
 What a small object costs is not its bytes but the request, and threads that wait for the interpreter's lock at every
 system call double that. So small files are sent by one thread, one after the other over several connections, and their
-answers are looked at later. Files of up to one part are put by a few threads, larger ones are uploaded in parts.
+answers are looked at later. Files of up to one part, and 8 MiB, are put by a few threads; larger ones are uploaded one
+after the other, in parts.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Final, NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.crc64 import crc64
@@ -26,11 +27,12 @@ from airflow_provider_oss.exceptions import (
     OSSTransientError,
     OSSUploadCancelled,
 )
-from airflow_provider_oss.model import ObjectOptions, ObjectRef, Progress, UploadResult
-from airflow_provider_oss.ports import CheckpointStore, Clock, SendingClient
+from airflow_provider_oss.model import Checkpoint, ObjectOptions, ObjectRef, Progress, UploadResult
+from airflow_provider_oss.ports import Clock, SendingClient
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
+from airflow_provider_oss.transfer.places import CheckpointPlaces
 from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, whole
 from airflow_provider_oss.transfer.result import make_result
 from airflow_provider_oss.transfer.retry import cannot_renew
@@ -59,6 +61,9 @@ class FileOutcome:
     error: OSSProviderError | OSError | None = None
 
 
+FileProgress: TypeAlias = Callable[[FileToStore, float, Checkpoint | None, Any], None]
+"""The arguments behind the file are those of ``ports.ProgressCallback``. What it raises must not be an OSError."""
+
 _Wait: TypeAlias = Callable[[], UploadResult]
 
 
@@ -79,19 +84,21 @@ class FileUploads:
     client: SendingClient
     options: ObjectOptions = field(default_factory=ObjectOptions)
     settings: UploadSettings = field(default_factory=UploadSettings)
-    store: CheckpointStore | None = None
+    places: CheckpointPlaces = field(default_factory=CheckpointPlaces)
     """For files of several parts, of which one is uploaded at a time."""
+    part_done: FileProgress | None = None
+    """Called in the caller's thread after every part of such a file."""
     renew_credentials: Callable[[], bool] = cannot_renew
     cancellation: Cancellation = field(default_factory=Cancellation)
     clock: Clock = field(default_factory=SystemClock)
 
-    def run(self, files: Iterable[FileToStore]) -> Iterator[FileOutcome]:
+    def run(self, files: Iterable[FileToStore]) -> Generator[FileOutcome, None, None]:
         """
         Yield the outcome of every file, about in the order of ``files``, which is read as it goes.
 
         A file that fails does not stop the others: its error is in the outcome, after the repetitions that ``settings``
         allow. Raises OSSUploadCancelled when asked to stop. What has been sent when the caller stops is finished.
-        Memory: 64 KiB for each of ``parallel`` small files, a part for each larger one that is put in one request.
+        Memory: 64 KiB for each of ``parallel`` small files, up to 8 MiB for each that a thread puts.
         """
         with ThreadPoolExecutor(self.settings.parallel, "oss-file-worker") as pool:
             batch = _Batch(self, pool)
@@ -104,19 +111,23 @@ class FileUploads:
                 batch.abandon()
 
     def upload(self, file: FileToStore) -> UploadResult:
-        """Upload one file in the calling thread, with all that the engine does for it."""
-        return self._upload(file).run()
+        """Upload one file of several parts in the calling thread, so that a later attempt can continue."""
+        progress = None if self.part_done is None else partial(self.part_done, file)
+        return replace(self._upload(file), store=self.places.place_for(file.ref), progress=progress).run()
 
     def put(self, file: FileToStore) -> UploadResult:
         """Put a file of one part in any thread: credentials are not renewed there."""
-        return replace(self._upload(file), store=None, renew_credentials=cannot_renew).run()
+        return replace(self._upload(file), renew_credentials=cannot_renew).run()
+
+    def put_again(self, file: FileToStore) -> UploadResult:
+        """Put a file of one part in the calling thread, with all that the engine does for it."""
+        return self._upload(file).run()
 
     def _upload(self, file: FileToStore) -> Upload:
         return Upload(
             FileSource(file.path),
             file.ref,
             self.client,
-            store=self.store,
             options=self.options,
             settings=self.settings,
             renew_credentials=self.renew_credentials,
@@ -151,7 +162,8 @@ class _Batch:
                     _UnderWay(file, self._send(file, reader), (OSSTransientError, OSSObjectAlreadyExists))
                 )
                 return
-        if size_bytes > (settings.part_size_bytes or DEFAULT_PART_SIZE_BYTES):
+        # What is put by several threads at a time is in memory: not more than 8 MiB of each
+        if size_bytes > min(settings.part_size_bytes or DEFAULT_PART_SIZE_BYTES, DEFAULT_PART_SIZE_BYTES):
             yield self._outcome(_UnderWay(file, lambda: self._uploads.upload(file), ()))
             return
         if len(self._queued) >= _QUEUED_FOR_EACH_THREAD * settings.parallel:
@@ -197,7 +209,7 @@ class _Batch:
             try:
                 return FileOutcome(begun.file, begun.wait())
             except begun.worth_another_try:
-                return FileOutcome(begun.file, self._uploads.upload(begun.file))
+                return FileOutcome(begun.file, self._uploads.put_again(begun.file))
         except OSSUploadCancelled:
             raise
         except (OSSProviderError, OSError) as error:

@@ -15,20 +15,24 @@ from airflow_provider_oss.model import Fingerprint, Part
 from airflow_provider_oss.ports import Buffer
 
 
-def path_text(file_path: Any) -> str:
-    """Return the path that a user gave, as text. Raises OSSInvalidArgument for what can be no path on this machine."""
+def path_text(given: Any, name: str = "file_path") -> str:
+    """
+    Return the path that a user gave as the argument ``name``, as text.
+
+    Raises OSSInvalidArgument for what can be no path on this machine.
+    """
     try:
-        path = os.fspath(file_path)
+        path = os.fspath(given)
     except TypeError:
-        path = file_path
+        path = given
     if not isinstance(path, str):
-        raise OSSInvalidArgument(f"file_path={path!r} is a {type(path).__name__}: give text or a pathlib.Path")
+        raise OSSInvalidArgument(f"{name}={path!r} is a {type(path).__name__}: give text or a pathlib.Path")
     if "\0" in path:
-        raise OSSInvalidArgument(f"file_path={path!r} has a NUL character, which no path can have: remove it")
+        raise OSSInvalidArgument(f"{name}={path!r} has a NUL character, which no path can have: remove it")
     try:
         os.fsencode(path)
     except UnicodeEncodeError as error:
-        raise OSSInvalidArgument(f"file_path={path!r} cannot be written as a path: {error.reason}") from error
+        raise OSSInvalidArgument(f"{name}={path!r} cannot be written as a path: {error.reason}") from error
     return path
 
 

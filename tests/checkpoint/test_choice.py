@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from airflow.sdk import DAG, BaseOperator
 
-from airflow_provider_oss.checkpoint.choice import NAMES, choose_store, owner_of
+from airflow_provider_oss.checkpoint.choice import NAMES, choose_store, choose_stores, owner_of
 from airflow_provider_oss.checkpoint.task_state import TaskStateCheckpointStore
 from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
 from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore
@@ -75,10 +75,21 @@ def test_anchor_that_cannot_serve() -> None:
         choose_store("xcom", context(), "absent")
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_several(name: str) -> None:
+    """Of each name there are as many stores as wanted, none of which meets another; the first is the usual one."""
+    stores = choose_stores(name, context(), count=3)
+    assert stores[0] == choose_store(name, context())
+    assert len({(type(store), store.key, store.owner) for store in stores}) == 3  # type: ignore[attr-defined]
+    assert len({store.key for store in stores}) == 3  # type: ignore[attr-defined]
+    assert len({store.owner for store in stores}) == 3  # type: ignore[attr-defined]
+
+
 def test_object() -> None:
     """An object with the three methods is used as it is."""
     store = MemoryStore()
     assert choose_store(store, {}) is store
+    assert choose_stores(store, {}, count=3) == [store]
 
 
 @pytest.mark.parametrize("thing", [None, 5, object(), {"load": 1}, MemoryStore.load])

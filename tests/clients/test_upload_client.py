@@ -13,6 +13,7 @@ from airflow_provider_oss.exceptions import (
     OSSBadResponse,
     OSSChecksumMismatch,
     OSSInvalidPart,
+    OSSNoSuchKey,
     OSSNoSuchUpload,
 )
 from airflow_provider_oss.limits import MIB
@@ -77,6 +78,21 @@ def test_any_kind_of_bytes(shared_client: OSSObjectClient, make: Callable[[bytes
     assert shared_client.upload_part(REF, upload_id, 1, data, crc64(data), PLAIN).size_bytes == 10
     shared_client.abort_multipart_upload(REF, upload_id)
     assert shared_client.head_object(REF).crc64 == crc64(b"0123456789")
+
+
+def test_answers_may_be_waited_for_later(client: OSSObjectClient, server: OSSEmulator) -> None:
+    """Several objects are asked for at once; each answer is that of its own object."""
+    refs = [ObjectRef(BUCKET, f"object-{size}") for size in range(3)]
+    for size, ref in enumerate(refs):
+        client.put_object(ref, b"x" * size, crc64(b"x" * size), PLAIN)
+    server.forget_requests()
+
+    answers = [client.begin_head_object(ref) for ref in [*refs, ObjectRef(BUCKET, "missing")]]
+
+    assert [answer().size_bytes for answer in answers[:3]] == [0, 1, 2]
+    with pytest.raises(OSSNoSuchKey):
+        answers[3]()
+    assert [request.operation for request in server.requests] == ["HeadObject"] * 4
 
 
 def test_empty_object(shared_client: OSSObjectClient) -> None:

@@ -6,6 +6,7 @@ import inspect
 import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -32,6 +33,7 @@ from airflow_provider_oss.transfer.retry import is_worth_repeating
 from airflow_provider_oss.transfer.source import BytesSource
 from tests.conftest import BUCKET
 from tests.support.stores import MemoryStore
+from tests.support.trees import write_tree
 
 DATA = bytes(range(256)) * 1024
 
@@ -131,6 +133,41 @@ def test_upload_files(hook: OSSHook, tmp_path: Path) -> None:
     for path in paths:
         assert read(hook, f"many/{path.name}") == path.read_bytes()
         assert hook.head_object(f"many/{path.name}").meta == {"a": "b"}
+
+
+def test_upload_directory(hook: OSSHook, tmp_path: Path) -> None:
+    """A tree is stored under a prefix, the same options for all; a second call sends nothing."""
+    files = write_tree(tmp_path / "tree", {"a.csv": b"1", "sub/b.csv": b"2", "sub/c.txt": b"3"})
+
+    result = hook.upload_directory("oss://other/base", files, include="**/*.csv", parallel=3, meta={"a": "b"})
+
+    assert (result.uri, result.sent.count) == ("oss://other/base/", 2)
+    assert [item.ref.key for item in hook.list_objects("", "other")] == ["base/a.csv", "base/sub/b.csv"]
+    assert hook.head_object("base/sub/b.csv", "other").meta == {"a": "b"}
+    again = hook.upload_directory("base/", str(files), "other", include=["**/*.csv"], delete_removed=True)
+    assert (again.sent.count, again.skipped.count, again.deleted.count) == (0, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"directory": None}, "directory=None is a NoneType"),
+        ({"directory": "\0"}, "directory=.* has a NUL character"),
+        ({"symlinks": "keep"}, "symlinks='keep' is not known"),
+        ({"exclude": "/a"}, "exclude='/a' can match nothing"),
+        ({"key": "/a"}, "begins with '/'"),
+        ({"parallel": 0}, "parallel=0"),
+        ({"part_size": 1}, "part_size=1"),
+        ({"mime": "text\n"}, "mime"),
+    ],
+)
+def test_upload_directory_with_wrong_arguments(
+    hook: OSSHook, tmp_path: Path, server: OSSEmulator, arguments: dict[str, Any], reason: str
+) -> None:
+    """What cannot work is one error that names the argument, before OSS is asked anything."""
+    with pytest.raises(OSSInvalidArgument, match=reason):
+        hook.upload_directory(**{"key": "base", "directory": tmp_path} | arguments)
+    assert not server.requests
 
 
 def test_upload_file(make_hook: Callable[..., OSSHook], server: OSSEmulator, file: Path) -> None:
@@ -328,6 +365,7 @@ def test_an_error_is_no_answer(
         "put_file": lambda: hook.put_file("key", Path(__file__)),
         "put_stream": lambda: hook.put_stream("key", lambda: io.BytesIO(b"data")),
         "upload_file": lambda: hook.upload_file("key", Path(__file__)),
+        "upload_directory": lambda: hook.upload_directory("key", Path(__file__).parent, dry_run=True),
         "upload_files": lambda: raise_first(hook.upload_files([("key", Path(__file__))])),
         "upload_source": lambda: hook.upload_source("key", BytesSource(b"data")),
         "upload_stream": lambda: hook.upload_stream("key", lambda: io.BytesIO(b"data")),
@@ -444,6 +482,14 @@ def test_deleting_nothing(hook: OSSHook, server: OSSEmulator) -> None:
     """No keys are no request."""
     assert hook.delete_objects([]) == []
     assert not server.requests
+
+
+def test_deleting_what_xml_cannot_carry(hook: OSSHook) -> None:
+    """A key is deleted as it is: XML would turn the CR in it into an LF, and the wrong object would go."""
+    for key in ("a\rb", "a\nb"):
+        hook.put_object(key, "data")
+    assert hook.delete_objects(["a\rb"]) == ["a\rb"]
+    assert [item.ref.key for item in hook.list_objects()] == ["a\nb"]
 
 
 def test_keys_of_two_buckets_are_not_deleted_together(hook: OSSHook, server: OSSEmulator) -> None:

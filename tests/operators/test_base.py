@@ -24,6 +24,7 @@ from airflow_provider_oss.exceptions import (
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.model import UploadResult
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator, failing_at_once
+from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
     OSSPutStreamOperator,
@@ -33,9 +34,15 @@ from airflow_provider_oss.operators.oss import (
 from tests.conftest import BUCKET
 from tests.operators.conftest import Build, Run
 
-OPERATORS = (OSSPutObjectOperator, OSSPutStreamOperator, OSSResumableUploadOperator, OSSResumableStreamOperator)
-NOT_TEMPLATED = {"forbid_overwrite", "progress"}
-"""A switch and a function: there is no text to render in either."""
+OPERATORS = (
+    OSSPutObjectOperator,
+    OSSPutStreamOperator,
+    OSSResumableUploadOperator,
+    OSSResumableStreamOperator,
+    OSSUploadDirectoryOperator,
+)
+NOT_TEMPLATED = {"forbid_overwrite", "progress", "skip_unchanged", "delete_removed", "allow_empty", "dry_run"}
+"""Switches and a function: there is no text to render in them."""
 
 every_operator = pytest.mark.parametrize("operator", OPERATORS, ids=lambda operator: operator.__name__)
 

@@ -24,6 +24,7 @@ from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.ports import Body
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.many_files import FileOutcome, FileToStore, FileUploads
+from airflow_provider_oss.transfer.places import CheckpointPlaces
 from tests.support.sources import some_bytes
 from tests.transfer.conftest import PART, Scene
 
@@ -229,12 +230,12 @@ def test_a_large_file_continues_with_the_store(scene: Scene) -> None:
     files = make_files(scene, [SMALL, LARGE])
     scene.server.faults.add(Fault(operation="UploadPart", part_number=3, status=403, code="AccessDenied"))
     one_by_one = replace(scene.settings, parallel=1)
-    failed = list(uploads(scene, store=scene.store, settings=one_by_one).run(files))
+    failed = list(uploads(scene, places=CheckpointPlaces([scene.store]), settings=one_by_one).run(files))
     assert errors_of(failed) == {"1.bin": OSSAccessDenied}
     scene.server.faults.clear()
     scene.server.forget_requests()
 
-    again = list(uploads(scene, store=scene.store, settings=one_by_one).run(files))
+    again = list(uploads(scene, places=CheckpointPlaces([scene.store]), settings=one_by_one).run(files))
 
     assert not errors_of(again)
     assert len(scene.requests("UploadPart")) == 1

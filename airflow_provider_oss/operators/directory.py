@@ -1,0 +1,132 @@
+"""A local directory to OSS."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_oss.operators.base import failing_at_once
+from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_oss.transfer.tree.result import TreeResult
+
+_UNFINISHED: Final = 4
+"""Large files that may have failed in the middle, each with a checkpoint of its own."""
+
+
+class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
+    """
+    Stores all files of a directory and below it under a prefix, the tree kept; what OSS holds already is not sent.
+
+    OSS's listing of the prefix says what is there. Where the size is equal the bytes are compared, by the MD5 that the
+    listing has for a small file and else by the CRC-64 that HeadObject tells; times of modification mean nothing. So a
+    retried attempt sends what is missing, and a second run what has changed. Of ``mime``, ``meta`` and the other
+    things that are stored with an object nothing is compared. Small files are pipelined, ``parallel`` at a time; those
+    of several parts are uploaded one after the other, resumably, their parts ``parallel`` at a time.
+
+    A file that fails is reported, the others are stored, and then the task fails: at once when no retry can mend any of
+    the failures. Only when three files in a row cannot be sent because OSS cannot be reached the rest is left to the
+    next attempt. A name that is no UTF-8, or makes a key of more than 1,023 bytes, fails that file. An empty directory
+    leaves no trace; what is neither file nor directory is left out with a line in the log.
+
+    Returns a dict: ``files``, ``sent``, ``skipped``, ``deleted``, ``failed`` (numbers, with ``size``, ``sent_size``,
+    ... in bytes), ``failures`` (the first ten, with ``file`` and ``error``), ``not_tried``, ``left_out``,
+    ``bytes_sent``, ``bytes_verified``, ``elapsed_seconds``, ``directory, bucket, prefix, uri, dry_run``. It is in XCom
+    also when files failed. For the other arguments see OSSResumableBaseOperator and OSSUploadBaseOperator; they hold
+    for every file.
+
+    :param directory: path of the directory on the worker. Templated.
+    :param key: the prefix, or ``oss://bucket/prefix``; it gets a slash at its end if it has none. "" is the whole
+        bucket. Templated.
+    :param include: globs; None for all files. They are compared with the whole path relative to ``directory``, with "/"
+        between its components, case-sensitively: ``*`` is any text within a component, ``?`` one character, ``[ab]``
+        and ``[!ab]`` one of, or none of, these; a component ``**`` is any number of components, at the end everything
+        below. ``*.csv`` are files in the directory itself, ``**/*.csv`` those at any depth, ``logs/**`` all below
+        logs. Templated.
+    :param exclude: globs of files that are not meant, though ``include`` names them. Templated.
+    :param symlinks: ``"follow"``: what they lead to is stored, wherever that is; ``"skip"``: they are left out with a
+        line in the log; ``"error"``: each is a failure. A symlink to a directory that it is in is left out in any case.
+        ``directory`` itself may be one. Templated.
+    :param skip_unchanged: False sends every file.
+    :param delete_removed: delete the objects below the prefix that the globs mean and the directory does not have.
+        Never when a file failed, nor without a prefix, nor what stands for a folder (a key with a slash at its end).
+    :param allow_empty: let ``delete_removed`` delete all of them when the directory has no file that the globs mean;
+        else that is an error.
+    :param dry_run: only tell what would be sent and deleted: in the log the first 1,000 names of each, in the result
+        the first ten (``would_send``, ``would_delete``) and the numbers.
+    :param progress: called as ``progress(fraction, checkpoint, response)`` after every file and every part of a large
+        one: the fraction of all bytes that is done; an UploadResult, a part, or None for what OSS held already.
+    """
+
+    template_fields: Sequence[str] = (
+        *OSSResumableBaseOperator.template_fields, "directory", "include", "exclude", "symlinks",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        *,
+        directory: str | os.PathLike[str],
+        include: str | Sequence[str] | None = None,
+        exclude: str | Sequence[str] | None = None,
+        symlinks: str = "follow",
+        skip_unchanged: bool = True,
+        delete_removed: bool = False,
+        allow_empty: bool = False,
+        dry_run: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.directory = directory
+        self.include = include
+        self.exclude = exclude
+        self.symlinks = symlinks
+        self.skip_unchanged = skip_unchanged
+        self.delete_removed = delete_removed
+        self.allow_empty = allow_empty
+        self.only_tell = dry_run  # ``dry_run`` is a method of every Airflow operator
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Store the files and return the result as plain data."""
+        with failing_at_once():
+            result = self.upload(context)
+            self.log.info(
+                "%s %s: sent %d files (%d bytes), %d were there already, deleted %d, failed %d, in %.1f s",
+                *("Would have stored" if result.dry_run else "Stored", result.uri, result.sent.count),
+                *(result.sent.size_bytes, result.skipped.count, result.deleted.count, result.failed.count),
+                result.elapsed_seconds,
+            )
+            try:
+                if result.failed.count and self.do_xcom_push:
+                    # A task that raises returns nothing
+                    context["ti"].xcom_push(key="return_value", value=result.as_dict())
+            finally:
+                result.raise_failures()
+        return result.as_dict()
+
+    def upload(self, context: Context) -> TreeResult:  # type: ignore[override]  # there are many objects
+        """Make one attempt at all files."""
+        from airflow_provider_oss.checkpoint.choice import choose_stores
+
+        arguments = self.resumable_arguments(context)
+        return self.hook.upload_directory(
+            self.key,
+            self.directory,
+            self.bucket_name,
+            include=self.include,
+            exclude=self.exclude,
+            symlinks=self.symlinks,
+            skip_unchanged=self.skip_unchanged,
+            delete_removed=self.delete_removed,
+            allow_empty=self.allow_empty,
+            dry_run=self.only_tell,
+            part_size=arguments["part_size"],
+            parallel=arguments["parallel"],
+            progress=arguments["progress"],
+            cancellation=arguments["cancellation"],
+            checkpoints=choose_stores(self.checkpoint, context, self.checkpoint_anchor, count=_UNFINISHED),
+            **self.object_options(),
+        )

@@ -1,0 +1,16 @@
+"""Trees of files for tests."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def write_tree(directory: Path, files: Mapping[str, bytes]) -> Path:
+    """Write files of these relative paths and contents, and return the directory."""
+    directory.mkdir(parents=True, exist_ok=True)
+    for relative, content in files.items():
+        path = directory / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return directory
