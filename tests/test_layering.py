@@ -55,6 +55,7 @@ RULES = {
         },
         others={"airflow"},
     ),
+    "decorators": rule(own={"decorators", "operators", "transfer.stream", *LEAVES}, others={"airflow"}),
     "sources": rule(own={"sources", "transfer", *LEAVES}, others={"fsspec", "s3fs", "requests", "urllib3", "tenacity"}),
     "exports": rule(own={"exports", *LEAVES}, others={"pyarrow"}),
     "transfers": rule(
@@ -173,6 +174,7 @@ def test_what_costs_much_is_imported_late() -> None:
     seen: set[str] = set()
     waiting = [
         "operators.oss",
+        "decorators.oss_upload",
         "operators.directory",
         *(module for module in modules() if module.startswith("transfers.") and "_to_" in module),
     ]

@@ -15,6 +15,7 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from airflow_provider_oss import __version__
+from airflow_provider_oss.decorators.oss_upload import oss_upload_task
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 from airflow_provider_oss.provider_info import get_provider_info
@@ -24,11 +25,23 @@ ASK_AIRFLOW = """
 import json
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 from airflow.providers_manager import ProvidersManager
+from airflow.sdk import task
 
 manager = ProvidersManager()
 shown = {meta.connection_type: meta.model_dump(mode="json") for meta in HookMetaService.hook_meta_data()}
 provider = manager.providers["airflow-provider-oss"]
-print(json.dumps({"version": provider.version, "data": provider.data, "shown": shown}))
+decorators = {name: manager.taskflow_decorators[name] for name in ("oss_upload",)}
+print(
+    json.dumps(
+        {
+            "version": provider.version,
+            "data": provider.data,
+            "shown": shown,
+            "decorators": {name: f"{found.__module__}.{found.__name__}" for name, found in decorators.items()},
+            "for_dags": task.oss_upload is decorators["oss_upload"],
+        }
+    )
+)
 """
 
 INFO = get_provider_info()
@@ -86,6 +99,14 @@ def test_the_form(airflow_says: Any) -> None:
     assert (standard["login"]["title"], standard["password"]["title"]) == ("AccessKey ID", "AccessKey secret")
     assert (standard["host"]["title"], standard["url_schema"]["title"]) == ("Endpoint", "Default bucket")
     assert standard["port"]["hidden"]
+
+
+def test_the_decorator(airflow_says: Any) -> None:
+    """Airflow's list of task decorators has ours, and DAG files find it as ``@task.oss_upload``."""
+    path = f"{oss_upload_task.__module__}.{oss_upload_task.__name__}"
+    assert airflow_says["decorators"] == {"oss_upload": path}
+    assert [entry["class-name"] for entry in INFO["task-decorators"]] == [path]
+    assert airflow_says["for_dags"]
 
 
 def test_follows_the_schema_of_airflow() -> None:

@@ -298,12 +298,14 @@ class OSSHook(OSSBaseHook):
         """
         Abort the upload that a checkpoint names, if it names one, and delete the checkpoint: nobody continues it.
 
-        Where aborting is forbidden the log names the upload that is left.
+        Where aborting is forbidden the log names the upload that is left; so it shows a checkpoint that cannot be read.
         """
         clock = SystemClock()
         keeper = CheckpointKeeper(checkpoint, 0, clock)
         saved = keeper.load()
-        if saved is not None:
+        if saved is None:
+            keeper.delete()
+        else:
             UploadIds(saved.ref, parse_options(), self._calls, keeper, clock).drop(saved)
 
     def _single_put(self, key: str, bucket_name: str | None, options: ObjectOptionArguments) -> SinglePut:

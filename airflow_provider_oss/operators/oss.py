@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator, whole_number
-from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
+from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator, OSSStreamBaseOperator
 from airflow_provider_oss.operators.streams import as_argument, name_of, open_stream
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
     from airflow_provider_oss.model import UploadResult
-    from airflow_provider_oss.options import ObjectOptionArguments
+    from airflow_provider_oss.operators.resumable import ResumableArguments
 
 _TEMPLATE_MARKS: Final = ("{{", "{%", "{#")
 
@@ -124,7 +124,7 @@ class OSSResumableUploadOperator(OSSResumableBaseOperator):
         )
 
 
-class OSSResumableStreamOperator(OSSResumableBaseOperator):
+class OSSResumableStreamOperator(OSSStreamBaseOperator):
     """
     Stores a stream of any length; a retried task instance reads it again and sends only what OSS does not hold yet.
 
@@ -134,51 +134,27 @@ class OSSResumableStreamOperator(OSSResumableBaseOperator):
     or less is one request. In memory are ``parallel`` + 1 parts; parts have 8 MiB unless ``part_size`` says otherwise,
     more from 4.7 GB on, and those beyond 64 MiB are in temporary files until they are sent. ``progress`` is told 0.0
     until the stream has ended; ``checkpoint.done_bytes`` says how much is stored. For the other arguments see
-    OSSResumableBaseOperator and OSSUploadBaseOperator.
+    OSSStreamBaseOperator, OSSResumableBaseOperator and OSSUploadBaseOperator.
 
     :param stream: a callable that returns an object with ``read()`` or an iterable of bytes (it is given those values
         of the task context that its parameters name, and is called once in an attempt, again only if the upload has to
         begin anew), or an ObjectStoragePath, or the URL of one. What a callable returns is closed. Templated.
-    :param compression: None, ``"gzip"`` or ``"zstd"`` (extra ``zstd`` of the package), the same bytes in every attempt.
-        A key that ends in ``.gz`` or ``.zst`` names a compressed file; with any other, the object gets the
-        Content-Encoding, unless ``headers`` has one, and HTTP clients decompress it. Templated.
     """
 
-    template_fields: Sequence[str] = (*OSSResumableBaseOperator.template_fields, "stream", "compression")
+    template_fields: Sequence[str] = (*OSSStreamBaseOperator.template_fields, "stream")
 
-    def __init__(
-        self,
-        *,
-        stream: Callable[..., Any] | ObjectStoragePath | str,
-        compression: str | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, stream: Callable[..., Any] | ObjectStoragePath | str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.stream = as_argument(stream)
-        self.compression = compression
 
-    def upload(self, context: Context) -> UploadResult:
-        """Begin or continue the upload."""
+    def upload_output(self, context: Context, resumable: ResumableArguments) -> UploadResult:
+        """Open the stream and store it."""
         from airflow_provider_oss.transfer.stream import StreamSource
 
         return self.hook.upload_source(
             self.key,
             StreamSource(lambda: open_stream(self.stream, context), name_of(self.stream), self.compression),
             self.bucket_name,
-            **self.resumable_arguments(context),
+            **resumable,
             **self.object_options(),
         )
-
-    def object_options(self) -> ObjectOptionArguments:
-        """Add Content-Encoding, unless the key names a compressed file or the user gave one."""
-        from airflow_provider_oss.compression import content_encoding, suffix
-
-        options = super().object_options()
-        encoding, headers = content_encoding(self.compression), dict(self.headers or {})
-        if encoding is None or self.key.endswith(suffix(self.compression)) or _has_content_encoding(headers):
-            return options
-        return {**options, "headers": {**headers, "Content-Encoding": encoding}}
-
-
-def _has_content_encoding(headers: Mapping[str, Any]) -> bool:
-    return "content-encoding" in map(str.lower, headers)

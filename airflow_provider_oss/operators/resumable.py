@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from airflow_provider_oss.limits import DEFAULT_PARALLEL
-from airflow_provider_oss.operators.base import OSSUploadBaseOperator, whole_number
+from airflow_provider_oss.operators.base import OSSUploadBaseOperator, failing_at_once, whole_number
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.options import ObjectOptionArguments
     from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
     from airflow_provider_oss.transfer.cancellation import Cancellation
 
@@ -84,3 +88,60 @@ class OSSResumableBaseOperator(OSSUploadBaseOperator):
         """Ask the upload to stop. Only a flag is set: this runs in a signal handler, and nothing needs saving."""
         if self._cancellation is not None:
             self._cancellation.request()
+
+
+class OSSStreamBaseOperator(OSSResumableBaseOperator):
+    """
+    Stores a stream that the user's code gives, and leaves nothing behind when that says to skip the task.
+
+    A retried task instance runs the code again: what OSS holds with the same bytes is not sent again. With
+    AirflowSkipException it says that there is nothing to store: what an earlier attempt has begun is aborted. For the
+    other arguments see OSSResumableBaseOperator and OSSUploadBaseOperator.
+
+    :param compression: None, ``"gzip"`` or ``"zstd"`` (extra ``zstd`` of the package), the same bytes in every attempt.
+        A key that ends in ``.gz`` or ``.zst`` names a compressed file; with any other, the object gets the
+        Content-Encoding, unless ``headers`` has one, and HTTP clients decompress it. Templated.
+    """
+
+    template_fields: Sequence[str] = (*OSSResumableBaseOperator.template_fields, "compression")
+
+    def __init__(self, *, compression: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.compression = compression
+
+    @abstractmethod
+    def upload_output(self, context: Context, resumable: ResumableArguments) -> UploadResult:
+        """Run the user's code and store what it gives."""
+
+    def upload(self, context: Context) -> UploadResult:
+        """Begin or continue the upload."""
+        with self.leaving_nothing_when_skipped(context):
+            return self.upload_output(context, self.resumable_arguments(context))
+
+    @contextmanager
+    def leaving_nothing_when_skipped(self, context: Context) -> Iterator[None]:
+        """Abort what an earlier attempt has begun when AirflowSkipException is raised; pass that on."""
+        from airflow.providers.common.compat.sdk import AirflowSkipException
+
+        from airflow_provider_oss.checkpoint.choice import choose_store
+
+        try:
+            yield
+        except AirflowSkipException:
+            with failing_at_once():
+                self.hook.abandon_upload(choose_store(self.checkpoint, context, self.checkpoint_anchor))
+            raise
+
+    def object_options(self) -> ObjectOptionArguments:
+        """Add Content-Encoding, unless the key names a compressed file or the user gave one."""
+        from airflow_provider_oss.compression import content_encoding, suffix
+
+        options = super().object_options()
+        encoding, headers = content_encoding(self.compression), dict(self.headers or {})
+        if encoding is None or self.key.endswith(suffix(self.compression)) or _has_content_encoding(headers):
+            return options
+        return {**options, "headers": {**headers, "Content-Encoding": encoding}}
+
+
+def _has_content_encoding(headers: Mapping[str, Any]) -> bool:
+    return "content-encoding" in map(str.lower, headers)

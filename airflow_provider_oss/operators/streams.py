@@ -23,11 +23,16 @@ class StreamFunction:
     @property
     def name(self) -> str:
         """The function's name."""
-        return str(getattr(self.function, "__qualname__", type(self.function).__qualname__))
+        return name_of_function(self.function)
 
     def __repr__(self) -> str:
         """Say the same in every process, for it becomes part of the serialized DAG."""
         return f"<callable {self.name}>"
+
+
+def name_of_function(function: Callable[..., Any]) -> str:
+    """Return the function's name, or that of the class of another callable."""
+    return str(getattr(function, "__qualname__", type(function).__qualname__))
 
 
 def as_argument(stream: Callable[..., Any] | ObjectStoragePath | str) -> StreamFunction | ObjectStoragePath | str:
@@ -41,7 +46,7 @@ def open_stream(stream: StreamFunction | ObjectStoragePath | str, context: Conte
 
     if isinstance(stream, StreamFunction):
         return stream.function(**determine_kwargs(stream.function, (), context))
-    return _chunks_of_path(ObjectStoragePath(stream))
+    return chunks_of_path(ObjectStoragePath(stream))
 
 
 def name_of(stream: StreamFunction | ObjectStoragePath | str) -> str:
@@ -52,7 +57,8 @@ def name_of(stream: StreamFunction | ObjectStoragePath | str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else parts.path
 
 
-def _chunks_of_path(path: ObjectStoragePath) -> Iterator[bytes]:
+def chunks_of_path(path: ObjectStoragePath) -> Iterator[bytes]:
+    """Yield what is in a file, wherever it is."""
     with path.open("rb") as file:  # type: ignore[no-untyped-call]  # of universal_pathlib
         while chunk := file.read(_READ_BYTES):
             yield chunk

@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey
 from airflow_provider_oss.exports.columns import Batch, Column, Selection, select
 from airflow_provider_oss.exports.formats import FileFormat
 from airflow_provider_oss.exports.pieces import Pieces, Split, check_keys, manifest_key, piece_key
-from airflow_provider_oss.model import ObjectInfo, ObjectOptions, ObjectRef, UploadResult
+from airflow_provider_oss.model import ObjectInfo, ObjectRef, UploadResult
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.transfers.piece_file import PieceFile
+from airflow_provider_oss.transfers.present import is_described_as, look_at
 from airflow_provider_oss.transfers.query import Query, Session
 from airflow_provider_oss.uri import SCHEME
 
@@ -187,23 +187,14 @@ class Export:
 
     def _find_equal(self, file: PieceFile, ref: ObjectRef) -> UploadResult | None:
         """Return the object of this key if it has the piece's size and CRC-64, and is described as it should be."""
-        info = self._look_at(ref)
+        info = look_at(self._hook, ref)
         if info is None or (info.size_bytes, info.crc64) != (file.size_bytes, file.crc64):
             return None
-        return _already_there(info) if _is_described(info, parse_options(**self._options)) else None
-
-    def _look_at(self, ref: ObjectRef) -> ObjectInfo | None:
-        try:
-            return self._hook.head_object(ref.key, ref.bucket)
-        except OSSNoSuchKey:
-            return None
-        except OSSAccessDenied as error:
-            log.warning("%s: the object cannot be looked at, so it counts as not uploaded: %s", ref, error)
-            return None
+        return _already_there(info) if is_described_as(info, parse_options(**self._options)) else None
 
     def _warn_of_leftovers(self, ref: ObjectRef, count: int) -> None:
         beyond = replace(ref, key=piece_key(ref.key, count))
-        if self._look_at(beyond) is not None:
+        if look_at(self._hook, beyond) is not None:
             log.warning("%s is there from an earlier, longer export: the manifest does not name it", beyond)
 
     def _store_manifest(self, ref: ObjectRef, objects: tuple[ExportedObject, ...]) -> None:
@@ -255,15 +246,6 @@ def manifest_text(form: FileFormat, columns: tuple[Column, ...], objects: tuple[
         "pieces": [asdict(each) for each in objects],
     }
     return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-
-
-def _is_described(info: ObjectInfo, options: ObjectOptions) -> bool:
-    """Whether the object has what it should, as far as can be seen: OSS does not show ACL and tags here."""
-    return (
-        (options.mime, options.meta) == (info.content_type, info.meta)
-        and options.storage_class in (None, info.storage_class)
-        and all(info.headers.get(name.lower()) == value for name, value in options.headers.items())
-    )
 
 
 def _already_there(info: ObjectInfo) -> UploadResult:

@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_oss.exceptions import (
-    OSSAccessDenied,
     OSSCallbackFailed,
     OSSCheckpointUnreadable,
     OSSInvalidSource,
-    OSSNoSuchKey,
     OSSNoSuchUpload,
     OSSObjectAlreadyExists,
     OSSPermanentError,
@@ -25,6 +23,7 @@ from airflow_provider_oss.exceptions import (
 from airflow_provider_oss.model import Checkpoint, ObjectInfo, ObjectRef
 from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.sources.checksum import source_crc64
+from airflow_provider_oss.transfers.present import is_described_as, look_at
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
@@ -175,14 +174,8 @@ class StoreAll:
 
     def _find_equal(self, ref: ObjectRef, one: SelectedSource) -> ObjectInfo | None:
         """Return the object when it is what would be stored, as far as can be seen. Reads the file to know."""
-        try:
-            found = self._hook.head_object(ref.key, ref.bucket)
-        except OSSNoSuchKey:
-            return None
-        except OSSAccessDenied as error:
-            log.warning("%s cannot be looked at, so it counts as not stored: %s", ref, error)
-            return None
-        if found.crc64 is None or not self._is_described_alike(found):
+        found = look_at(self._hook, ref)
+        if found is None or found.crc64 is None or not is_described_as(found, self._wanted):
             return None
         reader = one.source.open()
         try:
@@ -192,14 +185,6 @@ class StoreAll:
         finally:
             reader.close()
         return found if crc == found.crc64 else None
-
-    def _is_described_alike(self, found: ObjectInfo) -> bool:
-        wanted = self._wanted
-        return (
-            wanted.mime in {None, found.content_type}
-            and wanted.storage_class in {None, found.storage_class or "Standard"}
-            and (not wanted.meta or dict(wanted.meta) == dict(found.meta))
-        )
 
     def _checkpoint(self) -> Checkpoint | None:
         with suppress(OSSCheckpointUnreadable):  # the first upload reports and replaces it

@@ -28,10 +28,11 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
     With ``key``, ``source`` is one file, and the result that of every upload. With ``prefix`` there may be many: they
     are stored one after the other, each under the prefix and its path below what is fixed of its glob (a single path
     under its last name). Two files with one key are an error before anything is sent. An object that is there already
-    is not sent again if its size, its CRC-64 (the file is read for it), and of ``mime``, ``meta`` and ``storage_class``
-    those that are given are equal; its ACL and tags cannot be seen. A file that cannot be read does not keep the others
-    from being stored; then the task fails, and its retry stores what is missing. The result is a dict: ``objects`` and
-    ``failed`` (lists of dicts, each with the ``source``), and the sums ``size``, ``bytes_sent``, ``bytes_verified``.
+    is not sent again if its size, its CRC-64 (the file is read for it), and of ``mime``, ``meta``, ``headers`` and
+    ``storage_class`` what is given are equal; its ACL and tags cannot be seen. A file that cannot be read does not keep
+    the others from being stored; then the task fails, and its retry stores what is missing. The result is a dict:
+    ``objects`` and ``failed`` (lists of dicts, each with the ``source``), and the sums ``size``, ``bytes_sent``,
+    ``bytes_verified``.
 
     For the other arguments see OSSResumableBaseOperator.
 

@@ -260,6 +260,15 @@ def test_abandon_upload(hook: OSSHook) -> None:
         assert list(hook.list_multipart_uploads()) == []
 
 
+def test_abandon_what_cannot_be_read(hook: OSSHook, server: OSSEmulator) -> None:
+    """A checkpoint that cannot be read names no upload: it is deleted, and OSS is not asked."""
+    store = MemoryStore()
+    store.data = {"not": "a checkpoint"}
+    hook.abandon_upload(store)
+    assert (store.data, store.deleted) == (None, 1)
+    assert server.requests == ()
+
+
 def test_upload_file_can_be_cancelled(hook: OSSHook, file: Path) -> None:
     """An upload that is asked to stop raises, and without a checkpoint leaves nothing behind."""
     cancellation = Cancellation()

@@ -101,6 +101,25 @@ def test_directory_sync(uploads: Uploads, folder: Path) -> None:
     uploads.assert_nothing_left()
 
 
+def test_taskflow_stream(uploads: Uploads) -> None:
+    """Functions decorated with ``@task.oss_upload`` are mapped, stored, and their results handed on."""
+    dag_id = "oss_taskflow_stream"
+    run_id = uploads.trigger(dag_id, lines=1000)
+    assert uploads.airflow.wait_for_run(dag_id, run_id) == "success"
+
+    index = ""
+    for number, table in enumerate(("orders", "customers", "items")):
+        key = f"exports/{run_id}/{table}.csv.gz"
+        stored = uploads.bucket.get_object(key).read()
+        assert_stored(uploads, uploads.airflow.xcom(dag_id, run_id, "export", map_index=number), key, stored)
+        lines = ["table,number", *(f"{table},{line}" for line in range(1000)), ""]
+        assert gzip.decompress(stored).decode() == "\n".join(lines)
+        index += f"oss://{BUCKET}/{key} {len(stored)}\n"
+    result = uploads.airflow.xcom(dag_id, run_id, "index")
+    assert_stored(uploads, result, f"exports/{run_id}/index.txt", index.encode())
+    uploads.assert_nothing_left()
+
+
 def test_mapped_uploads(uploads: Uploads, folder: Path) -> None:
     """Of three mapped uploads one is SIGKILLed: that one continues, the others are not touched."""
     exports = folder / "exports"

@@ -309,7 +309,7 @@ def test_pieces_may_not_be_looked_at(run: Run, server: OSSEmulator, caplog: pyte
     run(export(split_rows=3))
     server.faults.add(Fault(operation="HeadObject", status=403, code="AccessDenied"))
     assert run(export(split_rows=3))["bytes_sent"] > 0
-    assert "cannot be looked at, so it counts as not uploaded" in caplog.text
+    assert "cannot be looked at, so it counts as not stored" in caplog.text
 
 
 def test_fewer_pieces_than_before(

@@ -1,0 +1,37 @@
+"""Is an object there already, described as it should be? Asked before a file of several is sent."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Final
+
+from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey
+from airflow_provider_oss.model import ObjectInfo, ObjectOptions, ObjectRef
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.hooks.oss import OSSHook
+
+log = logging.getLogger(__name__)
+
+_DEFAULT_STORAGE_CLASS: Final = "Standard"
+
+
+def look_at(hook: OSSHook, ref: ObjectRef) -> ObjectInfo | None:
+    """Return the object; None when there is none. One that may not be looked at counts as none, which is logged."""
+    try:
+        return hook.head_object(ref.key, ref.bucket)
+    except OSSNoSuchKey:
+        return None
+    except OSSAccessDenied as error:
+        log.warning("%s cannot be looked at, so it counts as not stored: %s", ref, error)
+        return None
+
+
+def is_described_as(found: ObjectInfo, wanted: ObjectOptions) -> bool:
+    """Whether the object has what is wanted of it, as far as OSS shows it here: ACL and tags it does not."""
+    return (
+        wanted.mime in {None, found.content_type}
+        and wanted.storage_class in {None, found.storage_class or _DEFAULT_STORAGE_CLASS}
+        and (not wanted.meta or dict(wanted.meta) == dict(found.meta))
+        and all(found.headers.get(name.lower()) == value for name, value in wanted.headers.items())
+    )
