@@ -29,7 +29,6 @@ from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.deletion import delete_all
 from airflow_provider_oss.transfer.download import download
 from airflow_provider_oss.transfer.engine import Upload, UploadSettings
-from airflow_provider_oss.transfer.keeper import CheckpointKeeper
 from airflow_provider_oss.transfer.many_files import FileOutcome, FileToStore, FileUploads
 from airflow_provider_oss.transfer.places import CheckpointPlaces
 from airflow_provider_oss.transfer.retry import RetryingClient
@@ -41,7 +40,7 @@ from airflow_provider_oss.transfer.tree.result import TreeResult
 from airflow_provider_oss.transfer.tree.rules import TreeRules, TreeSource
 from airflow_provider_oss.transfer.tree.upload import TreeUpload
 from airflow_provider_oss.transfer.tree.walk import checked_symlinks
-from airflow_provider_oss.transfer.upload_ids import UploadIds
+from airflow_provider_oss.transfer.upload_ids import abandon
 from airflow_provider_oss.uri import resolve_prefix
 
 if TYPE_CHECKING:
@@ -300,13 +299,7 @@ class OSSHook(OSSBaseHook):
 
         Where aborting is forbidden the log names the upload that is left; so it shows a checkpoint that cannot be read.
         """
-        clock = SystemClock()
-        keeper = CheckpointKeeper(checkpoint, 0, clock)
-        saved = keeper.load()
-        if saved is None:
-            keeper.delete()
-        else:
-            UploadIds(saved.ref, parse_options(), self._calls, keeper, clock).drop(saved)
+        abandon(checkpoint, self._calls, SystemClock())
 
     def _single_put(self, key: str, bucket_name: str | None, options: ObjectOptionArguments) -> SinglePut:
         ref = self.resolve(key, bucket_name)

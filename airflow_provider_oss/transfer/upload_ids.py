@@ -22,7 +22,7 @@ from airflow_provider_oss.exceptions import (
 )
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ListedUpload, ObjectOptions, ObjectRef
 from airflow_provider_oss.options import digest
-from airflow_provider_oss.ports import Clock, ObjectClient
+from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
 from airflow_provider_oss.transfer.plan import Plan
 
@@ -30,6 +30,20 @@ log = logging.getLogger(__name__)
 
 _CLOCK_TOLERANCE_SECONDS: Final = 15 * 60
 """How far OSS's clock may be from ours: it refuses requests beyond."""
+
+
+def abandon(store: CheckpointStore, client: ObjectClient, clock: Clock) -> None:
+    """
+    Abort the upload that a store's checkpoint names, if there is one, and delete the checkpoint. See ``drop``.
+
+    A checkpoint that cannot be read is shown by the log and deleted.
+    """
+    keeper = CheckpointKeeper(store, 0, clock)
+    saved = keeper.load()
+    if saved is None:
+        keeper.delete()
+    else:
+        UploadIds(saved.ref, ObjectOptions(), client, keeper, clock).drop(saved)
 
 
 class UploadIds:

@@ -25,7 +25,6 @@ from airflow_provider_oss.ports import CheckpointStore, Clock, ProgressCallback,
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.engine import UploadSettings
-from airflow_provider_oss.transfer.keeper import CheckpointKeeper
 from airflow_provider_oss.transfer.many_files import FileOutcome, FileToStore, FileUploads
 from airflow_provider_oss.transfer.places import CheckpointPlaces
 from airflow_provider_oss.transfer.plan import make_plan
@@ -37,7 +36,7 @@ from airflow_provider_oss.transfer.tree.remote import Found, RemoteTree
 from airflow_provider_oss.transfer.tree.result import SHOWN, Tally, TreeResult, printable
 from airflow_provider_oss.transfer.tree.rules import TreeRules, TreeSource
 from airflow_provider_oss.transfer.tree.walk import LocalFile, LocalTree, Problem, read_tree
-from airflow_provider_oss.transfer.upload_ids import UploadIds
+from airflow_provider_oss.transfer.upload_ids import abandon
 
 log = logging.getLogger(__name__)
 
@@ -255,11 +254,7 @@ class _Attempt:
             return
         for store, checkpoint in self._places.left_behind(self._unfinished):
             log.info("%s: nothing is left to send, aborting upload %s", checkpoint.ref, checkpoint.upload_id)
-            keeper = CheckpointKeeper(store, 0, self._upload.clock)
-            keeper.load()
-            UploadIds(checkpoint.ref, self._upload.options, self._client, keeper, self._upload.clock).clean_up(
-                checkpoint
-            )
+            abandon(store, self._client, self._upload.clock)
 
     # Deleting
 
