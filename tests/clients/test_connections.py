@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
 import pytest
@@ -29,37 +29,36 @@ def put(client: OSSObjectClient) -> None:
 
 
 @contextmanager
-def listening() -> Iterator[socket.socket]:
-    """Listen on a free port of the loopback interface."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        yield listener
+def visited(serve: Callable[[socket.socket], object], on_port: int = 0) -> Iterator[int]:
+    """Serve one connection and close it, on a free port of the loopback interface or this one; yield the port."""
+    with socket.create_server(("127.0.0.1", on_port)) as listener:
+
+        def work() -> None:
+            accepted, _ = listener.accept()
+            with closing(accepted):
+                serve(accepted)
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        yield listener.getsockname()[1]
+        thread.join()
 
 
-def answer_once(listener: socket.socket) -> threading.Thread:
-    """Accept one connection, answer one request, and close it."""
-
-    def serve() -> None:
-        accepted, _ = listener.accept()
-        with closing(accepted):
-            received = b""
-            while not received.endswith(DATA):
-                received += accepted.recv(65536)
-            accepted.sendall(OK)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    return thread
+def read_and_answer(accepted: socket.socket) -> None:
+    received = b""
+    while not received.endswith(DATA):
+        received += accepted.recv(65536)
+    accepted.sendall(OK)
 
 
 def test_connection_that_oss_closed_is_not_used_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """A kept connection that was closed meanwhile is noticed before a request is lost on it."""
     monkeypatch.setattr("airflow_provider_oss.clients.connections._FRESH_SECONDS", 0.0)
-    with listening() as listener:
-        client = client_of(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        for _ in range(2):
-            thread = answer_once(listener)
-            put(client)
-            thread.join()
+    with visited(read_and_answer) as port:
+        client = client_of(f"http://127.0.0.1:{port}")
+        put(client)
+    with visited(read_and_answer, on_port=port):
+        put(client)
 
 
 def test_idle_connections_are_kept_up_to_a_number(server: OSSEmulator, settings: ClientSettings) -> None:
@@ -91,59 +90,34 @@ def test_kept_connections_end_with_their_owner(server: OSSEmulator, settings: Cl
 
 def test_answer_before_the_body_was_read() -> None:
     """When OSS refuses and closes before it has the whole body, its answer is what is told, not the broken pipe."""
-    refusal = OK.replace(b"200 OK", b"403 Forbidden")
-    with listening() as listener:
 
-        def refuse() -> None:
-            accepted, _ = listener.accept()
-            with closing(accepted):
-                accepted.recv(100)
-                accepted.sendall(refusal)
-                accepted.shutdown(socket.SHUT_WR)
-                while accepted.recv(65536):
-                    pass
+    def refuse(accepted: socket.socket) -> None:
+        accepted.recv(100)
+        accepted.sendall(OK.replace(b"200 OK", b"403 Forbidden"))
+        accepted.shutdown(socket.SHUT_WR)
+        while accepted.recv(65536):
+            pass
 
-        thread = threading.Thread(target=refuse)
-        thread.start()
-        client = client_of(f"http://127.0.0.1:{listener.getsockname()[1]}")
-        data = bytes(1024 * 1024)
-        with pytest.raises(PermissionError, match="HTTP status 403"):
-            client.put_object(REF, data, crc64(data), ObjectOptions())
-        del client
-        thread.join()
+    data = bytes(1024 * 1024)
+    with visited(refuse) as port, pytest.raises(PermissionError, match="HTTP status 403"):
+        client_of(f"http://127.0.0.1:{port}").put_object(REF, data, crc64(data), ObjectOptions())
 
 
 def test_handshake_that_breaks_off_says_nothing_of_certificates() -> None:
     """A server that closes in the middle of the TLS handshake is a broken connection, which is worth repeating."""
-    with listening() as listener:
-
-        def close_at_once() -> None:
-            accepted, _ = listener.accept()
-            with closing(accepted):
-                accepted.recv(100)
-
-        thread = threading.Thread(target=close_at_once)
-        thread.start()
-        with pytest.raises(OSSConnectionError):
-            put(client_of(f"https://127.0.0.1:{listener.getsockname()[1]}"))
-        thread.join()
+    with visited(lambda accepted: accepted.recv(100)) as port, pytest.raises(OSSConnectionError):
+        put(client_of(f"https://127.0.0.1:{port}"))
 
 
 def test_no_tls_at_all_is_a_certificate_error() -> None:
     """A server that answers a TLS handshake with plain HTTP will not do otherwise next time."""
-    with listening() as listener:
 
-        def answer_plainly() -> None:
-            accepted, _ = listener.accept()
-            with closing(accepted):
-                accepted.recv(65536)
-                accepted.sendall(OK)
+    def answer_plainly(accepted: socket.socket) -> None:
+        accepted.recv(65536)
+        accepted.sendall(OK)
 
-        thread = threading.Thread(target=answer_plainly)
-        thread.start()
-        with pytest.raises(OSSCertificateError):
-            put(client_of(f"https://127.0.0.1:{listener.getsockname()[1]}"))
-        thread.join()
+    with visited(answer_plainly) as port, pytest.raises(OSSCertificateError):
+        put(client_of(f"https://127.0.0.1:{port}"))
 
 
 def test_proxy_is_told_who_asks(server: OSSEmulator, settings: ClientSettings) -> None:
@@ -158,24 +132,19 @@ def test_proxy_is_told_who_asks(server: OSSEmulator, settings: ClientSettings) -
 
 def test_tunnel_is_asked_for_with_user_and_password() -> None:
     """The same holds for a tunnel; one that is refused is a connection error that does not show the password."""
-    with listening() as listener:
-        asked: list[bytes] = []
+    asked: list[bytes] = []
 
-        def refuse() -> None:
-            accepted, _ = listener.accept()
-            with closing(accepted):
-                asked.append(accepted.recv(65536))
-                accepted.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+    def refuse(accepted: socket.socket) -> None:
+        asked.append(accepted.recv(65536))
+        accepted.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
 
-        thread = threading.Thread(target=refuse)
-        thread.start()
-        proxy = f"http://user:hidden-password@127.0.0.1:{listener.getsockname()[1]}"
-        settings = ClientSettings(
-            "https://oss.example.com", Credentials("id", "secret"), "cn-hangzhou", proxies={"https": proxy}
+    with visited(refuse) as port:
+        proxies = {"https": f"http://user:hidden-password@127.0.0.1:{port}"}
+        client = OSSObjectClient(
+            ClientSettings("https://oss.example.com", Credentials("id", "secret"), "cn-hangzhou", proxies=proxies)
         )
         with pytest.raises(OSSConnectionError, match="407") as caught:
-            put(OSSObjectClient(settings))
-        thread.join()
+            put(client)
 
     assert asked[0].startswith(b"CONNECT exports.oss.example.com:443 ")
     assert b"Basic dXNlcjpoaWRkZW4tcGFzc3dvcmQ=" in asked[0]

@@ -40,12 +40,27 @@ class HandClock:
         return f"2030-01-01T00:00:{self.seconds - 1000:06.3f}Z"
 
 
-def returning(value: Any) -> Callable[[], Any]:
-    """Return what returns this: the answer to a call that is over already."""
-    return lambda: value
+class AnsweringAtOnce:
+    """Begins a call by making it: its answer is there already."""
+
+    def begin_put_object(
+        self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions
+    ) -> Callable[[], StoredObject]:
+        stored = self.put_object(ref, body, crc64, options)
+        return lambda: stored
+
+    def begin_upload_part(
+        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
+    ) -> Callable[[], CompletedPart]:
+        part = self.upload_part(ref, upload_id, part_number, body, crc64, options)
+        return lambda: part
+
+    def begin_head_object(self, ref: ObjectRef) -> Callable[[], ObjectInfo]:
+        info = self.head_object(ref)
+        return lambda: info
 
 
-class PassingClient:
+class PassingClient(AnsweringAtOnce):
     """Hands every call on; the subclasses interfere in ``call``."""
 
     def __init__(self, client: ObjectClient) -> None:
@@ -72,16 +87,6 @@ class PassingClient:
             "upload_part", lambda: self._client.upload_part(ref, upload_id, part_number, body, crc64, options)
         )
 
-    def begin_put_object(
-        self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions
-    ) -> Callable[[], StoredObject]:
-        return returning(self.put_object(ref, body, crc64, options))
-
-    def begin_upload_part(
-        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
-    ) -> Callable[[], CompletedPart]:
-        return returning(self.upload_part(ref, upload_id, part_number, body, crc64, options))
-
     def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
         return self.call("list_parts", lambda: self._client.list_parts(ref, upload_id))
 
@@ -102,7 +107,7 @@ def content(body: Body) -> bytes:
     return bytes(body.in_memory() if isinstance(body, FileRange) else body)
 
 
-class MemoryOSS:
+class MemoryOSS(AnsweringAtOnce):
     """An OSS without a network, for thousands of calls: objects, parts, and the errors of what is not there."""
 
     def __init__(self) -> None:
@@ -136,16 +141,6 @@ class MemoryOSS:
             self._parts(upload_id)[part_number] = content(body)
             self.sent.append(part_number)
         return CompletedPart(part_number, len(body), md5_etag(body), crc64)
-
-    def begin_put_object(
-        self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions
-    ) -> Callable[[], StoredObject]:
-        return returning(self.put_object(ref, body, crc64, options))
-
-    def begin_upload_part(
-        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
-    ) -> Callable[[], CompletedPart]:
-        return returning(self.upload_part(ref, upload_id, part_number, body, crc64, options))
 
     def list_parts(self, _ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
         parts = sorted(self._parts(upload_id).items())
