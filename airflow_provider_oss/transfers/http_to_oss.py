@@ -21,7 +21,7 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
     Stores what an HTTP server answers, streamed: it is never whole in memory or on disk.
 
     Connection, authentication and request are those of Airflow's HttpOperator. A server that supports ranges, and tells
-    a strong ETag, is read by ``parallel`` threads; a retried attempt goes on where the last one stopped, unless the
+    a strong ETag, is read by ``parallel`` + 1 threads; a retried attempt goes on where the last one stopped, unless the
     ETag is another one. Any other answer is read forward, by a retried attempt from its beginning, and what OSS holds
     already is not sent again. An answer that breaks off, is shorter than it said, or changes while it is read never
     makes an object.
