@@ -83,24 +83,6 @@ def test_resumable_stream(uploads: Uploads, folder: Path) -> None:
     uploads.assert_nothing_left()
 
 
-def test_directory_sync(uploads: Uploads, folder: Path) -> None:
-    """The example tells what it is about to do, then does that; what the directory has lost is deleted."""
-    directory = write_tree(
-        folder / "sync", {"a.csv": b"1", "eu/b.parquet": b"2", "eu/c.txt": b"3", "_temporary/d.csv": b"4"}
-    )
-    uploads.bucket.put_object("synced/eu/old.csv", b"old")
-    uploads.bucket.put_object("synced/eu/other.txt", b"other")
-    run_id = uploads.trigger("oss_directory_sync", directory=str(directory), prefix="synced")
-    assert uploads.airflow.wait_for_run("oss_directory_sync", run_id) == "success"
-
-    preview, sync = (uploads.airflow.xcom("oss_directory_sync", run_id, task) for task in ("preview", "sync"))
-    assert (preview["would_send"], preview["would_delete"]) == (["a.csv", "eu/b.parquet"], ["eu/old.csv"])
-    assert (sync["sent"], sync["deleted"], sync["failed"]) == (2, 1, 0)
-    stored = [one.key for one in uploads.bucket.list_objects_v2("synced/").object_list]
-    assert stored == ["synced/a.csv", "synced/eu/b.parquet", "synced/eu/other.txt"]
-    uploads.assert_nothing_left()
-
-
 def test_taskflow_stream(uploads: Uploads) -> None:
     """Functions decorated with ``@task.oss_upload`` are mapped, stored, and their results handed on."""
     dag_id = "oss_taskflow_stream"
@@ -117,6 +99,24 @@ def test_taskflow_stream(uploads: Uploads) -> None:
         index += f"oss://{BUCKET}/{key} {len(stored)}\n"
     result = uploads.airflow.xcom(dag_id, run_id, "index")
     assert_stored(uploads, result, f"exports/{run_id}/index.txt", index.encode())
+    uploads.assert_nothing_left()
+
+
+def test_directory_sync(uploads: Uploads, folder: Path) -> None:
+    """The example tells what it is about to do, then does that; what the directory has lost is deleted."""
+    directory = write_tree(
+        folder / "sync", {"a.csv": b"1", "eu/b.parquet": b"2", "eu/c.txt": b"3", "_temporary/d.csv": b"4"}
+    )
+    uploads.bucket.put_object("synced/eu/old.csv", b"old")
+    uploads.bucket.put_object("synced/eu/other.txt", b"other")
+    run_id = uploads.trigger("oss_directory_sync", directory=str(directory), prefix="synced")
+    assert uploads.airflow.wait_for_run("oss_directory_sync", run_id) == "success"
+
+    preview, sync = (uploads.airflow.xcom("oss_directory_sync", run_id, task) for task in ("preview", "sync"))
+    assert (preview["would_send"], preview["would_delete"]) == (["a.csv", "eu/b.parquet"], ["eu/old.csv"])
+    assert (sync["sent"], sync["deleted"], sync["failed"]) == (2, 1, 0)
+    stored = [one.key for one in uploads.bucket.list_objects_v2("synced/").object_list]
+    assert stored == ["synced/a.csv", "synced/eu/b.parquet", "synced/eu/other.txt"]
     uploads.assert_nothing_left()
 
 
