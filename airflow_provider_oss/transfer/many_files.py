@@ -20,7 +20,6 @@ from typing import Any, Final, NoReturn, TypeAlias
 from airflow_provider_oss import limits
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.exceptions import (
-    OSSCredentialsExpired,
     OSSInvalidSource,
     OSSObjectAlreadyExists,
     OSSProviderError,
@@ -116,8 +115,9 @@ class FileUploads:
         return replace(self._upload(file), store=self.places.place_for(file.ref), progress=progress).run()
 
     def put(self, file: FileToStore) -> UploadResult:
-        """Put a file of one part in any thread: credentials are not renewed there."""
-        return replace(self._upload(file), renew_credentials=cannot_renew).run()
+        """Put a file of one part in any thread. It is tried once: who waits for it decides what follows."""
+        once = replace(self.settings, retry=replace(self.settings.retry, tries=1))
+        return replace(self._upload(file), settings=once, renew_credentials=cannot_renew).run()
 
     def put_again(self, file: FileToStore) -> UploadResult:
         """Put a file of one part in the calling thread, with all that the engine does for it."""
@@ -169,7 +169,7 @@ class _Batch:
         if len(self._queued) >= _QUEUED_FOR_EACH_THREAD * settings.parallel:
             yield self._outcome(self._queued.popleft())
         put = self._pool.submit(self._uploads.put, file)
-        self._queued.append(_UnderWay(file, put.result, (OSSCredentialsExpired,)))
+        self._queued.append(_UnderWay(file, put.result, (OSSTransientError,)))
 
     def finish(self) -> Iterator[FileOutcome]:
         """Yield the outcomes of all that is left."""

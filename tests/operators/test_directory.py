@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
@@ -180,6 +181,19 @@ def test_large_files_are_continued(
     assert [key for key in supervisor.xcoms if "return_value" not in key] == []
     supervisor.xcoms.clear()
     assert supervisor.holds_nothing()
+
+
+def test_mapping(context_of: Callable[[Any], Context], directory: Path) -> None:
+    """It can be mapped over directories, the switches among the constant arguments."""
+    with DAG("export", schedule=None):
+        expanded = OSSUploadDirectoryOperator.partial(task_id="upload", key="base", dry_run=True).expand(
+            directory=[str(directory), str(directory / "sub")]
+        )
+    instance = expanded.unmap({"directory": str(directory / "sub")})
+    context = context_of(instance)
+    instance.render_template_fields(context)
+    assert numbers(instance.execute(context)) == {"files": 2, "sent": 2}
+    assert keys() == []
 
 
 def test_on_kill(in_dag: Callable[[Build], Any], context_of: Callable[[Any], Context], directory: Path) -> None:

@@ -18,7 +18,7 @@ from airflow_provider_oss.exceptions import (
     OSSObjectAlreadyExists,
     OSSUploadCancelled,
 )
-from airflow_provider_oss.limits import KIB
+from airflow_provider_oss.limits import KIB, MIB
 from airflow_provider_oss.model import ObjectOptions, ObjectRef, StoredObject
 from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.ports import Body
@@ -138,6 +138,40 @@ def test_one_that_fails_does_not_stop_the_others(scene: Scene, size_bytes: int) 
     assert errors_of(outcomes) == {"1.bin": OSSAccessDenied, "3.bin": OSSConnectionError, "5.bin": OSSInvalidSource}
     for number in (0, 2, 4):
         assert stored(scene, files[number]) == Path(files[number].path).read_bytes()
+
+
+class ThreadsOfPuts:
+    """A client that knows which thread put which object."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+        self.threads: dict[str, list[threading.Thread]] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._scene.client, name)
+
+    def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
+        self.threads.setdefault(ref.key, []).append(threading.current_thread())
+        return self._scene.client.put_object(ref, body, crc64, options)
+
+
+def test_threads_try_once(scene: Scene) -> None:
+    """What failed in a thread is repeated by the caller's: no thread pauses on when the caller has to stop."""
+    client, files = ThreadsOfPuts(scene), make_files(scene, [MEDIUM])
+    scene.server.faults.add(Fault(operation="PutObject", status=503, times=3))
+    assert not errors_of(list(uploads(scene, client=client).run(files)))
+    first, *others = client.threads["many/0.bin"]
+    assert first is not threading.current_thread()
+    assert others == [threading.current_thread()] * 3
+
+
+def test_what_is_put_by_several_threads_is_not_large(scene: Scene) -> None:
+    """Whatever the part size, files beyond 8 MiB are put one after the other: each is in memory as a whole."""
+    client, files = ThreadsOfPuts(scene), make_files(scene, [9 * MIB, MEDIUM])
+    settings = replace(scene.settings, part_size_bytes=20 * MIB)
+    assert not errors_of(list(uploads(scene, client=client, settings=settings).run(files)))
+    assert client.threads["many/0.bin"] == [threading.current_thread()]
+    assert client.threads["many/1.bin"] != [threading.current_thread()]
 
 
 @pytest.mark.parametrize("size_bytes", [SMALL, MEDIUM])

@@ -240,6 +240,27 @@ def test_oss_that_cannot_be_reached_while_comparing(tree: TreeScene) -> None:
     assert (result.not_tried.count, tree.sent()) == (17, [])
 
 
+@pytest.mark.parametrize("fault", [{"reset": "before"}, {"status": 503}, {"foreign": True}])
+def test_a_question_that_fails_once(tree: TreeScene, fault: dict[str, Any]) -> None:
+    """A question that comparing asks is asked again after a fault that passes."""
+    tree.write({f"{number:03}": some_bytes(MEDIUM, number) for number in range(5)})
+    tree.run()
+    tree.scene.server.faults.add(Fault(operation="HeadObject", times=2, **fault))
+    assert tree.run().skipped.count == 5
+
+
+@pytest.mark.parametrize("size_bytes", [SMALL, MEDIUM])
+def test_files_that_go_away_before_they_are_compared(tree: TreeScene, size_bytes: int) -> None:
+    """They are failures that another attempt will not have, and their objects stay for now."""
+    tree.write({name: some_bytes(size_bytes) for name in "abc"})
+    tree.run()
+    client = Meanwhile(tree.scene.client, (tree.directory / "b").unlink)
+    result = tree.run({"delete_removed": True}, client=client)
+    assert (failures(result), result.skipped.count) == ({"b": OSSInvalidSource}, 2)
+    assert not result.is_permanent
+    assert tree.run({"delete_removed": True}).deleted.count == 1
+
+
 def test_failures_of_the_files_are_no_reason_to_stop(tree: TreeScene) -> None:
     """Files that go away say nothing about OSS, however many do; and a retry would not miss them."""
     tree.write({f"{number:03}": b"x" for number in range(20)})
@@ -448,6 +469,17 @@ def test_asked_to_stop(tree: TreeScene) -> None:
     assert 10 <= arrived < 20
     result = tree.run()
     assert (result.skipped.count, result.sent.count) == (arrived, 50 - arrived)
+
+
+def test_asked_to_stop_while_comparing(tree: TreeScene) -> None:
+    """Nothing more is asked or sent then."""
+    tree.write({f"{number:03}": some_bytes(MEDIUM, number) for number in range(20)})
+    tree.run()
+    cancellation = Cancellation()
+    with pytest.raises(OSSUploadCancelled):
+        tree.run(cancellation=cancellation, progress=lambda *_: cancellation.request())
+    assert tree.sent() == []
+    assert len(tree.scene.requests("HeadObject")) < 5
 
 
 # Progress
