@@ -21,8 +21,8 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
     Copies one file, several, or all that a glob matches from a storage to OSS, resumably.
 
     Each file is read in ranges by ``parallel`` + 1 threads, and each range takes memory of a part's size; a file of
-    this worker is read as OSSResumableUploadOperator reads it. A retried attempt does not send again what OSS holds, and
-    does not even read it where the storage tells a strong version of the file (S3's ETag, GCS's generation, Azure's
+    this worker is read as OSSResumableUploadOperator reads it. A retried attempt does not send again what OSS holds,
+    and does not even read it where the storage tells a strong version of the file (S3's ETag, GCS's generation, Azure's
     ETag) that is still the same.
 
     With ``key``, ``source`` is one file, and the result that of every upload. With ``prefix`` there may be many: they
