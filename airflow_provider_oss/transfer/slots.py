@@ -18,8 +18,9 @@ class Slots:
 
     def __init__(self, count: int) -> None:
         self._count = self._allowed = count
-        self._begun_with = threading.local()
-        self._used = 0
+        self._sending = 0
+        self._awaiting = 0
+        self._mine = threading.local()
         self._condition = threading.Condition()
 
     @property
@@ -32,30 +33,34 @@ class Slots:
         """
         Wait for a slot, or until ``stopping`` is set, and hold it while the block runs.
 
-        The block is given what it may call when all is sent and only the answer is to come: that frees the slot, as
-        long as the link carries all that was begun with.
+        The block is given what it calls when all is sent and only the answer is to come: another one may have the slot
+        then, as long as the link carries all that was begun with.
         """
         with self._condition:
-            while self._used >= self._allowed and not stopping.is_set():
+            while self._taken() >= self._allowed and not stopping.is_set():
                 self._condition.wait(_TICK_SECONDS)
-            self._used += 1
-            self._begun_with.allowed = self._allowed
-        slot = _Slot(self)
+            self._sending += 1
+            self._mine.allowed, self._mine.is_sent = self._allowed, False
         try:
-            yield slot.sent
+            yield self._sent
         finally:
-            slot.free()
+            with self._condition:
+                if self._mine.is_sent:
+                    self._awaiting -= 1
+                else:
+                    self._sending -= 1
+                self._condition.notify_all()
 
-    def give_back(self) -> None:
-        """Let another one have the slot."""
+    def _taken(self) -> int:
+        is_lowered = self._allowed < self._count
+        return self._sending + self._awaiting if is_lowered else self._sending
+
+    def _sent(self) -> None:
         with self._condition:
-            self._used -= 1
+            self._mine.is_sent = True
+            self._sending -= 1
+            self._awaiting += 1
             self._condition.notify_all()
-
-    @property
-    def is_lowered(self) -> bool:
-        """Whether fewer are allowed than at the beginning."""
-        return self._allowed < self._count
 
     def halve(self) -> None:
         """
@@ -64,23 +69,6 @@ class Slots:
         Of several that were held at the same time and found too many, only the first counts.
         """
         with self._condition:
-            if 1 < self._allowed == self._begun_with.allowed:
+            if 1 < self._allowed == self._mine.allowed:
                 self._allowed //= 2
                 log.warning("Nothing moved for too long: from now on %d parts are sent at a time", self._allowed)
-
-
-class _Slot:
-    """A slot that is held."""
-
-    def __init__(self, slots: Slots) -> None:
-        self._slots = slots
-        self._is_held = True
-
-    def sent(self) -> None:
-        if not self._slots.is_lowered:
-            self.free()
-
-    def free(self) -> None:
-        if self._is_held:
-            self._is_held = False
-            self._slots.give_back()

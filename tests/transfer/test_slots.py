@@ -94,6 +94,20 @@ def test_what_is_sent_makes_no_room_on_a_narrow_link() -> None:
             stopping.set()
 
 
+def test_what_was_sent_before_the_link_proved_narrow_counts_too() -> None:
+    """Once fewer are allowed, nobody begins while an answer is awaited for what was sent before."""
+    slots = Slots(2)
+    with ExitStack() as stack:
+        late = Holder(slots)
+        with slots.hold(threading.Event()) as sent:
+            sent()
+            with Holder(slots, halves=True) as other:
+                assert other.holds.wait(WAIT_SECONDS)
+            stack.enter_context(late)
+            assert not late.holds.wait(0.3)
+        assert late.holds.wait(WAIT_SECONDS)
+
+
 def test_stopping_ends_the_wait() -> None:
     """Who waits for a slot does so no longer once it is told to stop."""
     slots = Slots(1)
