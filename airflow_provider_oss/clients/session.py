@@ -1,8 +1,8 @@
 """
 The HTTP session that every request goes through.
 
-It costs a quarter of the CPU of requests for a call, has separate time-outs for connecting and for standing still, lets
-the kernel send a file's part where there is no TLS, and never follows a redirect or repeats a request by itself.
+It costs less than half the CPU of requests for a call, has separate time-outs for connecting and for standing still,
+lets the kernel send a file's part where there is no TLS, and never follows a redirect or repeats a request by itself.
 """
 
 from __future__ import annotations

@@ -231,7 +231,7 @@ class OSSHook(OSSBaseHook):
         """
         Store many files, several at a time; yield what became of each, about in their order.
 
-        One that fails does not stop the others: its outcome has the error. Ten thousand small files cost a quarter of
+        One that fails does not stop the others: its outcome has the error. Ten thousand small files cost a third of
         the CPU of as many calls of ``upload_file`` by threads. ``options`` hold for all of them.
 
         :param files: (key, path) of each; read as it goes.
