@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from airflow_provider_oss.exports.columns import Batch, Column, Selection, select
 from airflow_provider_oss.exports.formats import FileFormat
 from airflow_provider_oss.exports.pieces import Pieces, Split, check_keys, manifest_key, piece_key
-from airflow_provider_oss.model import ObjectInfo, ObjectRef, UploadResult
+from airflow_provider_oss.model import ObjectRef, UploadResult
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.transfers.piece_file import PieceFile
-from airflow_provider_oss.transfers.present import is_described_as, look_at
+from airflow_provider_oss.transfers.present import as_result, is_described_as, look_at
 from airflow_provider_oss.transfers.query import Query, Session
 from airflow_provider_oss.uri import SCHEME
 
@@ -190,7 +190,7 @@ class Export:
         info = look_at(self._hook, ref)
         if info is None or (info.size_bytes, info.crc64) != (file.size_bytes, file.crc64):
             return None
-        return _already_there(info) if is_described_as(info, parse_options(**self._options)) else None
+        return as_result(info) if is_described_as(info, parse_options(**self._options)) else None
 
     def _warn_of_leftovers(self, ref: ObjectRef, count: int) -> None:
         beyond = replace(ref, key=piece_key(ref.key, count))
@@ -246,21 +246,3 @@ def manifest_text(form: FileFormat, columns: tuple[Column, ...], objects: tuple[
         "pieces": [asdict(each) for each in objects],
     }
     return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"
-
-
-def _already_there(info: ObjectInfo) -> UploadResult:
-    return UploadResult(
-        bucket=info.ref.bucket,
-        key=info.ref.key,
-        uri=info.ref.uri,
-        size=info.size_bytes,
-        etag=info.etag,
-        crc64=str(info.crc64),
-        version_id=info.version_id,
-        request_id=None,
-        attempts=1,
-        resumed=True,
-        bytes_sent=0,
-        bytes_verified=info.size_bytes,
-        elapsed_seconds=0.0,
-    )

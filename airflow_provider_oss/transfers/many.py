@@ -12,7 +12,6 @@ from airflow_provider_oss.exceptions import (
     OSSCallbackFailed,
     OSSCheckpointUnreadable,
     OSSInvalidSource,
-    OSSNoSuchUpload,
     OSSObjectAlreadyExists,
     OSSPermanentError,
     OSSProviderError,
@@ -23,7 +22,7 @@ from airflow_provider_oss.exceptions import (
 from airflow_provider_oss.model import Checkpoint, ObjectInfo, ObjectRef
 from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.sources.checksum import source_crc64
-from airflow_provider_oss.transfers.present import is_described_as, look_at
+from airflow_provider_oss.transfers.present import as_result, is_described_as, look_at
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
@@ -129,7 +128,8 @@ class StoreAll:
         refs = {self._hook.resolve(key, self._bucket_name): one for key, one in keys.items()}
         begun = self._checkpoint()
         if begun is not None and begun.ref not in refs:
-            self._drop(begun)
+            log.warning("%s is not to be stored any more: aborting its upload %s", begun.ref, begun.upload_id)
+            self._hook.abandon_upload(self._arguments["checkpoint"])
             begun = None
         first = () if begun is None else (begun.ref,)
         in_a_row = 0
@@ -155,9 +155,10 @@ class StoreAll:
         found = self._find_equal(ref, one) if may_be_there else None
         if found is not None:
             log.info("%s is there already and equal to %s", ref, one.name)
-            return _found(one, found)
-        result = self._hook.upload_source(ref.key, one.source, ref.bucket, **self._arguments, **self._options)
-        log.info("Stored %s: %d bytes, %d of them sent", ref, result.size, result.bytes_sent)
+            result = as_result(found)
+        else:
+            result = self._hook.upload_source(ref.key, one.source, ref.bucket, **self._arguments, **self._options)
+            log.info("Stored %s: %d bytes, %d of them sent", ref, result.size, result.bytes_sent)
         return StoredOne(
             source=one.name,
             bucket=result.bucket,
@@ -190,33 +191,3 @@ class StoreAll:
         with suppress(OSSCheckpointUnreadable):  # the first upload reports and replaces it
             return self._arguments["checkpoint"].load()
         return None
-
-    def _drop(self, checkpoint: Checkpoint) -> None:
-        """End the upload of a file that is not among the sources any more."""
-        if not checkpoint.upload_id:
-            return  # the first upload looks for what was lost
-        ref = checkpoint.ref
-        log.warning("%s is not to be stored any more: aborting its upload %s", ref, checkpoint.upload_id)
-        try:
-            self._hook.abort_multipart_upload(ref.key, checkpoint.upload_id, ref.bucket)
-        except OSSNoSuchUpload:
-            pass
-        except OSSPermanentError as error:
-            log.error("Upload %s of %s stays, billed, until it is aborted: %s", checkpoint.upload_id, ref, error)  # noqa: TRY400 - no traceback is needed
-        self._arguments["checkpoint"].delete()
-
-
-def _found(one: SelectedSource, found: ObjectInfo) -> StoredOne:
-    return StoredOne(
-        source=one.name,
-        bucket=found.ref.bucket,
-        key=found.ref.key,
-        uri=found.ref.uri,
-        size=found.size_bytes,
-        etag=found.etag,
-        crc64=str(found.crc64),
-        version_id=found.version_id,
-        resumed=True,
-        bytes_sent=0,
-        bytes_verified=found.size_bytes,
-    )

@@ -6,7 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey
-from airflow_provider_oss.model import ObjectInfo, ObjectOptions, ObjectRef
+from airflow_provider_oss.model import ObjectInfo, ObjectOptions, ObjectRef, UploadResult
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
@@ -34,4 +34,23 @@ def is_described_as(found: ObjectInfo, wanted: ObjectOptions) -> bool:
         and wanted.storage_class in {None, found.storage_class or _DEFAULT_STORAGE_CLASS}
         and (not wanted.meta or dict(wanted.meta) == dict(found.meta))
         and all(found.headers.get(name.lower()) == value for name, value in wanted.headers.items())
+    )
+
+
+def as_result(info: ObjectInfo) -> UploadResult:
+    """Return the result for an object that an earlier attempt or run has stored, and that was found equal."""
+    return UploadResult(
+        bucket=info.ref.bucket,
+        key=info.ref.key,
+        uri=info.ref.uri,
+        size=info.size_bytes,
+        etag=info.etag,
+        crc64=str(info.crc64),
+        version_id=info.version_id,
+        request_id=None,
+        attempts=1,
+        resumed=True,
+        bytes_sent=0,
+        bytes_verified=info.size_bytes,
+        elapsed_seconds=0.0,
     )

@@ -123,7 +123,7 @@ def test_what_may_not_be_aborted(
     left = store.upload_id
     server.faults.add(Fault(operation="AbortMultipartUpload", status=403, code="AccessDenied"))
     assert [one.key for one in store_all({"a": BytesSource(b"a")}).objects] == ["a"]
-    assert f"Upload {left} of oss://exports/b stays" in caplog.text
+    assert f"Upload {left} of oss://exports/b could not be aborted and stays, billed" in caplog.text
     assert store.upload_id is None
 
 
