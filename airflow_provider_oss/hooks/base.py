@@ -16,7 +16,7 @@ from airflow_provider_oss.exceptions import OSSAccessDenied, OSSInvalidArgument,
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
 from airflow_provider_oss.hooks.connection import to_client_settings
 from airflow_provider_oss.model import ObjectRef, check_bucket_name
-from airflow_provider_oss.transfer.retry import RetryPolicy, make_retrying
+from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, make_retrying
 from airflow_provider_oss.uri import resolve
 
 if TYPE_CHECKING:
@@ -101,6 +101,10 @@ class OSSBaseHook(BaseHook):
         from airflow_provider_oss.clients.object_client import OSSObjectClient
 
         return OSSObjectClient(self.settings)
+
+    @cached_property
+    def _calls(self) -> RetryingClient:
+        return RetryingClient(self._client, self._retrying)
 
     def get_conn(self) -> oss2.Bucket:
         """Return the default bucket as oss2 knows it. Raises OSSInvalidArgument when there is no default bucket."""

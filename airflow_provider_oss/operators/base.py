@@ -1,4 +1,4 @@
-"""What the upload operators share: where to, what is stored with the object, and how a failure is told to Airflow."""
+"""What the operators share: the connection, what is stored with an object, and how a failure is told to Airflow."""
 
 from __future__ import annotations
 
@@ -20,17 +20,41 @@ if TYPE_CHECKING:
     from airflow_provider_oss.options import ObjectOptionArguments
 
 
-class OSSUploadBaseOperator(BaseOperator):
+class OSSBaseOperator(BaseOperator):
+    """
+    Works with OSS through an Airflow connection.
+
+    An error that no retry can mend fails the task at once; any other is raised as it is, and Airflow retries.
+
+    :param oss_conn_id: id of the Airflow connection. Templated.
+    :param region: goes before the connection's region. Templated.
+    """
+
+    template_fields: Sequence[str] = ("oss_conn_id", "region")
+    ui_color = "#ffe3cc"
+
+    def __init__(self, *, oss_conn_id: str = DEFAULT_CONN_ID, region: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.oss_conn_id = oss_conn_id
+        self.region = region
+
+    @cached_property
+    def hook(self) -> OSSHook:
+        """The hook, made when the templates are rendered."""
+        from airflow_provider_oss.hooks.oss import OSSHook
+
+        return OSSHook(self.oss_conn_id, region=self.region)
+
+
+class OSSUploadBaseOperator(OSSBaseOperator):
     """
     Stores one object and returns what became of it as a plain dict.
 
-    The dict's fields are those of ``airflow_provider_oss.model.UploadResult``. An error that no retry can mend fails
-    the task at once; any other is raised as it is, and Airflow retries.
+    The dict's fields are those of ``airflow_provider_oss.model.UploadResult``. For ``oss_conn_id`` and ``region`` see
+    OSSBaseOperator.
 
     :param key: object name, or a whole ``oss://bucket/key``. Templated, like every text below.
     :param bucket_name: bucket; None for the connection's schema.
-    :param oss_conn_id: id of the Airflow connection.
-    :param region: goes before the connection's region.
     :param mime: Content-Type; None guesses it from the key's ending.
     :param meta: user metadata, stored as x-oss-meta-*.
     :param headers: other headers stored with the object: Cache-Control, Content-Disposition, Content-Encoding, ...
@@ -45,21 +69,18 @@ class OSSUploadBaseOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        "key", "bucket_name", "oss_conn_id", "region", "mime", "meta", "headers", "acl", "storage_class", "tags",
-        "traffic_limit", "callback",
+        *OSSBaseOperator.template_fields, "key", "bucket_name", "mime", "meta", "headers", "acl", "storage_class",
+        "tags", "traffic_limit", "callback",
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "meta": "json", "headers": "json", "tags": "json", "callback": "json",
     }  # fmt: skip
-    ui_color = "#ffe3cc"
 
     def __init__(  # noqa: PLR0913 - one argument for each thing OSS stores with an object
         self,
         *,
         key: str,
         bucket_name: str | None = None,
-        oss_conn_id: str = DEFAULT_CONN_ID,
-        region: str | None = None,
         mime: str | None = None,
         meta: Mapping[str, Any] | None = None,
         headers: Mapping[str, Any] | None = None,
@@ -74,8 +95,6 @@ class OSSUploadBaseOperator(BaseOperator):
         super().__init__(**kwargs)
         self.key = key
         self.bucket_name = bucket_name
-        self.oss_conn_id = oss_conn_id
-        self.region = region
         self.mime = mime
         self.meta = meta
         self.headers = headers
@@ -85,13 +104,6 @@ class OSSUploadBaseOperator(BaseOperator):
         self.forbid_overwrite = forbid_overwrite
         self.traffic_limit = traffic_limit
         self.callback = callback
-
-    @cached_property
-    def hook(self) -> OSSHook:
-        """The hook, made when the templates are rendered."""
-        from airflow_provider_oss.hooks.oss import OSSHook
-
-        return OSSHook(self.oss_conn_id, region=self.region)
 
     @abstractmethod
     def upload(self, context: Context) -> UploadResult:

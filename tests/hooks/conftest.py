@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.transfer.retry import RetryPolicy
+from tests.hooks.support import DATA
 
 MakeHook = Callable[..., OSSHook]
 
@@ -30,3 +32,11 @@ def make_hook(connect: Callable[..., str]) -> MakeHook:
 def hook(make_hook: MakeHook) -> OSSHook:
     """A hook with the usual connection."""
     return make_hook()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A file of 256 KiB."""
+    path = tmp_path / "dump.bin"
+    path.write_bytes(DATA)
+    return path

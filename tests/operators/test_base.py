@@ -23,7 +23,7 @@ from airflow_provider_oss.exceptions import (
 )
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.model import UploadResult
-from airflow_provider_oss.operators.base import OSSUploadBaseOperator, failing_at_once
+from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
@@ -55,7 +55,7 @@ def _connected(connect: Callable[..., str]) -> None:
 def own_parameters(operator: type[BaseOperator]) -> dict[str, inspect.Parameter]:
     """Return what the operator's constructors take, without what every Airflow operator does."""
     found: dict[str, inspect.Parameter] = {}
-    for cls in operator.__mro__[: operator.__mro__.index(OSSUploadBaseOperator) + 1]:
+    for cls in operator.__mro__[: operator.__mro__.index(OSSBaseOperator) + 1]:
         for parameter in inspect.signature(cls.__init__).parameters.values():
             if parameter.kind is parameter.KEYWORD_ONLY:
                 found[parameter.name] = parameter
@@ -75,7 +75,7 @@ def test_everything_that_may_be_text_is_templated(operator: type[BaseOperator]) 
 @every_operator
 def test_every_argument_is_documented(operator: type[BaseOperator]) -> None:
     """Each argument is described in the docstring of the operator or of one it is derived from."""
-    text = "".join(str(cls.__doc__) for cls in operator.__mro__[: operator.__mro__.index(OSSUploadBaseOperator) + 1])
+    text = "".join(str(cls.__doc__) for cls in operator.__mro__[: operator.__mro__.index(OSSBaseOperator) + 1])
     assert [name for name in own_parameters(operator) if f":param {name}:" not in text] == []
 
 

@@ -1,0 +1,276 @@
+"""What the hook stores: files, streams and directories, resumable or in one request."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Unpack
+
+from airflow_provider_oss import limits
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.hooks.multipart import OSSMultipartHook
+from airflow_provider_oss.model import (
+    UploadResult,
+)
+from airflow_provider_oss.options import ObjectOptionArguments, parse_options
+from airflow_provider_oss.ports import Buffer, CheckpointStore, ProgressCallback, Source
+from airflow_provider_oss.transfer.cancellation import Cancellation
+from airflow_provider_oss.transfer.clock import SystemClock
+from airflow_provider_oss.transfer.engine import Upload, UploadSettings
+from airflow_provider_oss.transfer.many_files import FileOutcome, FileToStore, FileUploads
+from airflow_provider_oss.transfer.places import CheckpointPlaces
+from airflow_provider_oss.transfer.single_put import SinglePut
+from airflow_provider_oss.transfer.source import BytesSource, FileSource, path_text
+from airflow_provider_oss.transfer.stream import Stream, StreamSource
+from airflow_provider_oss.transfer.tree.globs import Selection
+from airflow_provider_oss.transfer.tree.result import TreeResult
+from airflow_provider_oss.transfer.tree.rules import TreeRules, TreeSource
+from airflow_provider_oss.transfer.tree.upload import TreeUpload
+from airflow_provider_oss.transfer.tree.walk import checked_symlinks
+from airflow_provider_oss.transfer.upload_ids import abandon
+from airflow_provider_oss.uri import resolve_prefix
+
+
+class OSSUploadHook(OSSMultipartHook):
+    """Stores bytes, files, streams and directories, in one request or resumably in parts."""
+
+    def put_object(
+        self, key: str, data: Buffer | str, bucket_name: str | None = None, **options: Unpack[ObjectOptionArguments]
+    ) -> UploadResult:
+        """Store data that is in memory in one request, at most 5 GB. Text is encoded as UTF-8."""
+        body = data.encode() if isinstance(data, str) else data
+        if len(body) > limits.MAX_PUT_SIZE_BYTES:
+            raise OSSInvalidArgument(f"data has {len(body)} bytes: one request carries at most 5 GB; use upload_file")
+        return Upload(
+            BytesSource(body),
+            self.resolve(key, bucket_name),
+            self._client,
+            options=parse_options(**options),
+            settings=UploadSettings(part_size_bytes=limits.MAX_PUT_SIZE_BYTES, retry=self.retry),
+            renew_credentials=self.renew_credentials,
+        ).run()
+
+    def put_file(
+        self,
+        key: str,
+        file_path: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """Store a file in one request, at most 5 GB, in constant memory."""
+        return self._single_put(key, bucket_name, options).put_file(path_text(file_path))
+
+    def put_stream(
+        self,
+        key: str,
+        stream: Stream | Callable[[], Stream],
+        content_length: int | None = None,
+        bucket_name: str | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Store a stream in one request, at most 5 GB, in constant memory; what it raises is passed on, nothing is stored.
+
+        :param stream: an object with ``read()``, an iterable of bytes, or a callable that returns one of these: only a
+            callable is tried again after a fault.
+        :param content_length: bytes in the stream; None sends it in chunked transfer encoding.
+        """
+        return self._single_put(key, bucket_name, options).put_stream(stream, content_length)
+
+    def upload_file(
+        self,
+        key: str,
+        file_path: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Store a file of any size in parts, proven equal to it; with ``checkpoint`` a later attempt can continue.
+
+        Without ``checkpoint`` an upload that fails is aborted. A file of one part or less is stored in one request.
+
+        :param part_size: bytes, 100 KB to 5 GB; None chooses at least 8 MiB so that there are at most 10,000 parts.
+        :param parallel: parts sent at the same time; above 1, one more may wait for OSS's answer meanwhile. Each takes
+            256 KiB of memory, whatever ``part_size`` is.
+        :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part.
+        :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
+        """
+        return self.upload_source(
+            key,
+            FileSource(path_text(file_path)),
+            bucket_name,
+            part_size=part_size,
+            parallel=parallel,
+            progress=progress,
+            checkpoint=checkpoint,
+            cancellation=cancellation,
+            **options,
+        )
+
+    def upload_source(
+        self,
+        key: str,
+        source: Source | StreamSource,
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Store what can be read at any offset in parts, as ``upload_file`` does with a file.
+
+        :param source: see ``airflow_provider_oss.ports.Source``. If its fingerprint has a version and that is the one
+            which an earlier attempt saw, the parts stored since then are not read again.
+        """
+        return Upload(
+            source,
+            self.resolve(key, bucket_name),
+            self._client,
+            store=checkpoint,
+            options=parse_options(**options),
+            settings=UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
+            progress=progress,
+            renew_credentials=self.renew_credentials,
+            cancellation=cancellation or Cancellation(),
+        ).run()
+
+    def upload_stream(
+        self,
+        key: str,
+        stream: Stream | Callable[[], Stream],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Store a stream of any length in parts, proven equal to it; with ``checkpoint`` a later attempt can continue.
+
+        A later attempt reads the stream again; the parts that OSS holds with the same bytes are not sent again. What
+        the stream raises is passed on and never makes an object. A stream of one part or less is stored in one request.
+        Without ``checkpoint`` an upload that fails is aborted.
+
+        :param stream: a callable that returns an object with ``read(size)`` or an iterable of bytes, which is closed at
+            its end; or such an object itself, which can be read once: should the upload have to begin anew within this
+            call, OSSStreamSpent is raised. It is read in this thread only.
+        :param part_size: bytes of the first parts, 100 KB to 5 GB; None means 8 MiB. Later parts grow so that 10,000
+            hold 48.8 TB: see ``airflow_provider_oss.transfer.plan.GrowingPlan``.
+        :param parallel: parts in flight. In memory are ``parallel`` + 1 parts; those beyond 64 MiB are in temporary
+            files.
+        :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part; the
+            fraction is 0.0 until the stream has ended, ``checkpoint.done_bytes`` tells how much is stored.
+        :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
+        """
+        return self.upload_source(
+            key,
+            StreamSource(stream),
+            bucket_name,
+            part_size=part_size,
+            parallel=parallel,
+            progress=progress,
+            checkpoint=checkpoint,
+            cancellation=cancellation,
+            **options,
+        )
+
+    def upload_files(
+        self,
+        files: Iterable[tuple[str, str | os.PathLike[str]]],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> Iterator[FileOutcome]:
+        """
+        Store many files, several at a time; yield what became of each, about in their order.
+
+        One that fails does not stop the others: its outcome has the error. Ten thousand small files cost a third of
+        the CPU of as many calls of ``upload_file`` by threads. ``options`` hold for all of them.
+
+        :param files: (key, path) of each; read as it goes.
+        :param parallel: small files, or parts of a larger one, in flight.
+        """
+        uploads = FileUploads(
+            self._client,
+            parse_options(**options),
+            UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
+            places=CheckpointPlaces(() if checkpoint is None else (checkpoint,)),
+            renew_credentials=self.renew_credentials,
+            cancellation=cancellation or Cancellation(),
+        )
+        return uploads.run(FileToStore(path_text(path), self.resolve(key, bucket_name)) for key, path in files)
+
+    def upload_directory(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
+        self,
+        key: str,
+        directory: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        *,
+        include: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
+        symlinks: str = "follow",
+        skip_unchanged: bool = True,
+        delete_removed: bool = False,
+        allow_empty: bool = False,
+        dry_run: bool = False,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoints: Sequence[CheckpointStore] = (),
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> TreeResult:
+        """
+        Store the files of a directory and all below it, each under ``key`` and its path below the directory.
+
+        A file that fails does not stop the others: ask the result, or call its ``raise_failures``. For include, exclude
+        and the other rules see OSSUploadDirectoryOperator, for all that may be raised TreeUpload. ``options`` hold for
+        all objects.
+
+        :param key: a prefix, or ``oss://bucket/prefix``; it gets a slash at its end. "" is the whole bucket.
+        :param checkpoints: stores for the uploads of large files: a later call with the same ones continues, one that
+            fails for each. Without any an upload that fails is aborted.
+        """
+        return TreeUpload(
+            TreeSource(path_text(directory, "directory"), Selection(include, exclude), checked_symlinks(symlinks)),
+            resolve_prefix(key, bucket_name, self.bucket_name or self.settings.default_bucket),
+            self._client,
+            TreeRules(
+                skip_unchanged=skip_unchanged, delete_removed=delete_removed, allow_empty=allow_empty, dry_run=dry_run
+            ),
+            parse_options(**options),
+            UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
+            stores=checkpoints,
+            progress=progress,
+            renew_credentials=self.renew_credentials,
+            cancellation=cancellation or Cancellation(),
+        ).run()
+
+    def abandon_upload(self, checkpoint: CheckpointStore) -> None:
+        """
+        Abort the upload that a checkpoint names, if it names one, and delete the checkpoint: nobody continues it.
+
+        Where aborting is forbidden the log names the upload that is left; so it shows a checkpoint that cannot be read.
+        """
+        abandon(checkpoint, self._calls, SystemClock())
+
+    def _single_put(self, key: str, bucket_name: str | None, options: ObjectOptionArguments) -> SinglePut:
+        ref = self.resolve(key, bucket_name)
+        return SinglePut(ref, self._client, parse_options(**options), self.retry, self.renew_credentials)
