@@ -40,12 +40,12 @@ def by_parts(hook: OSSHook, _: Path) -> None:
 @pytest.mark.parametrize(
     ("upload", "reads_file"),
     [
-        (lambda hook, file: hook.put_object(KEY, b"data"), False),
+        (lambda hook, _: hook.put_object(KEY, b"data"), False),
         (lambda hook, file: hook.put_file(KEY, file), True),
-        (lambda hook, file: hook.put_stream(KEY, io.BytesIO(b"data")), False),
+        (lambda hook, _: hook.put_stream(KEY, io.BytesIO(b"data")), False),
         (lambda hook, file: hook.upload_file(KEY, file), True),
         (lambda hook, file: hook.upload_file(KEY, file, part_size=100 * KIB), True),
-        (lambda hook, file: hook.upload_stream(KEY, io.BytesIO(DATA)), False),
+        (lambda hook, _: hook.upload_stream(KEY, io.BytesIO(DATA)), False),
         (lambda hook, file: list(hook.upload_files([(KEY, file)])), True),
         (by_parts, False),
     ],

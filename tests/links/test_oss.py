@@ -36,7 +36,7 @@ def test_endpoints_of_the_public_cloud(endpoint: str) -> None:
     ],
 )
 def test_no_console_shows_it(endpoint: str, region: str | None) -> None:
-    """A local server, a private cloud, a domain of the bucket's own, an unknown region: better no link than a dead one."""
+    """A local server, a private cloud, a domain of one's own, an unknown region: no link is better than a dead one."""
     assert console_url(endpoint, region, ObjectPrefix("exports", "daily/")) == ""
 
 

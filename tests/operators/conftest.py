@@ -104,7 +104,7 @@ def run(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Con
 @pytest.fixture
 def told(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Context]) -> Callable[[Build], Lineage]:
     """Run an operator as a task and return what OpenLineage's provider learns of it at its end."""
-    from tests.support.openlineage import lineage_of  # takes a second to import
+    from tests.support.openlineage import lineage_of  # noqa: PLC0415 - takes a second, and few tests need it
 
     def tell(build: Build) -> Lineage:
         operator = in_dag(build)

@@ -150,7 +150,10 @@ def test_the_decorated_function() -> None:
 
 
 def test_airflow_3_keeps_it_by_itself(
-    finish: Finish, context_of: Callable[[BaseOperator], Context], supervisor: Supervisor, in_dag: Callable[[Build], Any]
+    finish: Finish,
+    context_of: Callable[[BaseOperator], Context],
+    supervisor: Supervisor,
+    in_dag: Callable[[Build], Any],
 ) -> None:
     """Where Airflow asks for the link in the task's process the operator pushes nothing."""
     assert finish(put()).startswith(CONSOLE)

@@ -58,6 +58,9 @@ def lineage_of(operator: BaseOperator, state: TaskInstanceState = TaskInstanceSt
     """Ask at the end of a task, or at another point of its life."""
     task_instance = SimpleNamespace(task=operator, task_id=operator.task_id, run_id="manual__1")
     found = ExtractorManager().extract_metadata(
-        dagrun=SimpleNamespace(run_id="manual__1"), task=operator, task_instance_state=state, task_instance=task_instance
+        dagrun=SimpleNamespace(run_id="manual__1"),
+        task=operator,
+        task_instance_state=state,
+        task_instance=task_instance,
     )
     return Lineage(found)

@@ -14,18 +14,15 @@ from airflow_provider_oss.transfers.http_to_oss import HttpToOSSOperator
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
 from tests.operators.conftest import Build
-from tests.support.openlineage import Lineage, lineage_of
+from tests.support.openlineage import Lineage
 from tests.support.s3_server import BUCKET as S3_BUCKET
 from tests.support.s3_server import S3Server
 from tests.support.web_server import WebServer, plain
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, Context
-
     from tests.support.postgres import PostgresServer
 
 SQL = "SELECT n, 'name ' || n AS name FROM public.lineage_numbers ORDER BY n"
-ROWS = b"n,name\n1,name 1\n2,name 2\n3,name 3\n"
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +74,11 @@ def test_pieces_of_a_query(told: Callable[[Build], Lineage], postgres: PostgresS
     assert table.endswith(".public.lineage_numbers")
     pieces = [("oss://exports", f"a/b-0000{index}.csv") for index in range(2)]
     assert lineage.outputs == [*pieces, ("oss://exports", "a/b-manifest.json")]
-    assert lineage.statistics(pieces[0]) == {"rowCount": 2, "size": len(b"n,name\n1,name 1\n2,name 2\n"), "fileCount": None}
+    assert lineage.statistics(pieces[0]) == {
+        "rowCount": 2,
+        "size": len(b"n,name\n1,name 1\n2,name 2\n"),
+        "fileCount": None,
+    }
     assert lineage.columns(pieces[0]) == [("n", "integer"), ("name", "text")]
     assert lineage.query == SQL
 
