@@ -28,6 +28,10 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": ["airflow_provider_oss.operators.oss", "airflow_provider_oss.operators.directory"],
             }
         ],
+        "sensors": [{"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.sensors.oss"]}],
+        "triggers": [
+            {"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.triggers.oss"]}
+        ],
         "transfers": [
             {
                 "source-integration-name": "Object Storage",

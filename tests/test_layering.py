@@ -62,6 +62,9 @@ RULES = {
         own={"transfers", "operators", "hooks", "exports", "sources", *LEAVES},
         others={"airflow", "fsspec", "psycopg", "psycopg2"},
     ),
+    "watch": rule(own={"watch", "hooks", "transfer.tree.globs", *LEAVES}),
+    "triggers": rule(own={"triggers", "watch", "hooks", *LEAVES}, others={"airflow", "asgiref"}),
+    "sensors": rule(own={"sensors", "triggers", "watch", "operators.base", *LEAVES}, others={"airflow"}),
     "emulator": rule(own={"emulator"}, others={"starlette", "uvicorn", "fastcrc"}),
 }
 """The part "" is the package's own __init__, which holds the version."""
@@ -176,6 +179,7 @@ def test_what_costs_much_is_imported_late() -> None:
         "operators.oss",
         "decorators.oss_upload",
         "operators.directory",
+        "sensors.oss",
         *(module for module in modules() if module.startswith("transfers.") and "_to_" in module),
     ]
     while waiting:
