@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf
 
@@ -17,6 +17,11 @@ from airflow_provider_oss.watch import MIN_POKE_INTERVAL_SECONDS
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
     from airflow.triggers.base import BaseTrigger
+
+_FAIL: Final = "__fail__"
+"""What Airflow resumes a task with that has to fail."""
+_TIMED_OUT: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
+"""Why: in Airflow 3, in Airflow 2."""
 
 
 class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
@@ -82,14 +87,13 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
         return self._return_or_defer(deadline, lambda: self.conclude(context, event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Do what is promised of ``timeout`` and ``soft_fail``: Airflow's versions differ."""
-        from airflow.providers.common.compat.sdk import AirflowSensorTimeout, TaskDeferralTimeout
+        """Make of a timeout, and of ``soft_fail``, what is promised: Airflow's versions differ in both."""
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
         with self._softened():
-            try:
-                return super().resume_execution(next_method, next_kwargs, context)
-            except TaskDeferralTimeout as error:
-                raise AirflowSensorTimeout(self._too_late()) from error
+            if next_method == _FAIL and (next_kwargs or {}).get("error") in _TIMED_OUT:
+                raise AirflowSensorTimeout(self._too_late())
+            return super().resume_execution(next_method, next_kwargs, context)
 
     def _return_or_defer(self, deadline: float, look: Callable[[], PokeReturnValue]) -> Any:
         done = self._look_patiently(look)
