@@ -115,24 +115,28 @@ def test_outage_while_deferred(uploads: Uploads, server: OSSEmulator) -> None:
     assert "OSSServiceUnavailable" in uploads.airflow.task_log("wait_for_key", run_id, "wait", 1)
 
 
-def test_check_is_asked_in_the_worker(uploads: Uploads) -> None:
+def test_check_is_asked_in_the_worker(uploads: Uploads, server: OSSEmulator) -> None:
     """A check function is asked again when other objects match, and not while they are the same."""
     run_id = uploads.trigger("wait_for_check", key="checked/*.txt")
     wait_until_deferred(uploads, "wait_for_check", run_id)
     uploads.bucket.put_object("checked/a.txt", b"one\n")
 
-    def refused() -> bool | None:
-        log = uploads.airflow.task_log("wait_for_check", run_id, "wait", 1)
-        return True if "check was not content with these 1 objects" in log else None
+    def log() -> str:
+        return uploads.airflow.task_log("wait_for_check", run_id, "wait", 1)
 
-    wait_until(refused, 60.0, "the trigger to see the refused object", lambda: "no such line")
+    def refusals() -> int:
+        return log().count("check is not content with these 1 objects")
+
+    wait_until(lambda: refusals() or None, 60.0, "the check to be asked", log)
+    server.forget_requests()
+    wait_until(lambda: len(server.requests) >= 3 or None, 60.0, "the trigger to go on", lambda: str(server.requests))
+    assert refusals() == 1
     uploads.bucket.put_object("checked/b.txt", b"one\ntwo\n")
     assert uploads.airflow.wait_for_run("wait_for_check", run_id) == "success"
 
     found = uploads.airflow.xcom("wait_for_check", run_id, "wait")
     assert found == [f"oss://{BUCKET}/checked/a.txt", f"oss://{BUCKET}/checked/b.txt"]
-    log = uploads.airflow.task_log("wait_for_check", run_id, "wait", 1)
-    assert log.count("check is not content with these 1 objects") == 1
+    assert refusals() == 1
 
 
 def test_unchanged_survives_a_restart_of_the_triggerer(uploads: Uploads, airflow: LocalAirflow) -> None:
