@@ -78,12 +78,18 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
         with self._softened():
             return self._return_or_defer(deadline, lambda: self.poke(context))
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any], deadline: float) -> Any:
-        """Return what was found, wait on, or raise what went wrong in the triggerer."""
+    def execute_complete(self, context: Context, event: Mapping[str, Any], deadline: float | None = None) -> Any:
+        """
+        Return what was found, wait on, or raise what went wrong in the triggerer.
+
+        Without ``deadline``, which ``dag.test()`` of Airflow 2 does not hand on, the timeout begins anew.
+        """
         from airflow_provider_oss.triggers.events import raise_error
 
         with failing_at_once():
             raise_error(event)
+        if deadline is None:
+            deadline = time.time() + self.timeout
         return self._return_or_defer(deadline, lambda: self.conclude(context, event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -68,6 +67,7 @@ def snapshot(found: Iterable[FoundObject]) -> Snapshot:
     """Return what identifies these objects."""
     digest, count, size = hashlib.blake2b(digest_size=16), 0, 0
     for one in found:
-        digest.update(json.dumps([one.uri, one.size, one.etag, one.last_modified.timestamp()]).encode())
+        # No key has a NUL, which therefore ends it
+        digest.update(f"{one.uri}\0{one.size} {one.etag} {one.last_modified.timestamp()}\0".encode())
         count, size = count + 1, size + one.size
     return Snapshot(digest.hexdigest(), count, size)

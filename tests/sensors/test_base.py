@@ -171,6 +171,15 @@ def test_waiting_on(sensor: Make) -> None:
     assert caught.value.timeout < first.timeout
 
 
+def test_waiting_on_in_a_test_of_a_dag(sensor: Make) -> None:
+    """``dag.test()`` of Airflow 2 hands on nothing but the event; the timeout begins anew then."""
+    made, context = sensor(timeout=100)
+    with pytest.raises(TaskDeferred) as caught:
+        made.resume_execution("execute_complete", {"event": {"status": "success"}}, context)
+    assert caught.value.timeout is not None
+    assert caught.value.timeout.total_seconds() > 95
+
+
 def test_when_time_is_over(sensor: Make) -> None:
     """A wait that is longer than the timeout ends as a sensor's timeout, whoever notices it."""
     made, context = sensor(timeout=100)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from asgiref.sync import async_to_sync
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.hooks import base as hooks_base
@@ -124,6 +125,29 @@ def test_silent_fail(
     assert len(pauses) == 2
     connect(password="wrong")
     assert events_of(key_trigger("a.csv", silent_fail=True))[0]["error"] == "OSSAccessDenied"
+
+
+@pytest.mark.usefixtures("pauses")
+def test_the_connection_through_the_loop(
+    key_trigger: MakeTrigger, hook: OSSHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The thread that looks can ask for its connection as it must before Airflow 3.3: by the triggerer's own loop."""
+    hook.put_object("a.csv", b"1")
+    read, loops = OSSHook.get_connection, []
+
+    async def ask(conn_id: str) -> Any:
+        loops.append(asyncio.get_running_loop())
+        return read(conn_id)
+
+    monkeypatch.setattr(OSSHook, "get_connection", lambda _self, conn_id: async_to_sync(ask)(conn_id))
+
+    async def run() -> tuple[Any, asyncio.AbstractEventLoop]:
+        event = await anext(key_trigger("a.csv").run())
+        return event.payload, asyncio.get_running_loop()
+
+    payload, loop = asyncio.run(run())
+    assert payload == {"status": "success"}
+    assert loops == [loop]
 
 
 def join_threads() -> None:
