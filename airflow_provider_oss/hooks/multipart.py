@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any, Unpack
@@ -94,7 +93,7 @@ class OSSMultipartHook(OSSBaseHook):
             ``checkpoint.directory.AirflowCheckpointDirectory``.
         :param prefix: what their keys begin with, or ``oss://bucket/prefix``.
         """
-        cutoff = time.time() - older_than.total_seconds()
         below = self.resolve_key_prefix(prefix, bucket_name)
         uploads = list(self.list_multipart_uploads(below.prefix, below.bucket))
+        cutoff = self._client.server_time() - older_than.total_seconds()  # corrected, if need be, by the listing
         return StaleUploads(below, self._calls, checkpoints, cutoff, dry_run=dry_run).run(uploads)

@@ -64,7 +64,7 @@ def test_creating_without_the_right_to_describe(hook: OSSHook, server: OSSEmulat
 
 
 def test_a_lost_answer(hook: OSSHook, server: OSSEmulator) -> None:
-    """When OSS created the bucket and only the answer was lost, that is success, also where OSS then says it is taken."""
+    """When OSS created the bucket and only the answer was lost, that is success, also where it says then: taken."""
     server.faults.add(Fault(operation="PutBucket", reset="after", times=1))
     server.faults.add(Fault(operation="PutBucket", skip=1, code="BucketAlreadyExists", status=409))
     assert hook.create_bucket(NEW)
