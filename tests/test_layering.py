@@ -54,11 +54,14 @@ RULES = {
     "transfer": rule(own={"transfer", *LEAVES}, others={"tenacity", "pendulum"}),
     "checkpoint": rule(own={"checkpoint", *LEAVES}, others={"airflow", "jsonschema"}),
     "clients": rule(own={"", "clients", *LEAVES}, others=SDK - {"alibabacloud_oss_v2", "requests"}),
+    "assets": rule(own=LEAVES, others={"airflow"}),
+    "links": rule(own=LEAVES, others={"airflow"}),
     "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2", "tenacity"}),
     "operators": rule(
         own={
             "operators",
             "hooks",
+            "links",
             "checkpoint",
             "transfer.cancellation",
             "transfer.stream",
