@@ -25,8 +25,20 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Alibaba Cloud OSS",
-                "python-modules": ["airflow_provider_oss.operators.oss", "airflow_provider_oss.operators.directory"],
+                "python-modules": [
+                    "airflow_provider_oss.operators.oss",
+                    "airflow_provider_oss.operators.directory",
+                    "airflow_provider_oss.operators.objects",
+                    "airflow_provider_oss.operators.buckets",
+                    "airflow_provider_oss.operators.tags",
+                    "airflow_provider_oss.operators.presign",
+                    "airflow_provider_oss.operators.maintenance",
+                ],
             }
+        ],
+        "sensors": [{"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.sensors.oss"]}],
+        "triggers": [
+            {"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.triggers.oss"]}
         ],
         "transfers": [
             {

@@ -45,6 +45,12 @@ NEVER = (
         "decorators.oss_upload",
         "operators.oss",
         "operators.directory",
+        "sensors.oss",
+        "operators.objects",
+        "operators.buckets",
+        "operators.tags",
+        "operators.presign",
+        "operators.maintenance",
         "transfers.object_storage_to_oss",
         "transfers.http_to_oss",
         "transfers.sql_to_oss",
@@ -69,7 +75,17 @@ def test_importing_the_operators_is_cheap(tmp_path: Path, module: str) -> None:
     assert len(added) < 12
     assert [name for name in added if name.startswith(NEVER) or name.startswith("urllib3")] == []
     assert {name.split(".")[0] for name in added} - sys.stdlib_module_names == {"airflow_provider_oss"}
-    for late in ("checkpoint", "clients", "exports", "hooks.oss", "model", "sources", "transfer.", "transfers.many"):
+    for late in (
+        "checkpoint",
+        "clients",
+        "exports",
+        "hooks.oss",
+        "model",
+        "sources",
+        "transfer.",
+        "transfers.many",
+        "triggers",
+    ):
         assert not [name for name in added if name.startswith(f"airflow_provider_oss.{late}")]
 
 

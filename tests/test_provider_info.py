@@ -142,7 +142,7 @@ def test_follows_the_schema_of_airflow() -> None:
 
 def test_everything_it_names_exists() -> None:
     """Modules and classes that are named can be imported, and the hook calls itself what the form does."""
-    for kind in ("hooks", "operators"):
+    for kind in ("hooks", "operators", "sensors", "triggers"):
         for entry in INFO[kind]:
             for module in entry["python-modules"]:
                 import_module(module)

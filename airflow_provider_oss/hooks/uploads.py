@@ -29,7 +29,6 @@ from airflow_provider_oss.transfer.tree.rules import TreeRules, TreeSource
 from airflow_provider_oss.transfer.tree.upload import TreeUpload
 from airflow_provider_oss.transfer.tree.walk import checked_symlinks
 from airflow_provider_oss.transfer.upload_ids import abandon
-from airflow_provider_oss.uri import resolve_prefix
 
 
 class OSSUploadHook(OSSMultipartHook):
@@ -256,7 +255,7 @@ class OSSUploadHook(OSSMultipartHook):
         """
         upload = TreeUpload(
             TreeSource(path_text(directory, "directory"), Selection(include, exclude), checked_symlinks(symlinks)),
-            resolve_prefix(key, bucket_name, self.bucket_name or self.settings.default_bucket),
+            self.resolve_prefix(key, bucket_name),
             self._client,
             TreeRules(
                 skip_unchanged=skip_unchanged, delete_removed=delete_removed, allow_empty=allow_empty, dry_run=dry_run

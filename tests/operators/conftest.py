@@ -36,6 +36,8 @@ class Instance:
     dag_id: str = "export"
     run_id: str = RUN_ID
 
+    get_task_states = staticmethod(task_runner.RuntimeTaskInstance.get_task_states)
+
     def xcom_push(self, key: str, value: Any) -> None:
         """Send it to the supervisor, as a task instance does."""
         XCom.set(

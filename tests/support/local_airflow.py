@@ -1,7 +1,8 @@
 """A real Airflow on this machine, for tests that kill tasks and for the demonstration.
 
 Scheduler (LocalExecutor), dag-processor and api-server run as separate commands, started at the same time, with SQLite.
-``airflow standalone`` would add a parent and a triggerer that nobody needs here, and leaves children when it is killed.
+``airflow standalone`` would add a parent that nobody needs here and a triggerer that few tests need, and leaves
+children when it is killed.
 Measured with Airflow 3.3.2 on 2 cores: 13 to 16 s until a DAG can be triggered (21 s of CPU, nearly all of it imports),
 1 s from there to a task's first line, 2 to 3 s to end it all; 0.9 GB of memory. So tests share one where they can.
 """
@@ -71,6 +72,16 @@ class LocalAirflow:
             self._api = stack.enter_context(AirflowApi(url))
             self._wait_until_healthy()
         self._api.log_in()
+
+    def start_triggerer(self) -> None:
+        """Start what waits for deferred tasks, unless it runs: few tests need it."""
+        if not self._processes.named("triggerer"):
+            self._processes.start("triggerer", ["triggerer", "--skip-serve-logs"])
+
+    def end_triggerer(self) -> None:
+        """End it as a roll-out does: its triggers are taken over by the next one."""
+        for component in self._processes.named("triggerer"):
+            self._processes.end(component)
 
     def wait_for_dag(self, dag_id: str, timeout: float = 60.0) -> None:
         """Wait until the DAG can be triggered. Raises ``RuntimeError`` with the traceback when a DAG file is broken."""
