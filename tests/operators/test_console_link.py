@@ -69,6 +69,7 @@ def put(**changes: Any) -> Build:
         ("a.csv", ""),
         ("oss://exports/a.csv", ""),
         ("oss://exports/a b/c.csv", "?path=a%20b%2F"),
+        ("a//b.csv", "?path=a%2F%2F"),
     ],
 )
 def test_an_object(finish: Finish, key: str, path: str) -> None:
@@ -98,7 +99,7 @@ def test_many_files(finish: Finish, tmp_path: Path) -> None:
     assert finish(lambda: ObjectStorageToOSSOperator(key="to/a/b", **arguments)) == f"{CONSOLE}?path=to%2Fa%2F"
 
 
-@pytest.mark.parametrize(("key", "folder"), [("a/b.csv", "a"), ("a/{index}/b.csv", "a"), ("{index}.csv", "")])
+@pytest.mark.parametrize(("key", "folder"), [("a/b.csv", "a/"), ("a/{index}/b.csv", "a/"), ("{index}.csv", "")])
 def test_pieces_of_an_export(key: str, folder: str) -> None:
     """The link of an export leads to the folder that has all of its pieces."""
     assert SQLToOSSOperator(task_id="export", conn_id="pg", sql="SELECT 1", key=key).folder() == folder
