@@ -15,9 +15,9 @@ from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSInvalidArgument, OSSNoSuchKey, OSSProviderError
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
 from airflow_provider_oss.hooks.connection import to_client_settings
-from airflow_provider_oss.model import ObjectPrefix, ObjectRef, check_bucket_name
+from airflow_provider_oss.model import KeyPrefix, ObjectPrefix, ObjectRef, check_bucket_name
 from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, make_retrying
-from airflow_provider_oss.uri import resolve, resolve_prefix
+from airflow_provider_oss.uri import resolve, resolve_key_prefix, resolve_prefix
 
 if TYPE_CHECKING:
     import oss2
@@ -119,6 +119,10 @@ class OSSBaseHook(BaseHook):
     def resolve_prefix(self, prefix: str, bucket_name: str | None = None) -> ObjectPrefix:
         """Return the objects that ``prefix`` means. Raises OSSInvalidArgument when OSS would refuse it."""
         return resolve_prefix(prefix, bucket_name, self.bucket_name or self.settings.default_bucket)
+
+    def resolve_key_prefix(self, prefix: str, bucket_name: str | None = None) -> KeyPrefix:
+        """Return what ``prefix`` means, taken as it is. Raises OSSInvalidArgument when OSS would refuse every key."""
+        return resolve_key_prefix(prefix, bucket_name, self.bucket_name or self.settings.default_bucket)
 
     def resolve_bucket(self, bucket_name: str | None) -> str:
         """Return ``bucket_name`` or the default bucket. Raises OSSInvalidArgument for none, or one that OSS refuses."""

@@ -103,6 +103,10 @@ class LocalAirflow:
         self._api.unpause(dag_id)
         return self._api.trigger(dag_id, conf or {}, run_id)
 
+    def unpause(self, dag_id: str) -> None:
+        """Let the DAG run when its schedule says so."""
+        self._api.unpause(dag_id)
+
     def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120.0) -> str:
         """Wait until the run has ended and return ``"success"`` or ``"failed"``."""
 
@@ -210,6 +214,10 @@ class LocalAirflow:
         end the run as failed with the task cleared and never run (seen).
         """
         self._api.clear(dag_id, run_id, task_id, map_index)
+
+    def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        """Return the address behind each extra link that the UI shows of the task; None where there is none."""
+        return self._api.extra_links(dag_id, run_id, task_id, map_index)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """Return one XCom's value. Raises ``LookupError`` when it does not exist."""
