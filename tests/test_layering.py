@@ -54,11 +54,14 @@ RULES = {
     "transfer": rule(own={"transfer", *LEAVES}, others={"tenacity", "pendulum"}),
     "checkpoint": rule(own={"checkpoint", *LEAVES}, others={"airflow", "jsonschema"}),
     "clients": rule(own={"", "clients", *LEAVES}, others=SDK - {"alibabacloud_oss_v2", "requests"}),
+    "assets": rule(own=LEAVES, others={"airflow"}),
+    "links": rule(own=LEAVES, others={"airflow"}),
     "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2", "tenacity"}),
     "operators": rule(
         own={
             "operators",
             "hooks",
+            "links",
             "checkpoint",
             "transfer.cancellation",
             "transfer.stream",
@@ -76,6 +79,9 @@ RULES = {
         own={"transfers", "operators", "hooks", "exports", "sources", *LEAVES},
         others={"airflow", "fsspec", "psycopg", "psycopg2"},
     ),
+    "watch": rule(own={"watch", "hooks", "transfer.tree.globs", *LEAVES}),
+    "triggers": rule(own={"triggers", "watch", "hooks", *LEAVES}, others={"airflow", "asgiref"}),
+    "sensors": rule(own={"sensors", "triggers", "watch", "operators.base", *LEAVES}, others={"airflow"}),
     "emulator": rule(own={"emulator"}, others={"starlette", "uvicorn", "fastcrc"}),
 }
 """The part "" is the package's own __init__, which holds the version."""
@@ -190,6 +196,7 @@ def test_what_costs_much_is_imported_late() -> None:
         "operators.oss",
         "decorators.oss_upload",
         "operators.directory",
+        "sensors.oss",
         "operators.objects",
         "operators.buckets",
         "operators.tags",

@@ -10,6 +10,7 @@ from airflow_provider_oss import limits
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.hooks.base import OSSBaseHook
+from airflow_provider_oss.hooks.lineage import report
 from airflow_provider_oss.model import (
     CompletedPart,
     ListedUpload,
@@ -54,7 +55,9 @@ class OSSMultipartHook(OSSBaseHook):
     ) -> StoredObject:
         """Make the object of ``parts``. Of the options, acl, forbid_overwrite and callback matter here."""
         ref = self.resolve(key, bucket_name)
-        return self._calls.complete_multipart_upload(ref, upload_id, parts, parse_options(**options))
+        stored = self._calls.complete_multipart_upload(ref, upload_id, parts, parse_options(**options))
+        report(self, written=ref)
+        return stored
 
     def abort_multipart_upload(self, key: str, upload_id: str, bucket_name: str | None = None) -> None:
         """Drop an upload and its parts. Raises OSSNoSuchUpload when it is gone."""

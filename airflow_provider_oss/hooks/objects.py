@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.hooks.base import OSSBaseHook
+from airflow_provider_oss.hooks.lineage import report
 from airflow_provider_oss.model import (
     ListedObject,
     ObjectInfo,
@@ -51,7 +52,10 @@ class OSSObjectHook(OSSBaseHook):
 
         :param byte_range: (first, last), both included; (None, n) means the last n bytes, (n, None) from n to the end.
         """
-        return self._retrying(self._client.get_object, self.resolve(key, bucket_name), byte_range)
+        ref = self.resolve(key, bucket_name)
+        body = self._retrying(self._client.get_object, ref, byte_range)
+        report(self, read=ref)
+        return body
 
     def download_file(self, key: str, file_path: str | os.PathLike[str], bucket_name: str | None = None) -> ObjectInfo:
         """
@@ -60,7 +64,9 @@ class OSSObjectHook(OSSBaseHook):
         It is written beside and renamed; a download that fails leaves the old file as it was.
         """
         ref = self.resolve(key, bucket_name)
-        return self._retrying(download, lambda: self._client.get_object(ref, None), Path(path_text(file_path)))
+        info = self._retrying(download, lambda: self._client.get_object(ref, None), Path(path_text(file_path)))
+        report(self, read=ref, written=file_path)
+        return info
 
     def list_objects(
         self, prefix: str = "", bucket_name: str | None = None, delimiter: str = ""
@@ -95,7 +101,9 @@ class OSSObjectHook(OSSBaseHook):
         parsed = parse_options(**options)
         changed = any((parsed.mime, parsed.meta, parsed.headers, parsed.storage_class, parsed.tags))
         source, target = self.resolve(source_key, source_bucket_name), self.resolve(key, bucket_name)
-        return self._retrying(self._client.copy_object, source, target, parsed, replace_metadata=changed)
+        copied = self._retrying(self._client.copy_object, source, target, parsed, replace_metadata=changed)
+        report(self, read=source, written=target)
+        return copied
 
     def delete_object(self, key: str, bucket_name: str | None = None) -> None:
         """Delete an object. That it is not there is no error."""
