@@ -92,14 +92,6 @@ def downloads(world: World) -> None:
     world.user.download_file("daily/a", world.folder / "copy")
 
 
-def sensors(world: World) -> None:
-    """Look for a key that is not there yet, for what a pattern matches, and at what is below a prefix."""
-    world.owner.put_object("daily/a", b"data")
-    watched = WatchedKeys(("daily/missing", "daily/*"), wildcard_match=True)
-    assert len(look_for_keys(world.user, watched, 0.0).missing) == 1
-    assert look_below(world.user, WatchedPrefix("daily", None, 1.0), None).snapshot.objects == 1
-
-
 def objects(world: World) -> None:
     """List, tag and delete below a prefix."""
     world.owner.put_object("daily/a", b"data")
@@ -127,6 +119,14 @@ def buckets(world: World) -> None:
     assert world.user.delete_bucket("exports-of-today", force=True)
 
 
+def sensors(world: World) -> None:
+    """Look for a key that is not there yet, for what a pattern matches, and at what is below a prefix."""
+    world.owner.put_object("daily/a", b"data")
+    watched = WatchedKeys(("daily/missing", "daily/*"), wildcard_match=True)
+    assert len(look_for_keys(world.user, watched, 0.0).missing) == 1
+    assert look_below(world.user, WatchedPrefix("daily", None, 1.0), None).snapshot.objects == 1
+
+
 def connection_test(world: World) -> None:
     """Test a connection with a default bucket, and one without."""
     assert world.user.test_connection()[0]
@@ -138,9 +138,9 @@ USES: dict[str, Callable[[World], None]] = {
     "Uploads of tagged objects": tagged_uploads,
     "Directories": directories,
     "Downloads": downloads,
-    "Sensors": sensors,
     "Objects that are there": objects,
     "Stale uploads": stale_uploads,
     "Buckets": buckets,
+    "Sensors": sensors,
     "The Test button": connection_test,
 }
