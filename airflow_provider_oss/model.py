@@ -151,6 +151,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectRange:
+    """Bytes of an object that OSS copies itself, of the version with this ETag only. ``etag`` without quotes."""
+
+    ref: ObjectRef
+    etag: str
+    offset_bytes: int
+    size_bytes: int
+
+    def __len__(self) -> int:
+        return self.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPart:
     """
     A part as OSS holds it, or is believed to hold it.
@@ -177,7 +190,8 @@ class CompletedPart:
     number: int
     size_bytes: int
     etag: str
-    crc64: int
+    crc64: int | None
+    """None for a part that OSS copied itself, of which it need not tell one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +354,10 @@ class UploadResult:
     """Bytes."""
     etag: str
     crc64: str
-    """Decimal, as OSS writes it: it does not fit the numbers of JSON readers that use doubles."""
+    """
+    Decimal, as OSS writes it: it does not fit the numbers of JSON readers that use doubles. Empty only for what OSS
+    copied itself and tells none of.
+    """
     version_id: str | None
     request_id: str | None
     attempts: int
@@ -353,6 +370,77 @@ class UploadResult:
     """Stored by an earlier attempt and proven equal to the source by this one."""
     elapsed_seconds: float
     callback_response: Any = None
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        done = f"{self.size} bytes, {self.bytes_sent} of them sent and {self.bytes_verified} verified"
+        return f"Stored {self.uri}: {done} in {self.elapsed_seconds:.1f} s"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for XCom."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyResult:
+    """An object that OSS copied itself, and whose size and CRC-64 were compared with the source's."""
+
+    bucket: str
+    key: str
+    uri: str
+    source_uri: str
+    size: int
+    """Bytes."""
+    etag: str
+    crc64: str | None
+    """Decimal. None when OSS tells none of the source, and size and ETags alone prove the copy."""
+    version_id: str | None
+    request_id: str | None
+    attempts: int
+    """Attempts that worked on this copy, this one included."""
+    resumed: bool
+    """An earlier attempt's parts, or its finished copy, were used."""
+    bytes_copied: int
+    """By OSS in this attempt. Nothing passes through the worker."""
+    bytes_verified: int
+    """Copied by an earlier attempt from the same version of the source, and still there."""
+    elapsed_seconds: float
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        done = f"{self.size} bytes, {self.bytes_copied} of them copied and {self.bytes_verified} verified"
+        return f"Copied {self.source_uri} to {self.uri}: {done} in {self.elapsed_seconds:.1f} s"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for XCom."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadResult:
+    """A local file whose size and CRC-64 are the object's."""
+
+    bucket: str
+    key: str
+    uri: str
+    file_path: str
+    size: int
+    """Bytes."""
+    etag: str
+    crc64: str | None
+    """Decimal. None when OSS tells none of this object, and size and ETag alone prove the file."""
+    bytes_received: int
+    """By this attempt, in ranges that arrived whole; one that had to be asked for twice counts once."""
+    bytes_verified: int
+    """There already, from an earlier attempt or an earlier download, and found equal by this one."""
+    resumed: bool
+    """Something that was there already was used."""
+    elapsed_seconds: float
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        done = f"{self.size} bytes, {self.bytes_received} of them received and {self.bytes_verified} verified"
+        return f"Downloaded {self.uri} to {self.file_path}: {done} in {self.elapsed_seconds:.1f} s"
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data, fit for XCom."""

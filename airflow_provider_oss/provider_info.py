@@ -25,7 +25,12 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Alibaba Cloud OSS",
-                "python-modules": ["airflow_provider_oss.operators.oss", "airflow_provider_oss.operators.directory"],
+                "python-modules": [
+                    "airflow_provider_oss.operators.oss",
+                    "airflow_provider_oss.operators.directory",
+                    "airflow_provider_oss.operators.copy",
+                    "airflow_provider_oss.operators.download",
+                ],
             }
         ],
         "transfers": [

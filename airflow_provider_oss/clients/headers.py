@@ -8,7 +8,7 @@ import mimetypes
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from airflow_provider_oss.model import Callback, ObjectInfo, ObjectOptions, ObjectRef
+from airflow_provider_oss.model import Callback, ObjectInfo, ObjectOptions, ObjectRange, ObjectRef
 
 META_PREFIX = "x-oss-meta-"
 
@@ -42,6 +42,14 @@ def sending_headers(options: ObjectOptions) -> dict[str, str]:
     """Return what governs the sending of a body: for PutObject and UploadPart."""
     bits = options.traffic_limit_bits
     return {} if bits is None else {"x-oss-traffic-limit": str(bits)}
+
+
+def copy_source_headers(source: ObjectRange) -> dict[str, str]:
+    """Return what names the source of a copy and the only version of it that may be copied."""
+    return {
+        "x-oss-copy-source": f"/{source.ref.bucket}/{quote(source.ref.key)}",
+        "x-oss-copy-source-if-match": f'"{source.etag}"',
+    }
 
 
 def _guessed_type(key: str) -> str:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
-from airflow_provider_oss.clients.documents import check_root
+from airflow_provider_oss.clients.documents import check_root, tags_of
 from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.headers import content_headers, object_info, publishing_headers, sending_headers
 from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
@@ -105,18 +105,11 @@ class OSSObjectClient(OSSUploadClient):
             result = self.buckets.get(ref.bucket).get_object(ref.key, byte_range=byte_range, headers=headers)
             return ObjectBody(object_info(ref, result.headers), result.resp, lambda: self._by_oss2(ref))
 
-    def copy_object(
-        self, source: ObjectRef, target: ObjectRef, options: ObjectOptions, *, replace_metadata: bool
-    ) -> ObjectInfo:
-        """CopyObject inside OSS; ``replace_metadata`` stores ``options`` in place of the source's metadata and tags."""
-        headers = publishing_headers(options)
-        if replace_metadata:
-            headers = content_headers(target, options) | headers
-            headers |= {"x-oss-metadata-directive": "REPLACE", "x-oss-tagging-directive": "Replace"}
-        with self._by_oss2(target):
-            bucket = self.buckets.get(target.bucket)
-            bucket.copy_object(source.bucket, source.key, target.key, headers=headers)
-            return object_info(target, bucket.head_object(target.key).headers)
+    def get_object_tagging(self, ref: ObjectRef) -> dict[str, str]:
+        """GetObjectTagging."""
+        details = ErrorDetails(ref.bucket, ref.key)
+        with renamed(details):
+            return tags_of(self._api.call("GET", details, {"tagging": ""}, {}).body)
 
     def delete_object(self, ref: ObjectRef) -> None:
         """DeleteObject; of a missing object too."""

@@ -22,7 +22,7 @@ from airflow_provider_oss.file_range import FileRange
 
 _READ_BYTES: Final = 256 * 1024
 _MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
-_DOCUMENT_PARAMS: Final = frozenset(("list-type", "uploadId", "uploads"))
+_DOCUMENT_PARAMS: Final = frozenset(("list-type", "tagging", "uploadId", "uploads"))
 _SERVER_ERROR_STATUS: Final = 500
 _REQUEST_ID: Final = "x-oss-request-id"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}

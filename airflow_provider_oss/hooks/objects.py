@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Unpack
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.hooks.base import OSSBaseHook
-from airflow_provider_oss.model import (
-    ListedObject,
-    ObjectInfo,
-)
+from airflow_provider_oss.model import CopyResult, ListedObject, ObjectInfo
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
+from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
+from airflow_provider_oss.transfer.cancellation import Cancellation
+from airflow_provider_oss.transfer.copy import Copy
 from airflow_provider_oss.transfer.deletion import delete_all
 from airflow_provider_oss.transfer.download import download
+from airflow_provider_oss.transfer.engine import UploadSettings
 from airflow_provider_oss.transfer.source import path_text
 
 if TYPE_CHECKING:
@@ -73,23 +74,46 @@ class OSSObjectHook(OSSBaseHook):
 
     # Changing
 
-    def copy_object(
+    def copy_object(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
         self,
         source_key: str,
         key: str,
         source_bucket_name: str | None = None,
         bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        multipart_threshold: int = limits.MAX_COPY_SIZE_BYTES,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
         **options: Unpack[ObjectOptionArguments],
-    ) -> ObjectInfo:
+    ) -> CopyResult:
         """
-        Copy an object inside OSS (in one region, up to 1 GB) and describe the copy.
+        Copy an object of any size inside OSS, in one region; return when the copy's size and CRC-64 are the source's.
 
-        With mime, meta, headers, storage_class or tags the copy gets these in place of the source's.
+        With mime, meta, headers, storage_class or tags the copy gets these in place of all of the source's. It gets an
+        ACL from ``acl`` only. With ``checkpoint`` a later attempt can continue; without one, a copy that fails is
+        aborted. Raises OSSInvalidSource when there is no source.
+
+        :param part_size: bytes, 100 KB to 1 GB; None chooses at least 64 MiB so that there are at most 10,000 parts.
+        :param parallel: parts copied at the same time.
+        :param multipart_threshold: bytes, at most 1 GB; a larger object is copied in parts, any other in one request.
+        :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part.
+        :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
         """
-        parsed = parse_options(**options)
-        changed = any((parsed.mime, parsed.meta, parsed.headers, parsed.storage_class, parsed.tags))
-        source, target = self.resolve(source_key, source_bucket_name), self.resolve(key, bucket_name)
-        return self._retrying(self._client.copy_object, source, target, parsed, replace_metadata=changed)
+        return Copy(
+            self.resolve(source_key, source_bucket_name),
+            self.resolve(key, bucket_name),
+            self._client,
+            store=checkpoint,
+            options=parse_options(**options),
+            settings=UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
+            multipart_threshold_bytes=multipart_threshold,
+            progress=progress,
+            renew_credentials=self.renew_credentials,
+            cancellation=cancellation or Cancellation(),
+        ).run()
 
     def delete_object(self, key: str, bucket_name: str | None = None) -> None:
         """Delete an object. That it is not there is no error."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_oss.hooks.oss import OSSHook
-    from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.model import CopyResult, UploadResult
     from airflow_provider_oss.options import ObjectOptionArguments
 
 
@@ -106,17 +106,14 @@ class OSSUploadBaseOperator(OSSBaseOperator):
         self.callback = callback
 
     @abstractmethod
-    def upload(self, context: Context) -> UploadResult:
+    def upload(self, context: Context) -> UploadResult | CopyResult:
         """Do the work."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Store the object and return the result as plain data."""
         with failing_at_once():
             result = self.upload(context)
-        self.log.info(
-            "Stored %s: %d bytes, %d of them sent and %d verified in %.1f s",
-            *(result.uri, result.size, result.bytes_sent, result.bytes_verified, result.elapsed_seconds),
-        )
+        self.log.info("%s", result.describe())
         return result.as_dict()
 
     def object_options(self) -> ObjectOptionArguments:
