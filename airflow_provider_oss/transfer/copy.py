@@ -73,9 +73,8 @@ class Copy:
         self._check_arguments()
         info = self._described()
         result = self._upload(info).run()
-        if not result.crc64 or info.crc64 is None:
-            self._compare(info, result)
-        return self._result(info, result)
+        is_compared = bool(result.crc64) and info.crc64 is not None
+        return self._result(info, result, info.crc64 if is_compared else self._compare(info, result))
 
     def _check_arguments(self) -> None:
         if self.options.callback is not None:
@@ -146,27 +145,32 @@ class Copy:
             log.warning("%s: the copy gets no tags, for those of %s may not be read: %s", self.ref, info.ref, error)
             return {}
 
-    def _compare(self, info: ObjectInfo, result: UploadResult) -> None:
-        """Look at the copy: OSS told no CRC-64 when it was made, or none of the source, so it may not be compared."""
+    def _compare(self, info: ObjectInfo, result: UploadResult) -> int | None:
+        """
+        Look at the copy, because OSS told no CRC-64 when it was made, or none of the source; return what it has now.
+
+        Raises OSSChecksumMismatch when it is not the source. One that cannot be looked at is noted in the log.
+        """
         try:
             found = self._call(self.client.head_object, self.ref)
         except (OSSAccessDenied, OSSNoSuchKey) as error:
             log.warning("%s: the copy cannot be looked at, so its size is not compared: %s", self.ref, error)
-            return
+            return None
         if found.etag != result.etag:
             log.warning("%s: the copy was replaced before it could be looked at", self.ref)
-            return
+            return None
         if None in (found.crc64, info.crc64):
             log.info("%s: OSS tells no CRC-64, so the size alone is compared with the source's", self.ref)
         elif found.crc64 != info.crc64:
             raise self._mismatch(f"the CRC-64 {found.crc64}, the source {info.ref} has {info.crc64}")
         if found.size_bytes != info.size_bytes:
             raise self._mismatch(f"{found.size_bytes} bytes, the source {info.ref} has {info.size_bytes}")
+        return found.crc64
 
     def _mismatch(self, difference: str) -> OSSChecksumMismatch:
         return OSSChecksumMismatch(f"the copy has {difference}", ErrorDetails(self.ref.bucket, self.ref.key))
 
-    def _result(self, info: ObjectInfo, result: UploadResult) -> CopyResult:
+    def _result(self, info: ObjectInfo, result: UploadResult, crc64: int | None) -> CopyResult:
         return CopyResult(
             bucket=result.bucket,
             key=result.key,
@@ -174,7 +178,7 @@ class Copy:
             source_uri=info.ref.uri,
             size=result.size,
             etag=result.etag,
-            crc64=result.crc64 or None,
+            crc64=None if crc64 is None else str(crc64),
             version_id=result.version_id,
             request_id=result.request_id,
             attempts=result.attempts,
