@@ -418,30 +418,42 @@ class CopyResult:
 
 @dataclass(frozen=True, slots=True)
 class DownloadResult:
-    """A local file whose size and CRC-64 are the object's."""
+    """A local file whose size and CRC-64 are the object's, where OSS tells the latter."""
 
-    bucket: str
-    key: str
-    uri: str
+    info: ObjectInfo
+    """The object, as the answer described it with which the download began."""
     file_path: str
-    size: int
-    """Bytes."""
-    etag: str
-    crc64: str | None
-    """Decimal. None when OSS tells none of this object, and size and ETag alone prove the file."""
     bytes_received: int
     """By this attempt, in ranges that arrived whole; one that had to be asked for twice counts once."""
     bytes_verified: int
     """There already, from an earlier attempt or an earlier download, and found equal by this one."""
-    resumed: bool
-    """Something that was there already was used."""
     elapsed_seconds: float
+
+    @property
+    def resumed(self) -> bool:
+        """Whether something was used that was there already."""
+        return self.bytes_verified > 0
 
     def describe(self) -> str:
         """Return one line for people."""
-        done = f"{self.size} bytes, {self.bytes_received} of them received and {self.bytes_verified} verified"
-        return f"Downloaded {self.uri} to {self.file_path}: {done} in {self.elapsed_seconds:.1f} s"
+        done = (
+            f"{self.info.size_bytes} bytes, {self.bytes_received} of them received and {self.bytes_verified} verified"
+        )
+        return f"Downloaded {self.info.ref} to {self.file_path}: {done} in {self.elapsed_seconds:.1f} s"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data, fit for XCom."""
-        return asdict(self)
+        """Return plain data, fit for XCom. ``crc64`` is decimal text, None when OSS tells none of the object."""
+        info = self.info
+        return {
+            "bucket": info.ref.bucket,
+            "key": info.ref.key,
+            "uri": info.ref.uri,
+            "file_path": self.file_path,
+            "size": info.size_bytes,
+            "etag": info.etag,
+            "crc64": None if info.crc64 is None else str(info.crc64),
+            "bytes_received": self.bytes_received,
+            "bytes_verified": self.bytes_verified,
+            "resumed": self.resumed,
+            "elapsed_seconds": self.elapsed_seconds,
+        }

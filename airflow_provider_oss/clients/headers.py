@@ -44,6 +44,21 @@ def sending_headers(options: ObjectOptions) -> dict[str, str]:
     return {} if bits is None else {"x-oss-traffic-limit": str(bits)}
 
 
+def reading_headers(
+    byte_range: tuple[int | None, int | None] | None, if_match: str | None, *, is_strict: bool
+) -> dict[str, str]:
+    """Return what says which bytes of which version are wanted: for GetObject. (None, n) are the last n bytes."""
+    headers = {}
+    if byte_range is not None:
+        first, last = byte_range
+        headers["range"] = f"bytes={'' if first is None else first}-{'' if last is None else last}"
+        if is_strict:
+            headers["x-oss-range-behavior"] = "standard"
+    if if_match is not None:
+        headers["if-match"] = f'"{if_match}"'
+    return headers
+
+
 def copy_source_headers(source: ObjectRange) -> dict[str, str]:
     """Return what names the source of a copy and the only version of it that may be copied."""
     return {
@@ -82,11 +97,13 @@ def crc64_of(headers: Mapping[str, str]) -> int | None:
 
 
 def object_info(ref: ObjectRef, headers: Mapping[str, str]) -> ObjectInfo:
-    """Return what the answer to HeadObject says."""
+    """Return what the answer to HeadObject says, or to GetObject: of a range, the size is the whole object's."""
     plain = {name.lower(): _decoded(value) for name, value in headers.items()}
     return ObjectInfo(
         ref=ref,
-        size_bytes=int(plain["content-length"]),
+        size_bytes=int(
+            plain["content-range"].rpartition("/")[2] if "content-range" in plain else plain["content-length"]
+        ),
         etag=plain.get("etag", "").strip('"'),
         crc64=crc64_of(plain),
         content_type=plain.get("content-type"),

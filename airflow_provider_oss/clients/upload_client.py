@@ -30,8 +30,6 @@ from airflow_provider_oss.exceptions import (
     ErrorDetails,
     OSSChecksumMismatch,
     OSSNoSuchKey,
-    OSSProviderError,
-    OSSRequestRejected,
     OSSSourceChanged,
 )
 from airflow_provider_oss.model import (
@@ -136,7 +134,7 @@ class OSSUploadClient:
         headers = content_headers(ref, options) | publishing_headers(options) | sending_headers(options)
         headers |= {"x-oss-metadata-directive": "REPLACE", "x-oss-tagging-directive": "Replace"}
         headers |= copy_source_headers(source)
-        with renamed(details), _noticing_changes(source):
+        with renamed(details), being_there(source.ref):
             answer = self._api.call("PUT", details, {}, headers)
             check_root(answer.body, "CopyObjectResult")
             return stored_object(answer, options, details)
@@ -150,7 +148,7 @@ class OSSUploadClient:
         last = source.offset_bytes + source.size_bytes - 1
         headers = copy_source_headers(source) | sending_headers(options)
         headers["x-oss-copy-source-range"] = f"bytes={source.offset_bytes}-{last}"
-        with renamed(details), _noticing_changes(source):
+        with renamed(details), being_there(source.ref):
             answer = self._api.call("PUT", details, params, headers)
             etag = copied_part_etag(answer.body)
             return CompletedPart(part_number, source.size_bytes, etag, crc64_of(answer.headers))
@@ -212,20 +210,9 @@ class OSSUploadClient:
 
 
 @contextmanager
-def _noticing_changes(source: ObjectRange) -> Iterator[None]:
-    """Raise OSSSourceChanged where OSS says that the source is not the one that was looked at, or is gone."""
+def being_there(ref: ObjectRef) -> Iterator[None]:
+    """Raise OSSSourceChanged where OSS says that an object which was there is not there any more."""
     try:
         yield
-    except (OSSRequestRejected, OSSNoSuchKey) as error:
-        _raise_if_changed(source, error)
-        raise
-
-
-def _raise_if_changed(source: ObjectRange, error: OSSProviderError) -> None:
-    if isinstance(error, OSSNoSuchKey):
-        raise OSSSourceChanged(f"the source {source.ref} was deleted while it was copied", error.details) from error
-    if error.details.code == "PreconditionFailed":
-        raise OSSSourceChanged(
-            f"the source {source.ref} was replaced while it was copied: the next attempt copies what is there then",
-            error.details,
-        ) from error
+    except OSSNoSuchKey as error:
+        raise OSSSourceChanged(f"{ref} was deleted while it was read", error.details) from error

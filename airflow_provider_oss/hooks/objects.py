@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Unpack
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.hooks.base import OSSBaseHook
-from airflow_provider_oss.model import CopyResult, ListedObject, ObjectInfo
+from airflow_provider_oss.model import CopyResult, DownloadResult, ListedObject, ObjectInfo
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.copy import Copy
 from airflow_provider_oss.transfer.deletion import delete_all
-from airflow_provider_oss.transfer.download import download
+from airflow_provider_oss.transfer.download import Download
 from airflow_provider_oss.transfer.engine import UploadSettings
 from airflow_provider_oss.transfer.source import path_text
 
@@ -52,14 +52,76 @@ class OSSObjectHook(OSSBaseHook):
         """
         return self._retrying(self._client.get_object, self.resolve(key, bucket_name), byte_range)
 
-    def download_file(self, key: str, file_path: str | os.PathLike[str], bucket_name: str | None = None) -> ObjectInfo:
+    def download_file(
+        self,
+        key: str,
+        file_path: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> ObjectInfo:
         """
         Write an object to ``file_path``: whole and with the right CRC-64, or not at all.
 
-        It is written beside and renamed; a download that fails leaves the old file as it was.
+        It is written beside and renamed; a download that fails leaves the old file as it was, and nothing else. A file
+        that is equal to the object is left alone. Missing directories are made. For more see ``resume_download``.
+
+        :param part_size: bytes of each range that is asked for, 100 KB to 5 GB; None chooses at least 8 MiB.
+        :param parallel: ranges received at the same time. Each takes 256 KiB of memory.
+        :param progress: called as ``progress(fraction, None, part)`` in this thread after every range.
         """
-        ref = self.resolve(key, bucket_name)
-        return self._retrying(download, lambda: self._client.get_object(ref, None), Path(path_text(file_path)))
+        download = self._download(key, file_path, bucket_name, part_size, parallel)
+        result = replace(download, progress=progress, cancellation=cancellation or Cancellation()).run()
+        return result.info
+
+    def resume_download(
+        self,
+        key: str,
+        file_path: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        overwrite: bool = True,
+        progress: ProgressCallback | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> DownloadResult:
+        """
+        Begin a download, or continue one that ended early, as ``download_file`` does it.
+
+        One that ends early leaves what has arrived in hidden files beside ``file_path``; a later call on this machine,
+        or with the directory on a shared volume, compares that with what was noted of it and asks for the rest, if the
+        object is still the same.
+
+        :param overwrite: False raises OSSInvalidTarget when a file is there that is not equal to the object.
+        """
+        download = self._download(key, file_path, bucket_name, part_size, parallel)
+        return replace(
+            download,
+            overwrite=overwrite,
+            is_resumable=True,
+            progress=progress,
+            cancellation=cancellation or Cancellation(),
+        ).run()
+
+    def _download(
+        self,
+        key: str,
+        file_path: str | os.PathLike[str],
+        bucket_name: str | None,
+        part_size: int | None,
+        parallel: int,
+    ) -> Download:
+        return Download(
+            self.resolve(key, bucket_name),
+            path_text(file_path),
+            self._client,
+            settings=UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
+            renew_credentials=self.renew_credentials,
+        )
 
     def list_objects(
         self, prefix: str = "", bucket_name: str | None = None, delimiter: str = ""

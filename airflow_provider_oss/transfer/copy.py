@@ -37,7 +37,7 @@ _KEPT_HEADERS: Final = ("cache-control", "content-disposition", "content-encodin
 class CopyingClient(SendingClient, Protocol):
     """What of a client is needed here."""
 
-    def get_object_tagging(self, ref: ObjectRef) -> Mapping[str, str]:
+    def get_object_tags(self, ref: ObjectRef) -> Mapping[str, str]:
         """Return the object's tags (GetObjectTagging)."""
 
 
@@ -140,7 +140,7 @@ class Copy:
         if "x-oss-tagging-count" not in info.headers:
             return {}
         try:
-            return self._call(self.client.get_object_tagging, info.ref)
+            return self._call(self.client.get_object_tags, info.ref)
         except OSSAccessDenied as error:
             log.warning("%s: the copy gets no tags, for those of %s may not be read: %s", self.ref, info.ref, error)
             return {}

@@ -128,7 +128,7 @@ def make_retrying(
         assert isinstance(error, OSSProviderError)  # noqa: S101 - is_worth_repeating says so
         tries = tried("1 try" if state.attempt_number == 1 else f"{state.attempt_number} tries")
         cut_short = state.attempt_number < policy.tries
-        outcome = f"not repeated after {tries}: the upload stops" if cut_short else f"given up after {tries}"
+        outcome = f"not repeated after {tries}: the transfer stops" if cut_short else f"given up after {tries}"
         raise type(error)(f"{error.message}; {outcome}", error.details) from error.__cause__
 
     return Retrying(

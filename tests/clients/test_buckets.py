@@ -48,7 +48,7 @@ def use_every_call(client: OSSObjectClient, ref: ObjectRef = REF) -> None:
         assert body.read() == data
     info = client.head_object(ref)
     client.copy_object(ObjectRange(ref, info.etag, 0, info.size_bytes), ObjectRef(ref.bucket, "copy"), ObjectOptions())
-    assert client.get_object_tagging(ref) == {}
+    assert client.get_object_tags(ref) == {}
     assert {item.ref.key for item in client.list_objects(ref.bucket, "", "", "").items} == {ref.key, "copy"}
     client.abort_multipart_upload(ref, client.initiate_multipart_upload(ref, ObjectOptions()))
     assert not client.list_multipart_uploads(ref.bucket, "", ("", "")).items

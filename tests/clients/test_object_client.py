@@ -127,15 +127,15 @@ def test_a_copy_has_what_is_given(client: OSSObjectClient) -> None:
 
     copied = client.head_object(target)
     assert (copied.content_type, copied.meta, copied.storage_class) == ("text/plain", {"to": "target"}, "IA")
-    assert client.get_object_tagging(target) == {"to": "target ü&="}
-    assert client.get_object_tagging(REF) == {"from": "source"}
+    assert client.get_object_tags(target) == {"to": "target ü&="}
+    assert client.get_object_tags(REF) == {"from": "source"}
 
 
 @pytest.mark.parametrize(
     ("interfere", "message"),
     [
-        (lambda client: client.put_object(REF, b"else", crc64(b"else"), PLAIN), "was replaced while it was copied"),
-        (lambda client: client.delete_object(REF), "was deleted while it was copied"),
+        (lambda client: client.put_object(REF, b"else", crc64(b"else"), PLAIN), "was replaced while it was read"),
+        (lambda client: client.delete_object(REF), "was deleted while it was read"),
     ],
     ids=["replaced", "deleted"],
 )

@@ -178,7 +178,7 @@ def test_what_is_stored_with_the_source(stage: Stage, threshold: int) -> None:
     info = stage.scene.client.head_object(stage.scene.ref)
     assert (info.content_type, info.meta, info.storage_class) == ("text/csv", {"from": "sourcé"}, "IA")
     assert (info.headers["cache-control"], info.headers["content-encoding"]) == ("no-cache", "identity")
-    assert stage.scene.client.get_object_tagging(stage.scene.ref) == {"kind": "dump ü"}
+    assert stage.scene.client.get_object_tags(stage.scene.ref) == {"kind": "dump ü"}
     stage.assert_copied()
 
 
@@ -196,7 +196,7 @@ def test_what_is_given_instead(stage: Stage, threshold: int) -> None:
         "Standard",
     )
     assert "cache-control" not in info.headers
-    assert stage.scene.client.get_object_tagging(stage.scene.ref) == {}
+    assert stage.scene.client.get_object_tags(stage.scene.ref) == {}
     assert stage.scene.client.buckets.get(stage.scene.bucket).get_object_acl(stage.scene.ref.key).acl == "public-read"
 
 
@@ -209,7 +209,7 @@ def test_tags_that_may_not_be_read(stage: Stage, caplog: pytest.LogCaptureFixtur
 
     assert "the copy gets no tags" in caplog.text
     stage.scene.server.faults.clear()
-    assert stage.scene.client.get_object_tagging(stage.scene.ref) == {}
+    assert stage.scene.client.get_object_tags(stage.scene.ref) == {}
     stage.assert_copied()
 
 
@@ -348,7 +348,7 @@ def test_a_source_that_is_replaced_meanwhile(stage: Stage) -> None:
                 stage.scene.client.put_object(stage.source, OTHER, crc64(OTHER), ObjectOptions())
             return act()
 
-    with pytest.raises(OSSSourceChanged, match="was replaced while it was copied"):
+    with pytest.raises(OSSSourceChanged, match="was replaced while it was read"):
         stage.run(client=Replacing(stage.scene.client), settings=replace(stage.scene.settings, parallel=1))
     assert stage.scene.store.data is not None
     with pytest.raises(OSSNoSuchKey):
@@ -388,7 +388,7 @@ def test_a_source_with_other_metadata_between_attempts(stage: Stage) -> None:
 def test_a_source_that_goes_away(stage: Stage) -> None:
     """A source that is deleted meanwhile fails the attempt; the next one says that there is none."""
     stage.scene.server.faults.add(Fault(operation="UploadPartCopy", part_number=3, status=404, code="NoSuchKey"))
-    with pytest.raises(OSSSourceChanged, match="was deleted while it was copied"):
+    with pytest.raises(OSSSourceChanged, match="was deleted while it was read"):
         stage.run()
     stage.scene.client.delete_object(stage.source)
     with pytest.raises(OSSInvalidSource, match="does not exist"):
@@ -520,8 +520,8 @@ class WithTags(PassingClient):
         super().__init__(client)
         self._scene = scene
 
-    def get_object_tagging(self, ref: ObjectRef) -> dict[str, str]:
-        return self._scene.client.get_object_tagging(ref)
+    def get_object_tags(self, ref: ObjectRef) -> dict[str, str]:
+        return self._scene.client.get_object_tags(ref)
 
 
 @dataclass
