@@ -45,6 +45,8 @@ NEVER = (
         "decorators.oss_upload",
         "operators.oss",
         "operators.directory",
+        "operators.copy",
+        "operators.download",
         "transfers.object_storage_to_oss",
         "transfers.http_to_oss",
         "transfers.sql_to_oss",
