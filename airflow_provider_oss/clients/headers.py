@@ -97,13 +97,11 @@ def crc64_of(headers: Mapping[str, str]) -> int | None:
 
 
 def object_info(ref: ObjectRef, headers: Mapping[str, str]) -> ObjectInfo:
-    """Return what the answer to HeadObject says, or to GetObject: of a range, the size is the whole object's."""
+    """Return what the answer to HeadObject says, or to GetObject: of a range, the size is the range's."""
     plain = {name.lower(): _decoded(value) for name, value in headers.items()}
     return ObjectInfo(
         ref=ref,
-        size_bytes=int(
-            plain["content-range"].rpartition("/")[2] if "content-range" in plain else plain["content-length"]
-        ),
+        size_bytes=int(plain["content-length"]),
         etag=plain.get("etag", "").strip('"'),
         crc64=crc64_of(plain),
         content_type=plain.get("content-type"),

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Protocol, TypeVar
 
@@ -157,10 +157,11 @@ class _Attempt:
 
         def ask() -> tuple[ObjectInfo, DownloadedVersion | None]:
             with self._download.client.get_object(self._ref, (0, last), is_strict=False) as body:
-                version = self._begin(body.info)
+                info = self._whole(body.info)
+                version = self._begin(info)
                 if version is not None:
                     self._take_first(body, version)
-                return body.info, version
+                return info, version
 
         return self._call(ask)
 
@@ -169,7 +170,7 @@ class _Attempt:
         if not version.plan.count:
             return
         first = version.plan.part(1)
-        if int(body.info.headers["content-length"]) != first.size_bytes:
+        if body.info.size_bytes != first.size_bytes:
             return
         crc = self._copy(body, first)
         if version.plan.count == 1:
@@ -177,6 +178,16 @@ class _Attempt:
         else:
             self._partial.note(first, crc)
         self._arrived(_Range(first, crc, was_received=True))
+
+    def _whole(self, info: ObjectInfo) -> ObjectInfo:
+        """Return what an answer, which may have a range of it only, says of the object."""
+        content_range = info.headers.get("content-range")
+        if content_range is None:
+            return info
+        total = content_range.rpartition("/")[2]
+        if not total.isdecimal():
+            raise OSSBadResponse(f"a range arrived without the object's size: {content_range}", self._details)
+        return replace(info, size_bytes=int(total))
 
     def _look_again(self, record: DownloadRecord) -> tuple[ObjectInfo, DownloadedVersion | None]:
         """Ask whether the object is still what an earlier attempt has begun to download."""

@@ -47,6 +47,8 @@ def checked_target(file_path: str) -> Path:
 
     Raises OSSInvalidTarget when no regular file can be there.
     """
+    if file_path.endswith(os.sep):
+        raise OSSInvalidTarget(f"file_path={file_path!r} names a directory: give the path of a file")
     path = Path(os.path.realpath(file_path))
     with naming_errors(path):
         if path.exists() and not path.is_file():
@@ -64,7 +66,7 @@ def naming_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in _NO_ROOM:
             raise OSSDiskFull(f"file_path={str(path)!r} finds no room on this worker: {error.strerror}") from error
-        if error.errno in _REFUSALS and not isinstance(error, OSSInvalidTarget):
+        if error.errno in _REFUSALS:
             raise OSSInvalidTarget(f"file_path={str(path)!r} cannot be written: {error.strerror}") from error
         raise
 

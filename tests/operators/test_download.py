@@ -116,7 +116,7 @@ def test_a_failed_download_is_a_failed_task(
     [
         ({"key": "missing"}, OSSInvalidSource, "the object does not exist .*key=missing"),
         ({"key": ""}, OSSInvalidArgument, "key='' has 0 bytes"),
-        ({"file_path": "/"}, OSSInvalidTarget, "file_path='/' is a directory"),
+        ({"file_path": "/"}, OSSInvalidTarget, "file_path='/' names a directory"),
         ({"file_path": "a\0b"}, OSSInvalidArgument, "NUL character"),
         ({"overwrite": False}, OSSInvalidTarget, "overwrite=False"),
         ({"parallel": "0"}, OSSInvalidArgument, "parallel=0 is out of range"),

@@ -363,6 +363,14 @@ def test_another_range(stage: Stage) -> None:
     stage.assert_untouched()
 
 
+def test_a_range_of_what(stage: Stage) -> None:
+    """An answer that does not say how large the object is cannot be used."""
+    headers = {**stage.scene.client.head_object(stage.scene.ref).headers, "content-range": "bytes 0-1/*"}
+    with pytest.raises(OSSBadResponse, match="without the object's size"):
+        stage.run(client=Telling(stage.scene, {"headers": headers}))
+    stage.assert_untouched()
+
+
 @pytest.mark.parametrize("data", [DATA[:10], DATA], ids=["small", "large"])
 def test_an_object_without_crc64(stage: Stage, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
     """When OSS tells no CRC-64 size and ETag decide, which the log says; a file of that size proves nothing."""
@@ -384,6 +392,8 @@ def test_a_directory_in_the_way(stage: Stage) -> None:
     """A directory is no file, and nothing is asked of OSS."""
     with pytest.raises(OSSInvalidTarget, match="is a directory: give the path of a file"):
         stage.run(file_path=str(stage.folder))
+    with pytest.raises(OSSInvalidTarget, match="names a directory: give the path of a file"):
+        stage.run(file_path=f"{stage.folder}/new/")
     assert stage.scene.requests() == []
 
 
