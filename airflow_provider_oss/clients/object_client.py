@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
-from airflow_provider_oss.clients.documents import check_root, tags_of
+from airflow_provider_oss.clients.documents import check_root
 from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.headers import (
     content_headers,
@@ -18,9 +17,10 @@ from airflow_provider_oss.clients.headers import (
     reading_headers,
     sending_headers,
 )
+from airflow_provider_oss.clients.property_client import OSSPropertyClient
 from airflow_provider_oss.clients.session import Response
 from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
-from airflow_provider_oss.clients.upload_client import OSSUploadClient, being_there
+from airflow_provider_oss.clients.upload_client import being_there
 from airflow_provider_oss.exceptions import ErrorDetails
 from airflow_provider_oss.model import (
     ListedObject,
@@ -30,9 +30,6 @@ from airflow_provider_oss.model import (
     Page,
     StoredObject,
 )
-
-if TYPE_CHECKING:
-    from airflow_provider_oss.clients.buckets import Buckets
 
 _READ_BYTES = 1024 * 1024
 
@@ -70,22 +67,8 @@ class ObjectBody:
         self.close()
 
 
-class OSSObjectClient(OSSUploadClient):
+class OSSObjectClient(OSSPropertyClient):
     """Thread-safe. Every method makes one request and raises the classes of ``exceptions``."""
-
-    @cached_property
-    def buckets(self) -> Buckets:
-        """What oss2 offers, for the same account. oss2 is imported now."""
-        from airflow_provider_oss.clients.buckets import Buckets
-
-        return Buckets(self._api)
-
-    def _by_oss2(self, ref: ObjectRef | None = None, bucket: str | None = None) -> AbstractContextManager[None]:
-        """Return the context that a call of oss2 about this object, or bucket, is made in."""
-        from airflow_provider_oss.clients.buckets import renamed_oss2
-
-        details = ErrorDetails(bucket) if ref is None else ErrorDetails(ref.bucket, ref.key)
-        return renamed_oss2(details, self._api.clock)
 
     def put_stream(
         self, ref: ObjectRef, chunks: Iterator[bytes], content_length: int | None, options: ObjectOptions
@@ -130,12 +113,6 @@ class OSSObjectClient(OSSUploadClient):
             response = self._api.open(details, {}, headers)
             return ObjectBody(object_info(ref, response.headers), response, details)
 
-    def get_object_tags(self, ref: ObjectRef) -> dict[str, str]:
-        """GetObjectTagging."""
-        details = ErrorDetails(ref.bucket, ref.key)
-        with renamed(details):
-            return tags_of(self._api.call("GET", details, {"tagging": ""}, {}).body)
-
     def delete_object(self, ref: ObjectRef) -> None:
         """DeleteObject; of a missing object too."""
         with self._by_oss2(ref):
@@ -165,13 +142,6 @@ class OSSObjectClient(OSSUploadClient):
                 prefixes=tuple(result.prefix_list),
                 next_token=result.next_continuation_token if result.is_truncated else None,
             )
-
-    def list_buckets(self) -> list[str]:
-        """ListBuckets, the first page: whether the credentials work at all."""
-        with self._by_oss2():
-            result = self.buckets.service().list_buckets(max_keys=100)
-            check_root(result.resp.document, "ListAllMyBucketsResult")
-            return [item.name for item in result.buckets]
 
     def sign_url(
         self, ref: ObjectRef, method: str, expires_seconds: int, headers: Mapping[str, str], params: Mapping[str, str]

@@ -6,23 +6,29 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Unpack
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Unpack
+
+from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.hooks.base import OSSBaseHook
+from airflow_provider_oss.hooks.lineage import report
 from airflow_provider_oss.model import CopyResult, DownloadResult, ListedObject, ObjectInfo
-from airflow_provider_oss.options import ObjectOptionArguments, parse_options
+from airflow_provider_oss.options import ObjectOptionArguments, parse_options, parse_tags
 from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
+from airflow_provider_oss.presigned import secrets_of_url
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.copy import Copy
-from airflow_provider_oss.transfer.deletion import delete_all
+from airflow_provider_oss.transfer.deletion import check_all_deleted, delete_all
 from airflow_provider_oss.transfer.download import Download
 from airflow_provider_oss.transfer.engine import UploadSettings
 from airflow_provider_oss.transfer.source import path_text
 
 if TYPE_CHECKING:
     from airflow_provider_oss.clients.object_client import ObjectBody
+    from airflow_provider_oss.transfer.tree.globs import Selection
 
 
 class OSSObjectHook(OSSBaseHook):
@@ -50,7 +56,10 @@ class OSSObjectHook(OSSBaseHook):
 
         :param byte_range: (first, last), both included; (None, n) means the last n bytes, (n, None) from n to the end.
         """
-        return self._retrying(self._client.get_object, self.resolve(key, bucket_name), byte_range)
+        ref = self.resolve(key, bucket_name)
+        body = self._retrying(self._client.get_object, ref, byte_range)
+        report(self, read=ref)
+        return body
 
     def download_file(
         self,
@@ -74,8 +83,8 @@ class OSSObjectHook(OSSBaseHook):
         :param progress: called as ``progress(fraction, None, part)`` in this thread after every range.
         """
         download = self._download(key, file_path, bucket_name, part_size, parallel)
-        result = replace(download, progress=progress, cancellation=cancellation or Cancellation()).run()
-        return result.info
+        download = replace(download, progress=progress, cancellation=cancellation or Cancellation())
+        return self._downloaded(download).info
 
     def resume_download(
         self,
@@ -99,13 +108,15 @@ class OSSObjectHook(OSSBaseHook):
         :param overwrite: False raises OSSInvalidTarget when a file is there that is not equal to the object.
         """
         download = self._download(key, file_path, bucket_name, part_size, parallel)
-        return replace(
-            download,
-            overwrite=overwrite,
-            is_resumable=True,
-            progress=progress,
-            cancellation=cancellation or Cancellation(),
-        ).run()
+        return self._downloaded(
+            replace(
+                download,
+                overwrite=overwrite,
+                is_resumable=True,
+                progress=progress,
+                cancellation=cancellation or Cancellation(),
+            )
+        )
 
     def _download(
         self,
@@ -123,14 +134,23 @@ class OSSObjectHook(OSSBaseHook):
             renew_credentials=self.renew_credentials,
         )
 
+    def _downloaded(self, download: Download) -> DownloadResult:
+        result = download.run()
+        report(self, read=download.ref, written=download.file_path)
+        return result
+
     def list_objects(
         self, prefix: str = "", bucket_name: str | None = None, delimiter: str = ""
     ) -> Iterator[ListedObject]:
-        """Yield the objects whose key begins with ``prefix``, by key; pages as it goes. ``delimiter`` cuts subtrees."""
-        bucket = self.resolve_bucket(bucket_name)
+        """
+        Yield the objects whose key begins with ``prefix``, by key; pages as it goes. ``delimiter`` cuts subtrees.
+
+        ``prefix`` may be a whole ``oss://bucket/prefix``.
+        """
+        below = self.resolve_key_prefix(prefix, bucket_name)
         token: str | None = ""
         while token is not None:
-            page = self._retrying(self._client.list_objects, bucket, prefix, delimiter, token)
+            page = self._retrying(self._client.list_objects, below.bucket, below.prefix, delimiter, token)
             yield from page.items
             token = page.next_token
 
@@ -164,7 +184,7 @@ class OSSObjectHook(OSSBaseHook):
         :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part.
         :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
         """
-        return Copy(
+        copy = Copy(
             self.resolve(source_key, source_bucket_name),
             self.resolve(key, bucket_name),
             self._client,
@@ -175,7 +195,10 @@ class OSSObjectHook(OSSBaseHook):
             progress=progress,
             renew_credentials=self.renew_credentials,
             cancellation=cancellation or Cancellation(),
-        ).run()
+        )
+        result = copy.run()
+        report(self, read=copy.source, written=copy.ref)
+        return result
 
     def delete_object(self, key: str, bucket_name: str | None = None) -> None:
         """Delete an object. That it is not there is no error."""
@@ -186,6 +209,45 @@ class OSSObjectHook(OSSBaseHook):
         bucket = self.resolve_bucket(bucket_name)
         wanted = [self.resolve(key, bucket).key for key in keys]
         return [key for reported in delete_all(self._client, self._retrying, bucket, wanted) for key in reported]
+
+    def delete_below(
+        self, prefix: str, bucket_name: str | None = None, selection: Selection | None = None
+    ) -> Iterator[list[str]]:
+        """
+        Delete the objects whose key begins with ``prefix``; yield after every request the keys deleted by it.
+
+        Raises OSSBadResponse when OSS does not report all of them.
+
+        :param selection: which of them, by their whole keys; None for all.
+        """
+        below = self.resolve_key_prefix(prefix, bucket_name)
+        found = self.list_objects(below.prefix, below.bucket)
+        wanted = (item.ref.key for item in found if selection is None or selection.matches(item.ref.key))
+        while batch := list(islice(wanted, limits.MAX_KEYS_PER_DELETE)):
+            reported = delete_all(self._client, self._retrying, below.bucket, batch)
+            deleted = [key for keys in reported for key in keys]
+            check_all_deleted(below.bucket, batch, deleted)
+            yield deleted
+
+    # Tags
+
+    def get_object_tags(self, key: str, bucket_name: str | None = None) -> dict[str, str]:
+        """Return the object's tags. Raises OSSNoSuchKey."""
+        return self._retrying(self._client.get_object_tags, self.resolve(key, bucket_name))
+
+    def set_object_tags(self, key: str, tags: Mapping[str, Any], bucket_name: str | None = None) -> dict[str, str]:
+        """
+        Give the object these tags and no others, up to 10; return them. Raises OSSNoSuchKey.
+
+        Names have 1 to 128 characters, values up to 256; numbers and booleans become text.
+        """
+        parsed = parse_tags(tags)
+        self._retrying(self._client.put_object_tags, self.resolve(key, bucket_name), parsed)
+        return parsed
+
+    def delete_object_tags(self, key: str, bucket_name: str | None = None) -> None:
+        """Remove all tags of the object. Raises OSSNoSuchKey."""
+        self._retrying(self._client.delete_object_tags, self.resolve(key, bucket_name))
 
     # Signing
 
@@ -200,7 +262,9 @@ class OSSObjectHook(OSSBaseHook):
         params: Mapping[str, str] | None = None,
     ) -> str:
         """
-        Return a URL that lets its holder make one kind of request until it expires. Whoever has it can: do not log it.
+        Return a URL that lets its holder make one kind of request until it expires. Whoever has it can.
+
+        What makes it valid is registered with Airflow's log masker: this process never logs a URL that works.
 
         :param method: "GET", "PUT", ...; a URL for GET does not serve HEAD.
         :param expires: a ``timedelta`` (or pendulum Duration) or seconds; with V4 signatures at most 7 days.
@@ -215,6 +279,8 @@ class OSSObjectHook(OSSBaseHook):
                 f"expires={expires!r} is longer than the 7 days a V4 signature may live: shorten it, or set "
                 "signature_version to v1"
             )
-        return self._client.sign_url(
-            self.resolve(key, bucket_name), method.upper(), seconds, headers or {}, params or {}
-        )
+        ref = self.resolve(key, bucket_name)
+        url = self._client.sign_url(ref, method.upper(), seconds, headers or {}, params or {})
+        for secret in secrets_of_url(url):
+            mask_secret(secret)
+        return url

@@ -67,3 +67,7 @@ class OSSCopyObjectOperator(OSSResumableBaseOperator):
             **self.resumable_arguments(context),
             **self.object_options(),
         )
+
+    def sources(self) -> Sequence[str]:
+        """Return the object that was copied."""
+        return () if self._result is None else (self._result.source_uri,)

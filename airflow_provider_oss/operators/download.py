@@ -67,6 +67,7 @@ class OSSDownloadObjectOperator(OSSBaseOperator):
         self.parallel = parallel
         self.progress = progress
         self._cancellation: Cancellation | None = None
+        self._result: DownloadResult | None = None
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - nothing of it is needed
         """Begin or continue the download and return the result as plain data."""
@@ -74,7 +75,7 @@ class OSSDownloadObjectOperator(OSSBaseOperator):
 
         with failing_at_once():
             try:
-                result = self._download()
+                result = self._result = self._download()
             except OSSNoSuchKey as error:
                 raise OSSInvalidSource("the object does not exist", error.details) from error
         self.log.info("%s", result.describe())
@@ -101,3 +102,12 @@ class OSSDownloadObjectOperator(OSSBaseOperator):
         """Ask the download to stop. Only a flag is set: this runs in a signal handler, and nothing needs saving."""
         if self._cancellation is not None:
             self._cancellation.request()
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - the provider gives it
+        """Return what was read and written, for Airflow's OpenLineage provider: nothing, when nothing was written."""
+        from airflow_provider_oss.operators.lineage import TaskLineage, as_openlineage, source, stored
+
+        if self._result is None:
+            return as_openlineage(TaskLineage())
+        ref = self._result.info.ref
+        return as_openlineage(TaskLineage([stored(ref.bucket, ref.key)], [source(self._result.file_path)]))
