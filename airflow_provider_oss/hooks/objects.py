@@ -176,7 +176,7 @@ class OSSObjectHook(OSSBaseHook):
 
         With mime, meta, headers, storage_class or tags the copy gets these in place of all of the source's. It gets an
         ACL from ``acl`` only. With ``checkpoint`` a later attempt can continue; without one, a copy that fails is
-        aborted. Raises OSSInvalidSource when there is no source.
+        aborted. Raises OSSNoSuchKey when there is no source.
 
         :param part_size: bytes, 100 KB to 1 GB; None chooses at least 64 MiB so that there are at most 10,000 parts.
         :param parallel: parts copied at the same time.

@@ -206,3 +206,14 @@ def failing_at_once() -> Iterator[None]:
         yield
     except OSSPermanentError as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def needing_an_object() -> Iterator[None]:
+    """Raise OSSInvalidSource, which no retry mends, where the object that the task is about is not there."""
+    from airflow_provider_oss.exceptions import OSSInvalidSource, OSSNoSuchKey
+
+    try:
+        yield
+    except OSSNoSuchKey as error:
+        raise OSSInvalidSource("the object does not exist", error.details) from error

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_oss.limits import MAX_COPY_SIZE_BYTES
-from airflow_provider_oss.operators.base import whole_number
+from airflow_provider_oss.operators.base import needing_an_object, whole_number
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
 if TYPE_CHECKING:
@@ -58,15 +58,16 @@ class OSSCopyObjectOperator(OSSResumableBaseOperator):
     def upload(self, context: Context) -> CopyResult:
         """Begin or continue the copy."""
         threshold = whole_number("multipart_threshold", self.multipart_threshold)
-        return self.hook.copy_object(
-            self.source_key,
-            self.key,
-            self.source_bucket_name,
-            self.bucket_name,
-            multipart_threshold=MAX_COPY_SIZE_BYTES if threshold is None else threshold,
-            **self.resumable_arguments(context),
-            **self.object_options(),
-        )
+        with needing_an_object():
+            return self.hook.copy_object(
+                self.source_key,
+                self.key,
+                self.source_bucket_name,
+                self.bucket_name,
+                multipart_threshold=MAX_COPY_SIZE_BYTES if threshold is None else threshold,
+                **self.resumable_arguments(context),
+                **self.object_options(),
+            )
 
     def sources(self) -> Sequence[str]:
         """Return the object that was copied."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_oss.limits import DEFAULT_PARALLEL
-from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once, whole_number
+from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once, needing_an_object, whole_number
 
 if TYPE_CHECKING:
     import os
@@ -71,13 +71,8 @@ class OSSDownloadObjectOperator(OSSBaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - nothing of it is needed
         """Begin or continue the download and return the result as plain data."""
-        from airflow_provider_oss.exceptions import OSSInvalidSource, OSSNoSuchKey
-
-        with failing_at_once():
-            try:
-                result = self._result = self._download()
-            except OSSNoSuchKey as error:
-                raise OSSInvalidSource("the object does not exist", error.details) from error
+        with failing_at_once(), needing_an_object():
+            result = self._result = self._download()
         self.log.info("%s", result.describe())
         return result.as_dict()
 

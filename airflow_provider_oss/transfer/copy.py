@@ -14,7 +14,6 @@ from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
     OSSChecksumMismatch,
     OSSInvalidArgument,
-    OSSInvalidSource,
     OSSNoSuchKey,
 )
 from airflow_provider_oss.model import CopyResult, ObjectInfo, ObjectOptions, ObjectRef, UploadResult
@@ -67,11 +66,11 @@ class Copy:
         With a ``store``, an attempt that ends in any way, SIGKILL included, leaves what a later attempt with the same
         store needs to continue: parts of the same version of the source that OSS lists are not copied again. Without
         one, an attempt that fails aborts its upload. For all that may be raised see ``Upload.run``; beside it
-        OSSInvalidSource when there is no source, and OSSSourceChanged when it was replaced meanwhile: the next attempt
+        OSSNoSuchKey when there is no source, and OSSSourceChanged when it was replaced meanwhile: the next attempt
         copies what is there then.
         """
         self._check_arguments()
-        info = self._described()
+        info = self._call(self.client.head_object, self.source)
         result = self._upload(info).run()
         is_compared = bool(result.crc64) and info.crc64 is not None
         return self._result(info, result, info.crc64 if is_compared else self._compare(info, result))
@@ -88,12 +87,6 @@ class Copy:
         part_size_bytes = self.settings.part_size_bytes
         if part_size_bytes is not None and part_size_bytes > most:
             raise OSSInvalidArgument(f"part_size={part_size_bytes} is too large for a copy: use at most {most} (1 GB)")
-
-    def _described(self) -> ObjectInfo:
-        try:
-            return self._call(self.client.head_object, self.source)
-        except OSSNoSuchKey as error:
-            raise OSSInvalidSource(f"the source {self.source} does not exist", error.details) from error
 
     def _call(self, method: Callable[[ObjectRef], Answer], ref: ObjectRef) -> Answer:
         retrying = make_retrying(self.settings.retry, Event())
