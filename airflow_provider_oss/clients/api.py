@@ -14,7 +14,7 @@ from airflow_provider_oss.clients.errors import ClockCheck, refusal, renamed
 from airflow_provider_oss.clients.session import PooledSession
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.clients.signing import ServerClock, make_signer
-from airflow_provider_oss.exceptions import ErrorDetails, OSSCredentialsExpired
+from airflow_provider_oss.exceptions import ErrorDetails, OSSCredentialsExpired, OSSProviderError
 from airflow_provider_oss.ports import Body
 
 _POOL_SIZE: Final = 100
@@ -85,9 +85,12 @@ class OSSApi:
             if is_success:
                 self.credentials.accepted()
                 return answer
-            error = clock_check.corrected(refusal(answer, details), answer.headers)
-            if isinstance(error, OSSCredentialsExpired):
-                self.credentials.refused(signed.get("x-oss-security-token"))
-            raise error
+            # Not kept in a variable here: with its traceback it would keep this frame, and a connection, alive
+            raise self._noted(clock_check.corrected(refusal(answer, details), answer.headers), signed)
 
         return finish
+
+    def _noted(self, error: OSSProviderError, signed: Mapping[str, str]) -> OSSProviderError:
+        if isinstance(error, OSSCredentialsExpired):
+            self.credentials.refused(signed.get("x-oss-security-token"))
+        return error

@@ -29,11 +29,11 @@ class StsSession:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """All credentials that the server knows: one permanent pair and any number of sessions."""
+    """All credentials that the server knows: one permanent pair and any number of sessions, which may become more."""
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
-    sessions: tuple[StsSession, ...] = field(default=(), repr=False)
+    sessions: Sequence[StsSession] = field(default=(), repr=False)
 
     def secret_for(self, claim: Claim, now: float) -> str:
         """Return the secret that the claim should be signed with. Raises OSSError 403 when key and token do not fit."""

@@ -46,7 +46,7 @@ def credentials_from(
     """
     kind = extra.get("credential_source", "static")
     basis_kind = extra.get("assume_role_source", "static") if kind == "assume_role" else kind
-    _check_nothing_is_idle(kind, basis_kind, login or password, extra)
+    _check_nothing_is_idle(kind, basis_kind, login, extra)
     if kind != "assume_role":
         return _basis(kind, login, password, extra, environment)
     basis = _basis(basis_kind, login, password, _without_session(extra), environment)
@@ -60,7 +60,7 @@ def _without_session(extra: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in extra.items() if name not in _SESSION_FIELDS or name == "sts_endpoint"}
 
 
-def _check_nothing_is_idle(kind: str, basis_kind: str, key: str | None, extra: Mapping[str, Any]) -> None:
+def _check_nothing_is_idle(kind: str, basis_kind: str, login: str | None, extra: Mapping[str, Any]) -> None:
     used = {*_FIELDS[kind], *_FIELDS[basis_kind]}
     described = repr(kind) if kind == basis_kind else f"{kind!r} from {basis_kind!r}"
     for name in sorted(_ALL_FIELDS & set(extra) - used):
@@ -69,9 +69,9 @@ def _check_nothing_is_idle(kind: str, basis_kind: str, key: str | None, extra: M
             f"extra field {name} is given, but credential_source is {described}: clear it, or set credential_source to "
             f"{owners}"
         )
-    if key and basis_kind != "static":
+    if login and basis_kind != "static":
         raise OSSInvalidConnection(
-            f"login or password is given, but credential_source is {described}: clear them, or set it to 'static'"
+            f"login (AccessKey ID) is given, but credential_source is {described}: clear it, or set it to 'static'"
         )
 
 
