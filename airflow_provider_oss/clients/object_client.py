@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
@@ -14,7 +14,7 @@ from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.headers import content_headers, object_info, publishing_headers, sending_headers
 from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
 from airflow_provider_oss.clients.upload_client import OSSUploadClient
-from airflow_provider_oss.exceptions import ErrorDetails
+from airflow_provider_oss.exceptions import ErrorDetails, OSSCredentialsExpired
 from airflow_provider_oss.model import (
     ListedObject,
     ObjectInfo,
@@ -68,12 +68,18 @@ class OSSObjectClient(OSSUploadClient):
 
         return Buckets(self._api)
 
-    def _by_oss2(self, ref: ObjectRef | None = None, bucket: str | None = None) -> AbstractContextManager[None]:
+    @contextmanager
+    def _by_oss2(self, ref: ObjectRef | None = None, bucket: str | None = None) -> Iterator[None]:
         """Return the context that a call of oss2 about this object, or bucket, is made in."""
         from airflow_provider_oss.clients.buckets import renamed_oss2
 
         details = ErrorDetails(bucket) if ref is None else ErrorDetails(ref.bucket, ref.key)
-        return renamed_oss2(details, self._api.clock)
+        try:
+            with renamed_oss2(details, self._api.clock):
+                yield
+        except OSSCredentialsExpired:
+            self._api.credentials.refused()
+            raise
 
     def put_stream(
         self, ref: ObjectRef, chunks: Iterator[bytes], content_length: int | None, options: ObjectOptions
