@@ -302,6 +302,14 @@ def test_sessions(
     assert (answer.status, answer.code, answer.text("EC")) == expected
 
 
+def test_a_session_that_is_added(client: Client, version: str) -> None:
+    """A server that runs takes a new session from the moment on at which it is told, until it expires."""
+    newcomer = sts_client(client.server, version, "STS.new", "secret new", "token new")
+    assert newcomer.send("GET", "a").code == "InvalidAccessKeyId"
+    client.server.add_sts_session(StsSession("STS.new", "secret new", "token new", expires_at=time.time() + 3600))
+    assert newcomer.send("GET", "a").body == b"x"
+
+
 def test_presigned_with_a_session(client: Client, version: str) -> None:
     """A URL presigned with a session carries its token, and is worthless without it."""
     target = presigned(sts_client(client.server, version, "STS.one", "secret one", "token one"))
