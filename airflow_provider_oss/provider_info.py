@@ -61,7 +61,8 @@ def get_provider_info() -> dict[str, Any]:
 
 
 _FIELD_BEHAVIOUR = {
-    "hidden-fields": ["port"],
+    # Port is shown: without one, the Test button of Airflow 3.3.1 and 3.3.2 answers "Bad Request"
+    "hidden-fields": [],
     "relabeling": {
         "host": "Endpoint",
         "schema": "Default bucket",
@@ -70,10 +71,15 @@ _FIELD_BEHAVIOUR = {
     },
     "placeholders": {
         "host": "oss-cn-hangzhou.aliyuncs.com",
+        "port": "443",
         "schema": "exports",
         "login": "LTAI...",
     },
 }
+
+
+# A section is a fold of its own in the form
+_CREDENTIALS = {"section": "Credentials"}
 
 
 def _field(label: str, description: str, kind: str = "string", **schema: Any) -> dict[str, Any]:
@@ -81,20 +87,37 @@ def _field(label: str, description: str, kind: str = "string", **schema: Any) ->
 
 
 _FIELDS = {
-    "region": _field("Region", "Such as cn-hangzhou. Follows from a standard endpoint; V4 signatures need it."),
-    "credential_source": _field(
-        "Credential source",
-        "static: the AccessKey above. environment: ALIBABA_CLOUD_ACCESS_KEY_ID, _SECRET and _SECURITY_TOKEN.",
-        enum=["static", "environment"],
+    "region": _field(
+        "Region",
+        "Empty: it follows from an endpoint such as oss-cn-hangzhou.aliyuncs.com. Any other endpoint needs it.",
+        examples=["cn-hangzhou", "cn-shanghai", "cn-beijing", "cn-shenzhen", "cn-hongkong", "ap-southeast-1"],
     ),
-    "security_token": _field("Security token", "Of a temporary (STS) AccessKey.", format="password"),
-    "signature_version": _field("Signature version", "v4 unless an old proxy needs v1.", enum=["v4", "v1"]),
+    "signature_version": _field(
+        "Signature version", "Empty: v4. Set v1 for an old proxy or a store that lacks v4.", enum=["v4", "v1"]
+    ),
     "addressing_style": _field(
         "Addressing style",
-        "auto: bucket in the host name, in the path for an IP address. cname: the endpoint is the bucket's own domain.",
+        "Empty or auto: the bucket is in the host name, or in the path when the endpoint is an IP address. "
+        "cname: the endpoint is the bucket's own domain.",
         enum=["auto", "path", "virtual", "cname"],
     ),
-    "connect_timeout": _field("Connect time-out (s)", "10 when empty.", "number"),
-    "read_timeout": _field("Read time-out (s)", "Longest time in which nothing moves. 60 when empty.", "number"),
-    "verify": _field("TLS verification", "true, false, or the path of a certificate authority file."),
+    "connect_timeout": _field("Connect time-out (seconds)", "Empty: 10.", "number"),
+    "read_timeout": _field("Read time-out (seconds)", "The longest time in which nothing moves. Empty: 60.", "number"),
+    "verify": _field(
+        "TLS verification",
+        "Empty or true: certificates are verified. Else false, or the path of a file of certificate authorities.",
+    ),
+    "proxies": _field(
+        "Proxies", 'Such as {"https": "http://proxy.example:3128"}; the keys are http and https.', "object"
+    ),
+    "credential_source": _field(
+        "Credential source",
+        "Empty or static: the AccessKey above. environment: the worker's ALIBABA_CLOUD_ACCESS_KEY_ID, _SECRET and "
+        "_SECURITY_TOKEN.",
+        enum=["static", "environment"],
+        **_CREDENTIALS,
+    ),
+    "security_token": _field(
+        "Security token", "Only of a temporary (STS) AccessKey.", format="password", **_CREDENTIALS
+    ),
 }

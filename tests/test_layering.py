@@ -42,7 +42,10 @@ RULES = {
     "transfer": rule(own={"transfer", *LEAVES}, others={"tenacity", "pendulum"}),
     "checkpoint": rule(own={"checkpoint", *LEAVES}, others={"airflow", "jsonschema"}),
     "clients": rule(own={"", "clients", *LEAVES}, others=SDK - {"alibabacloud_oss_v2", "requests"}),
-    "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2", "tenacity"}),
+    "hooks": rule(
+        own={"hooks", "provider_info", "transfer", "clients", *LEAVES},
+        others={"airflow", "jsonschema", "oss2", "tenacity", "flask_appbuilder", "flask_babel", "wtforms"},
+    ),
     "operators": rule(
         own={
             "operators",

@@ -59,6 +59,9 @@ _REMEDIES: Final[dict[str, str]] = {
     "InvalidSecurityToken": "put a valid security_token into the connection",
     "NoSuchBucket": "check the bucket's name and the endpoint's region",
 }
+_REMEDIES_BY_EC: Final[dict[str, str]] = {
+    "0002-00000226": "set region in the connection's extra to the endpoint's region",
+}
 
 
 @contextmanager
@@ -137,9 +140,16 @@ def answer_error(
         request_id=headers.get("x-oss-request-id") or None,
     )
     text = said.get("Message") or f"OSS answered with HTTP status {status}"
-    if remedy := _REMEDIES.get(code):
+    if remedy := _remedy(code, said):
         text = f"{text.rstrip('.')}; {remedy}"
     return _error_class(status, code)(text, details)
+
+
+def _remedy(code: str, said: Mapping[str, str]) -> str | None:
+    # Whichever code OSS gives to a request at the wrong endpoint, it names the right one
+    if endpoint := said.get("Endpoint"):
+        return f"set the connection's host (endpoint) to {endpoint}"
+    return _REMEDIES_BY_EC.get(said.get("EC", "")) or _REMEDIES.get(code)
 
 
 def refusal(answer: Answer, details: ErrorDetails) -> OSSProviderError:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
-from airflow_provider_oss.exceptions import OSSAccessDenied, OSSInvalidArgument, OSSNoSuchKey, OSSProviderError
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey, OSSProviderError
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
 from airflow_provider_oss.hooks.connection import to_client_settings
+from airflow_provider_oss.hooks.verdict import verdict
 from airflow_provider_oss.model import ObjectRef, check_bucket_name
 from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, make_retrying
 from airflow_provider_oss.uri import resolve
@@ -126,18 +127,14 @@ class OSSBaseHook(BaseHook):
         """Return whether OSS accepts the connection, and why (not). For the Test button of the Airflow UI."""
         try:
             return True, self._probe()
-        except OSSAccessDenied as error:
-            # EC 0003-* is a RAM policy's refusal: it comes after the signature was found right
-            if (error.details.ec or "").startswith("0003-"):
-                return True, f"OSS accepts the AccessKey, which may not look at what was asked for: {error}"
-            return False, str(error)
         except OSSProviderError as error:
-            return False, str(error)
+            return verdict(error, self.oss_conn_id)
 
     def _probe(self) -> str:
         bucket = self.bucket_name or self.settings.default_bucket
         if not bucket:
-            return f"OSS accepts the AccessKey; it sees {len(self._client.list_buckets())} buckets"
+            seen = len(self._client.list_buckets())
+            return f"OSS accepts the AccessKey; the connection has no default bucket, the account has {seen}"
         with suppress(OSSNoSuchKey):
             self._client.head_object(ObjectRef(bucket, _PROBE_KEY))
         return f"OSS accepts the AccessKey for bucket {bucket}"

@@ -145,7 +145,9 @@ def _explained(error: ValidationError) -> str:
 def _endpoint_of(connection: AirflowConnection) -> str | None:
     if not connection.host:
         return None
-    return f"{connection.host}:{connection.port}" if connection.port else connection.host
+    # The form has a port, and 443 is what many fill in: https:// has it anyway
+    standard = 80 if connection.host.startswith("http://") else 443
+    return f"{connection.host}:{connection.port}" if connection.port not in (None, 0, standard) else connection.host
 
 
 def _endpoint_and_region(
