@@ -30,7 +30,7 @@ test: $(INSTALLED) $(BROWSER) lint  ## Check style and types, then run all tests
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report term --cov-fail-under 90
 
 screenshots: $(INSTALLED) $(BROWSER)  ## Take the pictures of the connection form in docs/images again
-	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -n 0 tests/integration/test_connection_form.py
+	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -n 0 tests/browser
 
 chaos: $(INSTALLED)  ## Play every fault and many kills, by SEED and ROUNDS, and stop at the first broken promise
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")

@@ -82,8 +82,8 @@ _FIELD_BEHAVIOUR = {
 _CREDENTIALS = {"section": "Credentials"}
 
 
-def _field(label: str, description: str, kind: str = "string", **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
+def _field(label: str, description: str, *kinds: str, **schema: Any) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": [*(kinds or ("string",)), "null"], **schema}}
 
 
 _FIELDS = {
@@ -108,7 +108,10 @@ _FIELDS = {
         "Empty or true: certificates are verified. Else false, or the path of a file of certificate authorities.",
     ),
     "proxies": _field(
-        "Proxies", 'Such as {"https": "http://proxy.example:3128"}; the keys are http and https.', "object"
+        "Proxies",
+        'JSON, such as {"https": "http://proxy.example:3128"}; the keys are http and https.',
+        # The form's editor for an object alone formats what is half typed and moves the cursor away
+        *("string", "object"),
     ),
     "credential_source": _field(
         "Credential source",

@@ -49,9 +49,11 @@ def _unpacked(folder: Path) -> str:
         _run(["dpkg", "-x", str(package), str(root)], folder)
     shutil.rmtree(packages)
     shutil.rmtree(folder / "apt")
+    # One font for all text, so that a picture looks the same wherever it is taken
     (folder / "fonts.conf").write_text(
-        f"<fontconfig><dir>{root}/usr/share/fonts</dir><dir>/usr/share/fonts</dir>"
-        f"<cachedir>{folder}/fonts</cachedir></fontconfig>\n"
+        f"<fontconfig><dir>{root}/usr/share/fonts</dir><cachedir>{folder}/fonts</cachedir>"
+        '<match target="pattern"><edit name="family" mode="append_last"><string>Liberation Sans</string></edit></match>'
+        "</fontconfig>\n"
     )
     libraries = {file.parent for file in (root / "usr" / "lib").rglob("*.so*")}
     return (
