@@ -85,11 +85,11 @@ def test_both_connection_types_are_there(airflow_says: Any) -> None:
 
 
 def test_the_form(airflow_says: Any) -> None:
-    """The UI's form has every extra that is no object, with a label and help, the token hidden, fields renamed."""
+    """The UI's form has every extra with a label and help, the token hidden, fields renamed."""
     form = airflow_says["shown"]["aliyun_oss"]
     schema_file = Path(import_module("airflow_provider_oss.hooks").__file__ or "").parent / "connection.schema.json"
     extras = json.loads(schema_file.read_text())["properties"]
-    assert set(form["extra_fields"]) == set(extras) - {"proxies"}
+    assert set(form["extra_fields"]) == set(extras)
     for name, field in form["extra_fields"].items():
         assert field["schema"]["title"], name
         assert field["description"], name
@@ -98,7 +98,7 @@ def test_the_form(airflow_says: Any) -> None:
     standard = form["standard_fields"]
     assert (standard["login"]["title"], standard["password"]["title"]) == ("AccessKey ID", "AccessKey secret")
     assert (standard["host"]["title"], standard["url_schema"]["title"]) == ("Endpoint", "Default bucket")
-    assert standard["port"]["hidden"]
+    assert standard["port"]["placeholder"] == "443"
 
 
 def test_the_decorator(airflow_says: Any) -> None:

@@ -45,10 +45,11 @@ def _widget(field: dict[str, Any]) -> Any:
 
     is_secret = field["schema"].get("format") == "password"
     allowed = field["schema"].get("enum")
+    description = f"{field['description']} One of: {', '.join(allowed)}." if allowed else field["description"]
     kind, shape = (PasswordField, BS3PasswordFieldWidget) if is_secret else (StringField, BS3TextFieldWidget)
     return kind(
         lazy_gettext(field["label"]),
         widget=shape(),
         validators=[Optional(), any_of(allowed)] if allowed else [Optional()],
-        description=field["description"],
+        description=description,
     )

@@ -101,7 +101,7 @@ def test_every_field_arrives_and_is_accepted(
     form.fill_standard(standard_values(server, **keys))
     for name, value in EXTRA.items():
         form.fill_extra(name, value)
-        if name == "proxies":
+        if name == "verify":
             take_picture("connection-form-extra", form.dialog)
     take_picture("connection-form-credentials", form.dialog)
     form.save()
