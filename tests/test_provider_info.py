@@ -93,7 +93,8 @@ def test_the_form(airflow_says: Any) -> None:
     for name, field in form["extra_fields"].items():
         assert field["schema"]["title"], name
         assert field["description"], name
-        assert set(field["schema"].get("enum", [])) == set(extras[name].get("enum", [])), name
+        choices = ["true", "false"] if extras[name].get("type") == "boolean" else extras[name].get("enum", [])
+        assert set(field["schema"].get("enum", [])) == set(choices), name
     assert form["extra_fields"]["security_token"]["schema"]["format"] == "password"
     standard = form["standard_fields"]
     assert (standard["login"]["title"], standard["password"]["title"]) == ("AccessKey ID", "AccessKey secret")

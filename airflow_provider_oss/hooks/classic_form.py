@@ -1,5 +1,5 @@
 """
-The connection's form as Airflow below 3.2 asks a hook for it, made of the same fields as the provider's information.
+The connection's form as Airflow below 3.2 asks a hook for it, made of the same table of fields.
 
 Airflow 3.2 and later read the provider's information and never call this. wtforms and Flask-AppBuilder come with
 Airflow 2.11; in 3.0 and 3.1 the api-server puts doubles of the few names below in their place.
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_provider_oss.provider_info import get_provider_info
+from airflow_provider_oss.connection_form import EXTRA_FIELDS, STANDARD_FIELDS
 
 
 def widgets() -> dict[str, Any]:
@@ -19,18 +19,12 @@ def widgets() -> dict[str, Any]:
     Numbers are text fields: there is no decimal field among those that Airflow allows, and a whole-number one would
     make 0 of a time-out of 0.5. The hook reads numbers in texts.
     """
-    return {name: _widget(field) for name, field in _form()["conn-fields"].items() if not _is_object(field)}
+    return {name: _widget(field) for name, field in EXTRA_FIELDS.items() if not _is_object(field)}
 
 
 def field_behaviour() -> dict[str, Any]:
     """Return what is hidden, renamed and shown as placeholder, with the names that hooks use."""
-    return {name.replace("-", "_"): value for name, value in _form()["ui-field-behaviour"].items()}
-
-
-def _form() -> dict[str, Any]:
-    [connection_type] = get_provider_info()["connection-types"]
-    form: dict[str, Any] = connection_type
-    return form
+    return {name.replace("-", "_"): value for name, value in STANDARD_FIELDS.items()}
 
 
 def _is_object(field: dict[str, Any]) -> bool:

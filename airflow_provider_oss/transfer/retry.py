@@ -30,6 +30,7 @@ from airflow_provider_oss.exceptions import (
     OSSChecksumMismatch,
     OSSClockCorrected,
     OSSConnectionError,
+    OSSCredentialsUnavailable,
     OSSProviderError,
     OSSServiceUnavailable,
     OSSSourceUnavailable,
@@ -68,6 +69,7 @@ _WORTH_REPEATING = (
     OSSBadResponse,
     OSSChecksumMismatch,
     OSSClockCorrected,
+    OSSCredentialsUnavailable,
     OSSSourceUnavailable,
 )
 

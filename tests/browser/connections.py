@@ -6,30 +6,28 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_oss.provider_info import get_provider_info
+from airflow_provider_oss.connection_form import EXTRA_FIELDS
+from airflow_provider_oss.hooks.oss import OSSHook
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
-[_FORM] = get_provider_info()["connection-types"]
-FIELDS: Final[dict[str, dict[str, Any]]] = _FORM["conn-fields"]
-TYPE_NAME: Final[str] = _FORM["hook-name"]
 _OTHER_FIELDS: Final = "Extra Fields"
 
 
 def kind_of(name: str) -> str:
     """Return how the form asks for an extra field: choice, secret, number or text."""
-    schema = FIELDS[name]["schema"]
+    schema = EXTRA_FIELDS[name]["schema"]
     if "enum" in schema:
         return "choice"
     if schema.get("format") == "password":
         return "secret"
-    return "number" if "number" in schema["type"] else "text"
+    return "number" if {"number", "integer"} & set(schema["type"]) else "text"
 
 
 def section_of(name: str) -> str:
     """Return the fold that an extra field is in."""
-    return str(FIELDS[name]["schema"].get("section", _OTHER_FIELDS))
+    return str(EXTRA_FIELDS[name]["schema"].get("section", _OTHER_FIELDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +57,7 @@ class ConnectionForm:
         self.open(section_of(name))
         if kind_of(name) in ("choice", "number"):
             role: Any = "combobox" if kind_of(name) == "choice" else "spinbutton"
-            return self.dialog.get_by_role(role, name=FIELDS[name]["label"], exact=True)
+            return self.dialog.get_by_role(role, name=EXTRA_FIELDS[name]["label"], exact=True)
         return self.dialog.locator(f"#element_{name}")
 
     def open(self, section: str) -> None:
@@ -108,7 +106,7 @@ class ConnectionsPage:
         form = ConnectionForm(self.page)
         form.dialog.get_by_label("Connection ID").fill(conn_id)
         form.dialog.get_by_label("Connection Type").click()
-        self.page.get_by_role("option", name=TYPE_NAME, exact=True).click()
+        self.page.get_by_role("option", name=OSSHook.hook_name, exact=True).click()
         form.standard("Endpoint").wait_for()
         return form
 

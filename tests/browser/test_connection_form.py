@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import Connection
 from playwright.sync_api import expect
 
+from airflow_provider_oss.connection_form import EXTRA_FIELDS
 from airflow_provider_oss.emulator import OSSEmulator
+from airflow_provider_oss.hooks.connection import _checked_extra
 from tests.browser.conftest import SESSION, TakePicture
-from tests.browser.connections import FIELDS, ConnectionsPage, kind_of
+from tests.browser.connections import ConnectionsPage, kind_of
 from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, REGION
 from tests.support.browser import PATIENCE_MILLISECONDS
 from tests.support.local_airflow import LocalAirflow
@@ -28,7 +32,7 @@ STANDARD = {
 }
 """Our labels of Airflow's own fields, and what they show while they are empty."""
 
-EXTRA: dict[str, Any] = {
+STATIC: dict[str, Any] = {
     "region": REGION,
     "signature_version": "v4",
     "addressing_style": "path",
@@ -39,7 +43,30 @@ EXTRA: dict[str, Any] = {
     "credential_source": "static",
     "security_token": SESSION.security_token,
 }
-"""A value for every extra field. Plain HTTP does not use the proxy."""
+"""A value for every extra field that goes with an AccessKey of the form. Plain HTTP does not use the proxy."""
+
+EXTRA: dict[str, Any] = STATIC | {
+    "role_name": "uploads",
+    "disable_imds_v1": "true",
+    "credentials_uri": "http://127.0.0.1:8080/credentials",
+    "role_arn": "acs:ram::123456789012:role/uploads",
+    "role_session_name": "airflow",
+    "role_session_duration": 900,
+    "role_policy": {"Version": "1", "Statement": []},
+    "external_id": "agreed",
+    "assume_role_source": "ecs_ram_role",
+    "oidc_provider_arn": "acs:ram::123456789012:oidc-provider/ack",
+    "oidc_token_file": "/var/run/secrets/token",
+    "sts_endpoint": "sts-vpc.cn-hangzhou.aliyuncs.com",
+}
+"""A value for every extra field."""
+
+PICTURES = {
+    "verify": "connection-form-extra",
+    "security_token": "connection-form-credentials",
+    "sts_endpoint": "connection-form-role",
+}
+"""The field after which a picture is taken."""
 
 
 def standard_values(server: OSSEmulator, **others: str) -> dict[str, str]:
@@ -55,7 +82,7 @@ def test_form_explains_itself(connections: ConnectionsPage) -> None:
     for label, placeholder in STANDARD.items():
         expect(form.standard(label)).to_have_attribute("placeholder", placeholder)
     expect(form.standard("AccessKey secret")).to_have_attribute("type", "password")
-    for name, field in FIELDS.items():
+    for name, field in EXTRA_FIELDS.items():
         expect(form.extra_field(name)).to_be_visible()
         expect(form.dialog.get_by_text(field["label"], exact=True)).to_be_visible()
         expect(form.dialog.get_by_text(field["description"], exact=True)).to_be_visible()
@@ -91,28 +118,40 @@ def test_button_tells_a_right_secret_from_a_wrong_one(
     take_picture("connection-test-failed", wrong.box)
 
 
-def test_every_field_arrives_and_is_accepted(
-    connections: ConnectionsPage, server: OSSEmulator, airflow: LocalAirflow, take_picture: TakePicture
-) -> None:
-    """With every field filled in the values are stored as typed, numbers as numbers, and the connection works."""
-    assert set(EXTRA) == set(FIELDS)
+def test_every_field_arrives(connections: ConnectionsPage, airflow: LocalAirflow, take_picture: TakePicture) -> None:
+    """What is typed into a field is stored, numbers as numbers and JSON as objects, and each value is one we allow."""
+    assert set(EXTRA) == set(EXTRA_FIELDS)
     form = connections.add("oss_full")
-    keys = {"AccessKey ID": SESSION.access_key_id, "AccessKey secret": SESSION.access_key_secret}
-    form.fill_standard(standard_values(server, **keys))
+    form.fill_standard({"Endpoint": "oss-cn-hangzhou.aliyuncs.com"})
     for name, value in EXTRA.items():
         form.fill_extra(name, value)
-        if name == "verify":
-            take_picture("connection-form-extra", form.dialog)
-    take_picture("connection-form-credentials", form.dialog)
+        if name in PICTURES:
+            take_picture(PICTURES[name], form.dialog)
     form.save()
 
-    assert airflow.database.connection_extra("oss_full") == EXTRA
-    assert connections.test("oss_full").title == "Test Connection Successful"
+    stored = airflow.database.connection_extra("oss_full")
+    assert stored == EXTRA
+    checked = _checked_extra(Connection(conn_id="oss_full"), stored)
+    assert (checked["verify"], checked["disable_imds_v1"]) == (False, True)
+
+
+def test_fields_left_empty_have_their_defaults(connections: ConnectionsPage, server: OSSEmulator) -> None:
+    """What was typed and taken back counts as not given: with what is needed the connection works."""
+    form = connections.add("oss_least")
+    for name in EXTRA_FIELDS:
+        if kind_of(name) != "choice":
+            form.extra_field(name).fill("1")
+            form.extra_field(name).fill("")
+    form.fill_extra("region", REGION)
+    form.fill_standard(standard_values(server))
+    form.save()
+    assert connections.test("oss_least").title == "Test Connection Successful"
 
 
 def test_secrets_survive_an_edit(connections: ConnectionsPage, server: OSSEmulator, airflow: LocalAirflow) -> None:
     """Saving the form with the secrets masked as the form shows them changes what was edited and nothing else."""
     host, _, port = server.endpoint.rpartition(":")
+    extra = STATIC | {"verify": True}
     airflow.add_connection(
         "oss_edited",
         {
@@ -121,16 +160,16 @@ def test_secrets_survive_an_edit(connections: ConnectionsPage, server: OSSEmulat
             "password": SESSION.access_key_secret,
             "host": host,
             "port": int(port),
-            "extra": json.dumps({**EXTRA, "verify": True}),
+            "extra": json.dumps(extra),
         },
     )
     form = connections.edit("oss_edited")
     expect(form.extra_field("security_token")).to_have_value("***")
-    expect(form.extra_field("proxies")).not_to_contain_text("sesame")
+    expect(form.extra_field("proxies")).to_have_value(re.compile(r"\*\*\*"))
     form.fill_standard({"Default bucket": BUCKET})
     form.save()
 
-    assert airflow.database.connection_extra("oss_edited") == {**EXTRA, "verify": True}
+    assert airflow.database.connection_extra("oss_edited") == extra
     assert connections.test("oss_edited").message == f"OSS accepts the AccessKey for bucket {BUCKET}"
 
 

@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_oss.connection_form import EXTRA_FIELDS, STANDARD_FIELDS
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.provider_info import get_provider_info
-
-[FORM] = get_provider_info()["connection-types"]
 
 
 @dataclass
@@ -63,12 +61,12 @@ def libraries(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(sys.modules, name, module)
 
 
-def test_fields_are_those_of_the_providers_information() -> None:
+def test_extra_fields_are_those_of_the_table() -> None:
     """There is a field for every extra that is no object, with the same label and help, and secrets are hidden."""
     fields = OSSHook.get_connection_form_widgets()
-    assert set(fields) == set(FORM["conn-fields"]) - {"proxies"}
+    assert set(fields) == set(EXTRA_FIELDS) - {"proxies", "role_policy"}
     for name, made in fields.items():
-        meant = FORM["conn-fields"][name]
+        meant = EXTRA_FIELDS[name]
         assert made.label == meant["label"]
         assert made.description.startswith(meant["description"])
         is_secret = meant["schema"].get("format") == "password"
@@ -86,12 +84,12 @@ def test_choices_are_checked_and_told() -> None:
     assert style.description.endswith("One of: auto, path, virtual, cname.")
 
 
-def test_standard_fields_are_those_of_the_providers_information() -> None:
+def test_standard_fields_are_those_of_the_table() -> None:
     """Airflow's own fields get the same labels and placeholders, under the names that hooks use."""
     assert OSSHook.get_ui_field_behaviour() == {
         "hidden_fields": [],
-        "relabeling": FORM["ui-field-behaviour"]["relabeling"],
-        "placeholders": FORM["ui-field-behaviour"]["placeholders"],
+        "relabeling": STANDARD_FIELDS["relabeling"],
+        "placeholders": STANDARD_FIELDS["placeholders"],
     }
 
 

@@ -1,0 +1,118 @@
+"""
+The default chain: who is asked, in the library's order, and what each had to say.
+
+The library's own chain starts a thread for the metadata service, forgets when credentials expire, and reads the
+environment when it is imported. The links are the library's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from alibabacloud_credentials.provider import CLIProfileCredentialsProvider, ProfileCredentialsProvider
+
+from airflow_provider_oss.clients.credentials.environment import is_true
+from airflow_provider_oss.clients.credentials.library import ask, ecs_provider, obtain
+from airflow_provider_oss.clients.credentials.reading import (
+    credentials_uri,
+    ecs_ram_role,
+    environment_key,
+    oidc_role,
+)
+from airflow_provider_oss.clients.credentials.sources import Credentials, EcsRamRole
+from airflow_provider_oss.exceptions import (
+    OSSCredentialsRefused,
+    OSSCredentialsUnavailable,
+    OSSInvalidConnection,
+    OSSProviderError,
+    OSSTransientError,
+)
+
+_CLI_FILE: Final = ".aliyun/config.json"
+_INI_FILE: Final = ".alibabacloud/credentials.ini"
+
+
+class Chain:
+    """Asks each in turn; the first that answers is the only one that is asked from then on."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._links: list[Callable[[], Credentials]] = [
+            lambda: environment_key(environment),
+            lambda: ask(oidc_role({}, environment)),
+            lambda: _cli_profile(environment),
+            lambda: _ini_profile(environment),
+            lambda: ask(ecs_ram_role({}, environment)),
+            lambda: ask(credentials_uri({}, environment)),
+        ]
+
+    def ask(self) -> Credentials:
+        """Return the credentials of the first that has some. Raises what ``SourceReader.read`` does."""
+        failures: list[OSSProviderError] = []
+        for link in self._links:
+            try:
+                found = link()
+            except OSSProviderError as error:
+                failures.append(error)
+            else:
+                self._links = [link]
+                return replace(found, origin=f"default: {found.origin}")
+        # Where one of them may answer later it is worth waiting
+        is_transient = any(isinstance(error, OSSTransientError) for error in failures)
+        kind = OSSCredentialsUnavailable if is_transient else OSSCredentialsRefused
+        raise kind("default: " + "; ".join(error.message for error in failures))
+
+
+class _KeepingExpiration:
+    """What both kinds of profile lack: they know when credentials expire, and do not tell."""
+
+    chosen: Any = None
+    """What the profile says has to be asked."""
+
+    def get_credentials(self) -> Any:
+        super().get_credentials()  # type: ignore[misc]  # of the library's class beside this one
+        return self.chosen.get_credentials()
+
+
+class _CliProfile(_KeepingExpiration, CLIProfileCredentialsProvider):  # type: ignore[misc]  # it has no types
+    """A profile of the command line tool; an ECS role is asked without a thread of its own."""
+
+    def _get_credentials_provider(self, config: Any, profile_name: Any) -> Any:
+        for profile in config.get("profiles", []):
+            if profile.get("name") == profile_name and profile.get("mode") == "EcsRamRole":
+                self.chosen = ecs_provider(EcsRamRole(profile.get("ram_role_name")))
+                return self.chosen
+        self.chosen = super()._get_credentials_provider(config, profile_name)
+        return self.chosen
+
+
+class _IniProfile(_KeepingExpiration, ProfileCredentialsProvider):  # type: ignore[misc]  # as above
+    """A section of the credentials file; an ECS role is asked without a thread of its own."""
+
+    def _get_credentials_provider(self, section: Any) -> Any:
+        if section.get("type") == "ecs_ram_role":
+            self.chosen = ecs_provider(EcsRamRole(section.get("role_name")))
+        else:
+            self.chosen = super()._get_credentials_provider(section)
+        return self.chosen
+
+
+def _cli_profile(environment: Mapping[str, str]) -> Credentials:
+    if is_true(environment, "ALIBABA_CLOUD_CLI_PROFILE_DISABLED"):
+        raise OSSInvalidConnection("cli_profile: ALIBABA_CLOUD_CLI_PROFILE_DISABLED is set")
+    return _of_profile("cli_profile", _CliProfile, _in_home(environment, _CLI_FILE), environment)
+
+
+def _ini_profile(environment: Mapping[str, str]) -> Credentials:
+    file = environment.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or _in_home(environment, _INI_FILE)
+    return _of_profile("profile", _IniProfile, file, environment)
+
+
+def _of_profile(name: str, kind: Any, file: str, environment: Mapping[str, str]) -> Credentials:
+    wanted = environment.get("ALIBABA_CLOUD_PROFILE")
+    return obtain(f"{name} ({file})", lambda: kind(profile_name=wanted, profile_file=file), {})
+
+
+def _in_home(environment: Mapping[str, str], path: str) -> str:
+    return f"{environment.get('HOME', '')}/{path}"
