@@ -58,6 +58,8 @@ _REMEDIES: Final[dict[str, str]] = {
     "SecurityTokenExpired": "put a new security_token into the connection",
     "InvalidSecurityToken": "put a valid security_token into the connection",
     "NoSuchBucket": "check the bucket's name and the endpoint's region",
+    "BucketAlreadyExists": "bucket names are unique among all users of OSS: choose another, or the properties it has",
+    "BucketNotEmpty": "objects, versions of them or unfinished multipart uploads are left: delete them first",
 }
 _REMEDIES_BY_EC: Final[dict[str, str]] = {
     "0002-00000226": "set region in the connection's extra to the endpoint's region",

@@ -57,6 +57,10 @@ class OSSUploadClient:
         """Ask the source of the credentials for others than those that OSS refused; return whether there are any."""
         return self._api.credentials.renew()
 
+    def server_time(self) -> float:
+        """Return the time that OSS has, in unix seconds; as exact as its answers so far made necessary."""
+        return self._api.clock.now()
+
     def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
         """PutObject."""
         return self.begin_put_object(ref, body, crc64, options)()

@@ -30,7 +30,7 @@ class StsSession:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """All credentials that the server knows: the owner's pair, RAM users', and sessions, which may become more."""
+    """All credentials that the server knows: the owner's pair, RAM users, and sessions, which may become more."""
 
     access_key_id: str
     access_key_secret: str = field(repr=False)

@@ -11,6 +11,8 @@ from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSProviderError
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
+from airflow_provider_oss.watch.keys import WatchedKeys, look_for_keys
+from airflow_provider_oss.watch.settling import WatchedPrefix, look_below
 from tests.support.stores import MemoryStore
 from tests.support.trees import write_tree
 
@@ -89,6 +91,14 @@ def downloads(world: World) -> None:
     world.user.download_file("daily/a", world.folder / "copy")
 
 
+def sensors(world: World) -> None:
+    """Look for a key that is not there yet, for what a pattern matches, and at what is below a prefix."""
+    world.owner.put_object("daily/a", b"data")
+    watched = WatchedKeys(("daily/missing", "daily/*"), wildcard_match=True)
+    assert len(look_for_keys(world.user, watched, 0.0).missing) == 1
+    assert look_below(world.user, WatchedPrefix("daily", None, 1.0), None).snapshot.objects == 1
+
+
 def connection_test(world: World) -> None:
     """Test a connection with a default bucket, and one without."""
     assert world.user.test_connection()[0]
@@ -100,5 +110,6 @@ USES: dict[str, Callable[[World], None]] = {
     "Uploads of tagged objects": tagged_uploads,
     "Directories": directories,
     "Downloads": downloads,
+    "Sensors": sensors,
     "The Test button": connection_test,
 }

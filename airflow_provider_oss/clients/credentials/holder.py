@@ -87,11 +87,15 @@ class CredentialsHolder:
         """Take note that OSS accepted a signature."""
         self._accepted = True
 
-    def refused(self, security_token: str | None) -> None:
-        """Take note that OSS says this token has expired, or is none: the source is asked before it is used again."""
+    def refused(self, security_token: str | None = None) -> None:
+        """
+        Take note that OSS says this token has expired, or is none: the source is asked before it is used again.
+
+        None means the one that is held. One that has been replaced meanwhile makes no difference.
+        """
         with self._lock:
             held = self._current
-            if self._reader is None or held is None or held.security_token != security_token:
+            if self._reader is None or held is None or security_token not in (None, held.security_token):
                 return
             self._refused = held
             self._renewals_in_vain = 0 if self._accepted else self._renewals_in_vain + 1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import socket
+import subprocess
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -166,7 +168,7 @@ def test_nobody_answers() -> None:
     """A service that is not there is one that may be there later."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-    with pytest.raises(OSSCredentialsUnavailable, match="no connection: .*refused"):
+    with pytest.raises(OSSCredentialsUnavailable, match=r"no connection: .*refused"):
         read(CredentialsUri(f"http://127.0.0.1:{port}/"))
 
 
@@ -250,7 +252,7 @@ def test_sts_is_busy(sts: Sts, sts_endpoint: str, sts_server: WebServer, status:
 def test_sts_is_not_trusted(sts_server: WebServer, bank: Bank) -> None:
     """A certificate of an unknown authority is an error that no retry mends; nothing secret was sent or told."""
     sts = Sts(bank)
-    with pytest.raises(OSSCertificateError, match="assume_role.*TLS certificate.*SSL_CERT_FILE") as caught:
+    with pytest.raises(OSSCertificateError, match=r"assume_role.*TLS certificate.*SSL_CERT_FILE") as caught:
         read(AssumedRole(session_of(sts, sts.serve(sts_server)), Credentials("LTAI-id", "hidden", "hidden")))
     assert "hidden" not in str(caught.value)
     assert "Signature" not in str(caught.value)
@@ -262,7 +264,7 @@ def test_sts_does_not_answer(sts: Sts) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     role = AssumedRole(session_of(sts, f"localhost:{port}"), Credentials("LTAI-id", "hidden", "hidden"))
-    with pytest.raises(OSSCredentialsUnavailable, match="no connection: .*refused") as caught:
+    with pytest.raises(OSSCredentialsUnavailable, match=r"no connection: .*refused") as caught:
         read(role)
     assert "hidden" not in str(caught.value)
 
@@ -314,7 +316,7 @@ def test_oidc_token_is_not_told(oidc: OidcRole, caplog: pytest.LogCaptureFixture
     """STS repeats a token that it does not like; we do not."""
     caplog.set_level(logging.DEBUG)
     Path(oidc.token_file).write_text("hidden+token")
-    with pytest.raises(OSSCredentialsRefused, match="AuthenticationFail.OIDCToken.Invalid, request") as caught:
+    with pytest.raises(OSSCredentialsRefused, match=r"AuthenticationFail.OIDCToken.Invalid, request") as caught:
         read(oidc)
     assert find({"token": "hidden+token"}, str(caught.value) + caplog.text) == set()
 
@@ -447,3 +449,27 @@ def test_chain_that_may_find_something_later(default: CredentialSource, metadata
     metadata.pages[METADATA] = lambda _: of_text(503, "")
     with pytest.raises(OSSCredentialsUnavailable, match="HTTP status 503"):
         read(default)
+
+
+WITHOUT_THE_LIBRARY = """
+import sys
+from airflow_provider_oss.clients.credentials.asking import SourceReader
+from airflow_provider_oss.clients.credentials.sources import EcsRamRole
+print([name for name in sys.modules if name.startswith(("alibabacloud", "Tea", "requests"))])
+sys.modules["alibabacloud_credentials"] = None
+try:
+    SourceReader(EcsRamRole()).read()
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_library_is_an_extra() -> None:
+    """It is imported when a source is asked; an installation without it is told what to install."""
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_THE_LIBRARY], capture_output=True, text=True, check=True, timeout=60
+    )
+    before, said = done.stdout.splitlines()
+    assert before == "[]"
+    assert said.startswith("OSSInvalidConnection credential_source 'ecs_ram_role' needs the package alibabacloud-crede")
+    assert said.endswith("pip install 'airflow-provider-oss[credentials]'")
