@@ -7,8 +7,10 @@ environment when it is imported. The links are the library's.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, Final
 
 from alibabacloud_credentials.provider import CLIProfileCredentialsProvider, ProfileCredentialsProvider
@@ -64,31 +66,29 @@ class Chain:
         raise kind("default: " + "; ".join(error.message for error in failures))
 
 
-class _KeepingExpiration:
-    """What both kinds of profile lack: they know when credentials expire, and do not tell."""
+class _CliProfile(CLIProfileCredentialsProvider):  # type: ignore[misc]  # it has no types
+    """The profiles of the command line tool; an ECS role is asked without a thread of its own."""
 
-    chosen: Any = None
-    """What the profile says has to be asked."""
-
-    def get_credentials(self) -> Any:
-        super().get_credentials()  # type: ignore[misc]  # of the library's class beside this one
-        return self.chosen.get_credentials()
-
-
-class _CliProfile(_KeepingExpiration, CLIProfileCredentialsProvider):  # type: ignore[misc]  # it has no types
-    """A profile of the command line tool; an ECS role is asked without a thread of its own."""
+    def chosen(self, config: Any, name: str) -> Any:
+        """Return what the profile says has to be asked: only that tells when its credentials expire."""
+        return self._get_credentials_provider(config, name)
 
     def _get_credentials_provider(self, config: Any, profile_name: Any) -> Any:
         for profile in config.get("profiles", []):
             if profile.get("name") == profile_name and profile.get("mode") == "EcsRamRole":
-                self.chosen = ecs_provider(EcsRamRole(profile.get("ram_role_name")))
-                return self.chosen
-        self.chosen = super()._get_credentials_provider(config, profile_name)
-        return self.chosen
+                return ecs_provider(EcsRamRole(profile.get("ram_role_name")))
+        return super()._get_credentials_provider(config, profile_name)
 
 
-class _IniProfile(_KeepingExpiration, ProfileCredentialsProvider):  # type: ignore[misc]  # as above
+class _IniProfile(ProfileCredentialsProvider):  # type: ignore[misc]  # as above
     """A section of the credentials file; an ECS role is asked without a thread of its own."""
+
+    chosen: Any = None
+
+    def get_credentials(self) -> Any:
+        """Return what the section says has to be asked gives: only that tells when its credentials expire."""
+        super().get_credentials()
+        return self.chosen.get_credentials()
 
     def _get_credentials_provider(self, section: Any) -> Any:
         if section.get("type") == "ecs_ram_role":
@@ -101,17 +101,20 @@ class _IniProfile(_KeepingExpiration, ProfileCredentialsProvider):  # type: igno
 def _cli_profile(environment: Mapping[str, str]) -> Credentials:
     if is_true(environment, "ALIBABA_CLOUD_CLI_PROFILE_DISABLED"):
         raise OSSInvalidConnection("cli_profile: ALIBABA_CLOUD_CLI_PROFILE_DISABLED is set")
-    return _of_profile("cli_profile", _CliProfile, _in_home(environment, _CLI_FILE), environment)
+    file = _in_home(environment, _CLI_FILE)
+    try:
+        config = json.loads(Path(file).read_text(encoding="utf-8"))
+        profile = environment.get("ALIBABA_CLOUD_PROFILE") or config["current"]
+    except (OSError, ValueError, TypeError, LookupError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is no configuration of the command line tool"
+        raise OSSCredentialsRefused(f"cli_profile ({file}): {reason}") from None  # the text may hold secrets
+    return obtain(f"cli_profile ({file})", lambda: _CliProfile(profile_name=profile).chosen(config, profile), {})
 
 
 def _ini_profile(environment: Mapping[str, str]) -> Credentials:
     file = environment.get("ALIBABA_CLOUD_CREDENTIALS_FILE") or _in_home(environment, _INI_FILE)
-    return _of_profile("profile", _IniProfile, file, environment)
-
-
-def _of_profile(name: str, kind: Any, file: str, environment: Mapping[str, str]) -> Credentials:
-    wanted = environment.get("ALIBABA_CLOUD_PROFILE")
-    return obtain(f"{name} ({file})", lambda: kind(profile_name=wanted, profile_file=file), {})
+    section = environment.get("ALIBABA_CLOUD_PROFILE") or "default"
+    return obtain(f"profile ({file})", lambda: _IniProfile(profile_name=section, profile_file=file), {})
 
 
 def _in_home(environment: Mapping[str, str], path: str) -> str:

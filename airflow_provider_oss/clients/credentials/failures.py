@@ -28,9 +28,7 @@ _BUSY_STATUSES: Final = (408, 429)
 _ECHOES: Final = ("SignatureDoesNotMatch", "IncompleteSignature", "AuthenticationFail.OIDCToken")
 """Codes of STS whose message repeats what was signed, or the token."""
 _OF_FILES: Final = (
-    "unable to open credentials file",
     "unable to get profile",
-    "failed to parse credential form cli",
     "failed to get credential from credentials file",
     "unsupported profile mode",
     "unsupported credential type",
@@ -40,6 +38,7 @@ _OF_FILES: Final = (
 _EXPIRED: Final = "No cached value was found."
 """The library's words for credentials that have expired when they come."""
 _REMEDIES: Final = {
+    "EntityNotExist.OIDC": "check oidc_provider_arn",
     "EntityNotExist": "check role_arn: this role or account does not exist",
     "NoPermission": "let the identity's RAM policy allow sts:AssumeRole, and the role's trust policy name the identity",
     "AuthenticationFail.NoPermission": "let the role's trust policy name the OIDC provider, the issuer and the service "

@@ -9,6 +9,7 @@ SSL_CERT_FILE beside its own.
 
 from __future__ import annotations
 
+import configparser
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -40,10 +41,11 @@ from airflow_provider_oss.clients.credentials.sources import (
 )
 
 _RAISED: Final = (
-    *(CredentialException, RetryError, TeaException, OSError, ValueError),
+    *(CredentialException, RetryError, TeaException, OSError, ValueError, configparser.Error),
     *(TypeError, AttributeError, LookupError),  # an answer that is not what it should be
 )
 _LOGGERS: Final = ("credentials", "alibabacloud-tea", "urllib3.connectionpool")
+"""Beside those that the library, in other versions, names after its modules."""
 _PORTS: Final = {"http": 80, "https": 443}
 _METADATA_REMEDIES: Final = {
     403: "the metadata service refuses: is it in hardened mode, and are metadata tokens kept from this process?",
@@ -133,7 +135,8 @@ def _with_port(uri: str) -> str:
 @contextmanager
 def _silence() -> Iterator[None]:
     """Let nothing be logged by the library, nor by what it sends requests with, in this thread: our errors tell."""
-    for name in _LOGGERS:
+    of_modules = [name for name in logging.root.manager.loggerDict if name.startswith("alibabacloud_credentials.")]
+    for name in (*_LOGGERS, *of_modules):
         logging.getLogger(name).addFilter(_is_not_asking)
     _asking.now = True
     try:

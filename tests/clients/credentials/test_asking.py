@@ -32,7 +32,7 @@ from airflow_provider_oss.exceptions import (
 )
 from tests.support.credential_services import METADATA, METADATA_TOKEN, Bank, Sts, of_json, of_text, serve_uri
 from tests.support.secret_search import find
-from tests.support.web_server import Answer, WebServer
+from tests.support.web_server import Answer, WebRequest, WebServer
 
 KEY = Credentials("LTAI-id", "the-secret")
 
@@ -116,6 +116,20 @@ def test_metadata_service_that_gives_nothing(
     assert said in str(caught.value)
 
 
+def test_metadata_service_that_does_not_answer(metadata: WebServer) -> None:
+    """A service that takes the question and says nothing is given up after a second."""
+    released = threading.Event()
+
+    def wait(_: WebRequest) -> Answer:
+        released.wait(20)
+        return of_text(200, "")
+
+    metadata.pages[f"{METADATA}WorkerRole"] = wait
+    with pytest.raises(OSSCredentialsUnavailable, match="no answer in time"):
+        read(EcsRamRole("WorkerRole"))
+    released.set()
+
+
 # A credentials URI
 
 
@@ -142,10 +156,11 @@ def test_credentials_uri_without_a_port(web: WebServer, bank: Bank, monkeypatch:
     [
         (of_text(404, "hidden"), OSSCredentialsRefused, "HTTP status 404"),
         (of_text(500, "hidden"), OSSCredentialsUnavailable, "HTTP status 500"),
+        (of_text(500, "{hidden"), OSSCredentialsUnavailable, "HTTP status 500"),
         (of_json(200, {"Code": "Failure", "AccessKeySecret": "hidden"}), OSSCredentialsUnavailable, "no usable"),
         (of_json(200, ["hidden"]), OSSCredentialsUnavailable, "no usable"),  # type: ignore[arg-type]
     ],
-    ids=["404", "500", "failure", "list"],
+    ids=["404", "500", "500 cut off", "failure", "list"],
 )
 def test_uri_that_gives_nothing(web: WebServer, answer: Answer, error: type[OSSProviderError], said: str) -> None:
     """The error tells which service it was and what it answered, and nothing of the answer's body."""
@@ -271,9 +286,11 @@ def test_sts_does_not_answer(sts: Sts) -> None:
 
 def test_sts_by_a_proxy(sts: Sts, sts_endpoint: str, web: WebServer) -> None:
     """The connection's proxy for HTTPS is the way to STS; one that refuses is named as what it is."""
-    role = AssumedRole(replace(session_of(sts, sts_endpoint), proxy=web.url), KEY)
-    with pytest.raises(OSSCredentialsUnavailable, match="the connection broke"):
-        read(role)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        closed = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    for proxy, said in ((web.url, "the connection broke"), (closed, "no connection: .*refused")):
+        with pytest.raises(OSSCredentialsUnavailable, match=said):
+            read(AssumedRole(replace(session_of(sts, sts_endpoint), proxy=proxy), KEY))
     assert sts.queries == []
 
 
@@ -301,7 +318,10 @@ def test_oidc_role(oidc: OidcRole, sts: Sts, bank: Bank) -> None:
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"provider_arn": "acs:ram::1:oidc-provider/x"}, "EntityNotExist.OIDCProvider"),
+        (
+            {"provider_arn": "acs:ram::1:oidc-provider/x"},
+            "EntityNotExist.OIDCProvider (The OIDC provider does not exist.), request STS-REQUEST; check oidc_prov",
+        ),
         ({"token_file": "/absent/token"}, "/absent/token cannot be read: No such file"),
     ],
 )
@@ -383,6 +403,30 @@ def test_profile_that_names_a_role(
     assert len(bank.sessions) == 2
     assert [thread.name for thread in threading.enumerate() if "APScheduler" in thread.name] == []
     assert {one.path for one in metadata.requests} == {METADATA_TOKEN, f"{METADATA}WorkerRole"}
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "said"),
+    [
+        (".aliyun/config.json", '{"hidden', "it is no configuration of the command line tool"),
+        (".aliyun/config.json", '{"profiles": "hidden"}', "it is no configuration of the command line tool"),
+        (".aliyun/config.json", '{"current": "absent", "profiles": [{"name": "p"}]}', "profile with 'absent'"),
+        (".aliyun/config.json", '{"current": "p", "profiles": [{"name": "p", "mode": "X"}]}', "profile mode 'X'"),
+        (".alibabacloud/credentials.ini", "[other]\ntype = hidden\n", "failed to get credential from"),
+        (".alibabacloud/credentials.ini", "[default]\ntype = made_up\n", "unsupported credential type made_up"),
+        (".alibabacloud/credentials.ini", "hidden", "no usable credentials"),
+    ],
+)
+def test_profile_that_is_none(default: CredentialSource, tmp_path: Path, path: str, text: str, said: str) -> None:
+    """What is wrong with a file is told, not what is in it."""
+    file = tmp_path / path
+    file.parent.mkdir()
+    file.write_text(text)
+    with pytest.raises(
+        (OSSCredentialsRefused, OSSCredentialsUnavailable), match=f"profile .{file}.: [^;]*{said}"
+    ) as caught:
+        read(default)
+    assert "hidden" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,23 +13,14 @@ from airflow_provider_oss.clients.credentials.holder import CredentialsHolder
 from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialsUri
 from airflow_provider_oss.exceptions import OSSCredentialsRefused, OSSCredentialsUnavailable
 from tests.support.credential_services import Bank, of_text, serve_uri
+from tests.support.moved_clock import MovedClock
 from tests.support.web_server import Answer, WebRequest, WebServer
 
 
-class Clock:
-    """This machine's clock, moved."""
-
-    def __init__(self) -> None:
-        self.offset = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.offset
-
-
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> MovedClock:
     """Right at first."""
-    return Clock()
+    return MovedClock()
 
 
 @pytest.fixture
@@ -40,7 +30,7 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def holder(web: WebServer, bank: Bank, clock: Clock, told: list[str]) -> CredentialsHolder:
+def holder(web: WebServer, bank: Bank, clock: MovedClock, told: list[str]) -> CredentialsHolder:
     """It asks a service whose sessions last an hour."""
     source = CredentialsUri(serve_uri(web, bank))
     return CredentialsHolder(source, lambda found: told.append(found.access_key_id), clock)
@@ -93,7 +83,7 @@ def test_nobody_is_asked_before_it_is_needed(holder: CredentialsHolder, web: Web
     ("lifetime", "still_good", "due"), [(3600.0, 2690.0, 2702.0), (600.0, 445.0, 452.0)], ids=["hour", "ten minutes"]
 )
 def test_renewed_before_they_expire(
-    holder: CredentialsHolder, bank: Bank, clock: Clock, lifetime: float, still_good: float, due: float
+    holder: CredentialsHolder, bank: Bank, clock: MovedClock, lifetime: float, still_good: float, due: float
 ) -> None:
     """A quarter of an hour before the end, of short ones when a quarter is left, there are others."""
     bank.lifetime_seconds = lifetime
@@ -104,7 +94,7 @@ def test_renewed_before_they_expire(
     assert number(holder.current) == 2
 
 
-def test_one_asks_and_the_others_go_on(holder: CredentialsHolder, web: WebServer, clock: Clock) -> None:
+def test_one_asks_and_the_others_go_on(holder: CredentialsHolder, web: WebServer, clock: MovedClock) -> None:
     """While one thread renews valid credentials, others sign with them and do not wait."""
     first = holder.current
     clock.offset = 3000
@@ -122,7 +112,7 @@ def test_one_asks_and_the_others_go_on(holder: CredentialsHolder, web: WebServer
 def test_all_wait_for_the_one_that_asks(
     holder: CredentialsHolder,
     web: WebServer,
-    clock: Clock,
+    clock: MovedClock,
     expired_before: bool,  # noqa: FBT001 - a table
 ) -> None:
     """Where there are no valid credentials all threads get those that one of them asks for."""
@@ -159,7 +149,7 @@ def test_a_failure_is_shared_by_those_who_waited(holder: CredentialsHolder, web:
 
 
 def test_failing_source_while_the_old_ones_are_valid(
-    holder: CredentialsHolder, web: WebServer, bank: Bank, clock: Clock, caplog: pytest.LogCaptureFixture
+    holder: CredentialsHolder, web: WebServer, bank: Bank, clock: MovedClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A renewal that fails in time costs nothing but a line in the log, and is tried again after a pause."""
     first = holder.current
@@ -177,7 +167,7 @@ def test_failing_source_while_the_old_ones_are_valid(
 
 @pytest.mark.parametrize(("status", "error"), [(503, OSSCredentialsUnavailable), (404, OSSCredentialsRefused)])
 def test_failing_source_when_they_have_expired(
-    holder: CredentialsHolder, web: WebServer, bank: Bank, clock: Clock, status: int, error: type[Exception]
+    holder: CredentialsHolder, web: WebServer, bank: Bank, clock: MovedClock, status: int, error: type[Exception]
 ) -> None:
     """Without valid credentials the source's own error is raised, until it answers again."""
     assert number(holder.current) == 1
@@ -190,7 +180,7 @@ def test_failing_source_when_they_have_expired(
     assert number(holder.current) == 2
 
 
-def test_a_clock_that_is_ahead(holder: CredentialsHolder, web: WebServer, bank: Bank, clock: Clock) -> None:
+def test_a_clock_that_is_ahead(holder: CredentialsHolder, web: WebServer, bank: Bank, clock: MovedClock) -> None:
     """New credentials that look expired by OSS's time are used all the same: the source is not asked every time."""
     bank.said_lifetime_seconds = 60
     clock.offset = 100
@@ -199,7 +189,7 @@ def test_a_clock_that_is_ahead(holder: CredentialsHolder, web: WebServer, bank: 
     assert len(web.requests) == 1
 
 
-def test_unknown_end(web: WebServer, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unknown_end(web: WebServer, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Credentials that do not say when they end are looked at again every five minutes."""
     from airflow_provider_oss.clients.credentials.sources import DefaultChain  # noqa: PLC0415 - used here only
 
@@ -263,7 +253,7 @@ def test_refused_whatever_the_source_gives(holder: CredentialsHolder, web: WebSe
     assert len(web.requests) == 3
 
 
-def test_masked_in_the_thread_that_may(holder: CredentialsHolder, clock: Clock, told: list[str]) -> None:
+def test_masked_in_the_thread_that_may(holder: CredentialsHolder, clock: MovedClock, told: list[str]) -> None:
     """New secrets are told in the thread that made the holder only: at once, or when it comes next."""
     assert number(holder.current) == 1
     assert told == ["STS.number1"]
