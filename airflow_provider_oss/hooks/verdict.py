@@ -30,7 +30,7 @@ def verdict(error: OSSProviderError, conn_id: str, key: str | None) -> tuple[boo
     where = str(replace(error.details, key=None))
     text = error.message.removeprefix(f"connection {conn_id!r}: ") + (f" [{where}]" if where else "")
     ec = error.details.ec or ""
-    if isinstance(error, OSSAccessDenied) and ec.startswith(_AFTER_THE_SIGNATURE):
+    if key and isinstance(error, OSSAccessDenied) and ec.startswith(_AFTER_THE_SIGNATURE):
         if ec == _WRONG_ENDPOINT:
             return False, text
         asked = "oss:GetObject" if error.details.bucket else "oss:ListBuckets"

@@ -76,6 +76,13 @@ def standard_values(server: OSSEmulator, **others: str) -> dict[str, str]:
     return usual | {"Default bucket": BUCKET} | others
 
 
+def stored_connection(server: OSSEmulator, **others: Any) -> dict[str, Any]:
+    """Return what leads to the local OSS server, as Airflow's API names it."""
+    host, _, port = server.endpoint.rpartition(":")
+    usual = {"conn_type": "aliyun_oss", "login": KEY_ID, "password": KEY_SECRET, "host": host, "port": int(port)}
+    return usual | {"schema": BUCKET, "extra": json.dumps({"region": REGION})} | others
+
+
 def test_form_explains_itself(connections: ConnectionsPage) -> None:
     """Every field has our label, and a placeholder or help; what is secret is not readable while it is typed."""
     form = connections.add("oss_form")
@@ -150,19 +157,9 @@ def test_fields_left_empty_have_their_defaults(connections: ConnectionsPage, ser
 
 def test_secrets_survive_an_edit(connections: ConnectionsPage, server: OSSEmulator, airflow: LocalAirflow) -> None:
     """Saving the form with the secrets masked as the form shows them changes what was edited and nothing else."""
-    host, _, port = server.endpoint.rpartition(":")
     extra = STATIC | {"verify": True}
-    airflow.add_connection(
-        "oss_edited",
-        {
-            "conn_type": "aliyun_oss",
-            "login": SESSION.access_key_id,
-            "password": SESSION.access_key_secret,
-            "host": host,
-            "port": int(port),
-            "extra": json.dumps(extra),
-        },
-    )
+    keys = {"login": SESSION.access_key_id, "password": SESSION.access_key_secret}
+    airflow.add_connection("oss_edited", stored_connection(server, **keys, schema="", extra=json.dumps(extra)))
     form = connections.edit("oss_edited")
     expect(form.extra_field("security_token")).to_have_value("***")
     expect(form.extra_field("proxies")).to_have_value(re.compile(r"\*\*\*"))
@@ -193,17 +190,7 @@ def test_button_names_the_remedy(
     remedy: str,
 ) -> None:
     """What is wrong with a connection is said in the UI, with what to do about it."""
-    host, _, port = server.endpoint.rpartition(":")
-    usual = {
-        "conn_type": "aliyun_oss",
-        "login": KEY_ID,
-        "password": KEY_SECRET,
-        "host": host,
-        "port": int(port),
-        "schema": BUCKET,
-        "extra": json.dumps({"region": REGION}),
-    }
-    airflow.add_connection(conn_id, usual | fields)
+    airflow.add_connection(conn_id, stored_connection(server, **fields))
     found = connections.test(conn_id)
     assert found.title == "Test Connection Failed"
     assert remedy in found.message

@@ -40,7 +40,7 @@ def chromium(profile: Path) -> Iterator[BrowserContext]:
     try:
         with sync_playwright() as playwright:
             context = playwright.chromium.launch_persistent_context(
-                profile, executable_path=CHROMIUM, args=_FLAGS, viewport={"width": 1100, "height": 1600}
+                profile, executable_path=CHROMIUM, args=_FLAGS, viewport={"width": 1100, "height": 1800}
             )
             context.set_default_timeout(PATIENCE_MILLISECONDS)
             try:
