@@ -18,12 +18,14 @@ Every error this package raises.
     │   ├── OSSInvalidPart              Complete named a part that OSS does not hold like that
     │   ├── OSSSourceUnavailable        (ConnectionError) a source elsewhere cannot be read now
     │   ├── OSSStreamSpent              the stream would have to be read again and cannot be
+    │   ├── OSSDiskFull                 there is no room for the file to write on this worker
     │   ├── OSSUploadCancelled          the task was asked to stop
     │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
     ├── OSSPermanentError               no retry can mend it: operators fail the task at once
     │   ├── OSSInvalidArgument          (ValueError) an argument that cannot work
     │   │   ├── OSSInvalidConnection    the Airflow connection is incomplete or wrong
-    │   │   └── OSSInvalidSource        the source to upload is missing, no file, or unreadable
+    │   │   ├── OSSInvalidSource        the source to upload or to copy is missing, no file, or unreadable
+    │   │   └── OSSInvalidTarget        the file to write is a directory, may not be written, or is in the way
     │   ├── OSSAccessDenied             (PermissionError) OSS refused: key, signature or RAM policy
     │   ├── OSSCredentialsRefused       (PermissionError) the source of the credentials gives none
     │   ├── OSSCertificateError         the server's TLS certificate is not trusted
@@ -135,6 +137,10 @@ class OSSStreamSpent(OSSTransientError):
     """The upload has to begin anew, and its stream can be read only once."""
 
 
+class OSSDiskFull(OSSTransientError):
+    """There is no room on this worker for the file to write. What has arrived of it stays, if it can be continued."""
+
+
 class OSSUploadCancelled(OSSTransientError):
     """The upload was asked to stop. What OSS holds so far stays for the next attempt."""
 
@@ -156,7 +162,11 @@ class OSSInvalidConnection(OSSInvalidArgument):
 
 
 class OSSInvalidSource(OSSInvalidArgument):
-    """The file, or another source, is missing, is no file, or may not be read. Nothing is published."""
+    """The file, object or other source is missing, is no file, or may not be read. Nothing is published."""
+
+
+class OSSInvalidTarget(OSSInvalidArgument):
+    """The file to write is a directory, may not be written, or may not be replaced. It is as it was."""
 
 
 class OSSAccessDenied(OSSPermanentError, PermissionError):

@@ -29,6 +29,8 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_oss.operators.oss",
                     "airflow_provider_oss.operators.directory",
+                    "airflow_provider_oss.operators.copy",
+                    "airflow_provider_oss.operators.download",
                     "airflow_provider_oss.operators.objects",
                     "airflow_provider_oss.operators.buckets",
                     "airflow_provider_oss.operators.tags",

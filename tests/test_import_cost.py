@@ -45,6 +45,8 @@ NEVER = (
         "decorators.oss_upload",
         "operators.oss",
         "operators.directory",
+        "operators.copy",
+        "operators.download",
         "sensors.oss",
         "operators.objects",
         "operators.buckets",

@@ -1,4 +1,4 @@
-"""What OSS keeps beside the bytes, by oss2: buckets with their properties, and the tags of objects."""
+"""What OSS keeps beside the bytes, mostly by oss2: buckets with their properties, and the tags of objects."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_oss.clients.documents import check_root
+from airflow_provider_oss.clients.documents import check_root, tags_of
+from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.upload_client import OSSUploadClient
 from airflow_provider_oss.exceptions import ErrorDetails, OSSCredentialsExpired
 from airflow_provider_oss.model import BucketInfo, BucketProperties, ObjectRef
@@ -69,10 +70,9 @@ class OSSPropertyClient(OSSUploadClient):
 
     def get_object_tags(self, ref: ObjectRef) -> dict[str, str]:
         """GetObjectTagging. Raises OSSNoSuchKey."""
-        with self._by_oss2(ref):
-            result = self.buckets.get(ref.bucket).get_object_tagging(ref.key)
-            check_root(result.resp.document, "Tagging")
-            return dict(result.tag_set.tagging_rule)
+        details = ErrorDetails(ref.bucket, ref.key)
+        with renamed(details):
+            return tags_of(self._api.call("GET", details, {"tagging": ""}, {}).body)
 
     def put_object_tags(self, ref: ObjectRef, tags: Mapping[str, str]) -> None:
         """PutObjectTagging: these in place of all that the object has. Raises OSSNoSuchKey."""

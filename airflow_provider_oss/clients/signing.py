@@ -26,8 +26,8 @@ _ALGORITHM: Final = "OSS4-HMAC-SHA256"
 _PRODUCT: Final = "oss"
 _UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 _ALWAYS_SIGNED: Final = ("content-type", "content-md5")
-_V1_SIGNED_PARAMS: Final = ("partNumber", "uploadId", "uploads")
-"""Of the parameters that an upload's calls have (OSS API: signature version 1, CanonicalizedResource)."""
+_V1_SIGNED_PARAMS: Final = ("partNumber", "tagging", "uploadId", "uploads")
+"""Of the parameters that our calls have (OSS API: signature version 1, CanonicalizedResource)."""
 _TOLERANCE_SECONDS: Final = 60.0
 """OSS allows 15 minutes; a smaller correction than this cannot be what it complained about."""
 

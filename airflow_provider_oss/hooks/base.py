@@ -37,7 +37,7 @@ class OSSBaseHook(BaseHook):
     """
     An Airflow connection, and clients set up from it. The connection is read on first use.
 
-    oss2 is imported on the first use of what needs it: get_conn, presigned URLs, reading, listing, copying, deleting.
+    oss2 is imported on the first use of what needs it: get_conn, presigned URLs, listing, deleting.
 
     :param oss_conn_id: id of the Airflow connection, of type ``aliyun_oss`` or of the alibaba provider's type ``oss``.
     :param bucket_name: default bucket; None for the connection's schema.
