@@ -11,6 +11,7 @@ Every error this package raises.
     │   ├── OSSBadResponse              the answer could not be understood
     │   ├── OSSChecksumMismatch         what OSS holds is not what was sent
     │   ├── OSSCredentialsExpired       the security token has expired
+    │   ├── OSSCredentialsUnavailable   the source of the credentials cannot be asked now
     │   ├── OSSClockSkew                this machine's clock is more than 15 minutes off
     │   │   └── OSSClockCorrected       so it was, and from now on OSS's own time is used
     │   ├── OSSSourceChanged            the source changed while it was read
@@ -26,6 +27,7 @@ Every error this package raises.
     │   │   ├── OSSInvalidSource        the source to upload or to copy is missing, no file, or unreadable
     │   │   └── OSSInvalidTarget        the file to write is a directory, may not be written, or is in the way
     │   ├── OSSAccessDenied             (PermissionError) OSS refused: key, signature or RAM policy
+    │   ├── OSSCredentialsRefused       (PermissionError) the source of the credentials gives none
     │   ├── OSSCertificateError         the server's TLS certificate is not trusted
     │   ├── OSSNoSuchBucket
     │   ├── OSSObjectAlreadyExists      (FileExistsError) forbid_overwrite, and another object is there
@@ -107,6 +109,10 @@ class OSSCredentialsExpired(OSSTransientError):
     """The security token of the connection has expired or is not valid."""
 
 
+class OSSCredentialsUnavailable(OSSTransientError):
+    """The source of the credentials (metadata service, STS, URI) cannot be asked now. Nothing was sent to OSS."""
+
+
 class OSSClockSkew(OSSTransientError):
     """The clock of this machine differs from OSS's by more than 15 minutes."""
 
@@ -167,8 +173,12 @@ class OSSAccessDenied(OSSPermanentError, PermissionError):
     """OSS refused: unknown AccessKey, wrong secret, or no permission for this action."""
 
 
+class OSSCredentialsRefused(OSSPermanentError, PermissionError):
+    """The source of the credentials has none, or refuses them. Nothing was sent to OSS."""
+
+
 class OSSCertificateError(OSSPermanentError):
-    """The TLS certificate of the endpoint is not trusted. Nothing was sent."""
+    """The TLS certificate of the endpoint, or of STS, is not trusted. Nothing was sent."""
 
 
 class OSSNoSuchBucket(OSSPermanentError):

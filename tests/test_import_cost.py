@@ -16,7 +16,7 @@ from tests.support.airflow_home import airflow_environment
 MEASURE = """
 import importlib, json, sys, time
 from airflow.sdk import DAG, task
-from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink
+from airflow.providers.common.compat.sdk import BaseOperator, BaseOperatorLink, BaseSensorOperator, conf
 
 before, started = set(sys.modules), time.perf_counter()
 importlib.import_module(sys.argv[1])

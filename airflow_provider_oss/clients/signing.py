@@ -19,7 +19,8 @@ from functools import lru_cache
 from typing import Final, Protocol
 from urllib.parse import quote
 
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.clients.credentials.holder import CredentialsHolder
+from airflow_provider_oss.clients.settings import ClientSettings
 
 _ALGORITHM: Final = "OSS4-HMAC-SHA256"
 _PRODUCT: Final = "oss"
@@ -55,17 +56,6 @@ class ServerClock:
         if differs:
             self._offset_seconds = server_time - self._now()
         return differs
-
-
-class CredentialsHolder:
-    """Credentials that can be replaced while requests are made."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self.current = credentials
-
-    def replace(self, credentials: Credentials) -> None:
-        """Sign with these from now on."""
-        self.current = credentials
 
 
 class Signer(Protocol):

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
 from airflow_provider_oss.clients.api import OSSApi
+from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource
 from airflow_provider_oss.clients.documents import (
     SAFE_IN_XML,
     check_root,
@@ -25,7 +26,7 @@ from airflow_provider_oss.clients.headers import (
     publishing_headers,
     sending_headers,
 )
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.exceptions import (
     ErrorDetails,
     OSSChecksumMismatch,
@@ -48,14 +49,29 @@ from airflow_provider_oss.verify import content_md5, proven_etag
 
 
 class OSSUploadClient:
-    """Implements ``ports.SendingClient``. Thread-safe."""
+    """
+    Implements ``ports.SendingClient``. Thread-safe.
 
-    def __init__(self, settings: ClientSettings) -> None:
-        self._api = OSSApi(settings)
+    ``on_new_credentials`` is called, in the thread that makes the client, with what a source of credentials gave.
+    """
 
-    def replace_credentials(self, credentials: Credentials) -> None:
+    def __init__(
+        self, settings: ClientSettings, on_new_credentials: Callable[[Credentials], None] = lambda _: None
+    ) -> None:
+        self._api = OSSApi(settings, on_new_credentials)
+
+    @property
+    def credentials(self) -> Credentials:
+        """What requests are signed with now. Raises what ``CredentialsHolder.current`` does."""
+        return self._api.credentials.current
+
+    def replace_credentials(self, credentials: Credentials | CredentialSource) -> None:
         """Sign with these from now on."""
         self._api.credentials.replace(credentials)
+
+    def renew_credentials(self) -> bool:
+        """Ask the source of the credentials for others than those that OSS refused; return whether there are any."""
+        return self._api.credentials.renew()
 
     def server_time(self) -> float:
         """Return the time that OSS has, in unix seconds; as exact as its answers so far made necessary."""

@@ -134,21 +134,19 @@ class OSSUploadBaseOperator(OSSBaseOperator):
         """
         from airflow_provider_oss.exceptions import OSSInvalidArgument
         from airflow_provider_oss.links.oss import console_url
-        from airflow_provider_oss.uri import resolve_prefix
 
         has_connected = "hook" in vars(self) and "settings" in vars(self.hook)
         if not has_connected or not self.do_xcom_push:
             return ""
-        settings = self.hook.settings
         try:
-            folder = resolve_prefix(self.folder(), self.bucket_name, settings.default_bucket)
+            folder = self.hook.resolve_prefix(self.folder(), self.bucket_name)
         except OSSInvalidArgument:  # of which the task has failed
             return ""
-        return console_url(settings.endpoint, settings.region, folder)
+        return console_url(self.hook.settings.endpoint, self.hook.settings.region, folder)
 
     def folder(self) -> str:
-        """Return the folder of what the task stores, as ``key`` has it: without a slash at its end."""
-        return str(self.key).rpartition("/")[0]
+        """Return the folder of what the task stores, as ``key`` has it, a bucket before it."""
+        return folder_of(str(self.key))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - the provider gives it
         """Return what was read and stored, for Airflow's OpenLineage provider: nothing, when nothing was stored."""
@@ -181,6 +179,11 @@ class OSSUploadBaseOperator(OSSBaseOperator):
             "traffic_limit": whole_number("traffic_limit", self.traffic_limit),
             "callback": self.callback,
         }
+
+
+def folder_of(key: str) -> str:
+    """Return the key without what is behind its last slash."""
+    return key[: key.rfind("/") + 1]
 
 
 def whole_number(name: str, value: int | str | None) -> int | None:

@@ -134,7 +134,7 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
 
     def folder(self) -> str:
         """Return the prefix."""
-        return str(self.key).rstrip("/")
+        return str(self.key)
 
     def lineage(self, result: TreeResult) -> TaskLineage:
         """Return the directory and the prefix, unless nothing of it is there."""

@@ -31,6 +31,7 @@ from airflow_provider_oss.exceptions import (
     OSSClockCorrected,
     OSSConnectionError,
     OSSCredentialsExpired,
+    OSSCredentialsUnavailable,
     OSSProviderError,
     OSSServiceUnavailable,
     OSSSourceUnavailable,
@@ -72,6 +73,7 @@ _WORTH_REPEATING = (
     OSSBadResponse,
     OSSChecksumMismatch,
     OSSClockCorrected,
+    OSSCredentialsUnavailable,
     OSSSourceUnavailable,
 )
 

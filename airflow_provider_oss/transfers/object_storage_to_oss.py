@@ -102,7 +102,7 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
 
     def folder(self) -> str:
         """Return the folder of the one object, or the prefix."""
-        return super().folder() if self.prefix is None else str(self.prefix).rstrip("/")
+        return super().folder() if self.prefix is None else str(self.prefix)
 
     def lineage(self, result: UploadResult | StoredAll) -> TaskLineage:
         """Return the files that are stored and their objects."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_oss.operators.base import failing_at_once, whole_number
+from airflow_provider_oss.operators.base import failing_at_once, folder_of, whole_number
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
 
     def folder(self) -> str:
         """Return the folder that has all pieces."""
-        return str(self.key).partition("{index}")[0].rpartition("/")[0]
+        return folder_of(str(self.key).partition("{index}")[0])
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Add the query, and the tables it reads."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
@@ -13,7 +14,7 @@ from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
 from airflow_provider_oss.watch.keys import WatchedKeys, look_for_keys
 from airflow_provider_oss.watch.settling import WatchedPrefix, look_below
-from tests.support.stores import MemoryStore
+from tests.support.stores import MemoryDirectory, MemoryStore
 from tests.support.trees import write_tree
 
 PART = 100 * KIB
@@ -123,6 +124,33 @@ def copies(world: World) -> None:
     copy(forbid_overwrite=True)
 
 
+def objects(world: World) -> None:
+    """List, tag and delete below a prefix."""
+    world.owner.put_object("daily/a", b"data")
+    assert [found.ref.key for found in world.user.list_objects("daily/")] == ["daily/a"]
+    world.user.set_object_tags("daily/a", {"kind": "export"})
+    assert world.user.get_object_tags("daily/a") == {"kind": "export"}
+    world.user.delete_object_tags("daily/a")
+    assert list(world.user.delete_below("daily/")) == [["daily/a"]]
+
+
+def stale_uploads(world: World) -> None:
+    """Abort an upload, long after it was begun."""
+    upload_id = world.owner.initiate_multipart_upload("daily/a")
+    world.owner.upload_part("daily/a", upload_id, 1, b"data")
+    a_minute_hence = timedelta(minutes=-1)  # whatever is older than that
+    assert world.user.abort_stale_uploads(a_minute_hence, MemoryDirectory()).bytes == 4
+
+
+def buckets(world: World) -> None:
+    """Create a bucket, and delete it with what it holds."""
+    assert world.user.create_bucket("exports-of-today")
+    assert not world.user.create_bucket("exports-of-today", acl="private")
+    world.owner.put_object("a", b"data", "exports-of-today")
+    world.owner.initiate_multipart_upload("b", "exports-of-today")
+    assert world.user.delete_bucket("exports-of-today", force=True)
+
+
 def sensors(world: World) -> None:
     """Look for a key that is not there yet, for what a pattern matches, and at what is below a prefix."""
     world.owner.put_object("daily/a", b"data")
@@ -142,6 +170,9 @@ USES: dict[str, Callable[[World], None]] = {
     "Uploads of tagged objects": tagged_uploads,
     "Directories": directories,
     "Downloads": downloads,
+    "Objects that are there": objects,
+    "Stale uploads": stale_uploads,
+    "Buckets": buckets,
     "Copies": copies,
     "Sensors": sensors,
     "The Test button": connection_test,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.lineage import get_hook_lineage_collector
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey, OSSPermanentError
@@ -16,7 +17,7 @@ from airflow_provider_oss.hooks.lineage import is_wanted
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
 from tests.hooks.support import DATA, read
-from tests.support.lineage import collected, in_a_task
+from tests.support.lineage import collected, collector, collector_was_made, in_a_task
 
 KEY = "daily/a b#1.csv"
 URI = "oss://exports/daily/a%20b%231.csv"
@@ -54,7 +55,7 @@ def test_uploads(hook: OSSHook, file: Path, upload: Callable[[OSSHook, Path], ob
     """Every way to store an object tells of it once, and of the file that it was read from."""
     upload(hook, file)
     assert collected() == ([file.as_uri()] if reads_file else [], [URI])
-    [output] = get_hook_lineage_collector().collected_assets.outputs
+    [output] = collector().collected_assets.outputs
     assert output.context is hook
 
 
@@ -84,7 +85,7 @@ def test_what_is_no_lineage(hook: OSSHook) -> None:
     upload_id = hook.initiate_multipart_upload("there")
     assert [each.upload_id for each in hook.list_multipart_uploads()] == [upload_id]
     hook.abort_multipart_upload("there", upload_id)
-    assert not get_hook_lineage_collector().has_collected
+    assert not collector().has_collected
 
 
 def test_what_failed_is_no_lineage(hook: OSSHook, server: OSSEmulator, file: Path, tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_what_failed_is_no_lineage(hook: OSSHook, server: OSSEmulator, file: Pat
         hook.put_file(KEY, file)
     [outcome] = hook.upload_files([(KEY, tmp_path / "missing")])
     assert outcome.error is not None
-    assert not get_hook_lineage_collector().has_collected
+    assert not collector().has_collected
 
 
 def test_a_repetition_is_told_once(hook: OSSHook, server: OSSEmulator, file: Path) -> None:
@@ -151,7 +152,7 @@ def test_a_directory_of_which_nothing_is_stored(hook: OSSHook, server: OSSEmulat
     server.faults.add(Fault(operation="PutObject", status=403, code="AccessDenied"))
     with pytest.raises(OSSPermanentError):
         hook.upload_directory("daily", directory).raise_failures()
-    assert not get_hook_lineage_collector().has_collected
+    assert not collector().has_collected
 
 
 def test_a_file_whose_name_is_no_utf_8(hook: OSSHook, tmp_path: Path) -> None:
@@ -164,8 +165,8 @@ def test_a_file_whose_name_is_no_utf_8(hook: OSSHook, tmp_path: Path) -> None:
 
 def test_an_asset_that_airflow_has_no_room_for(hook: OSSHook) -> None:
     """A key of which Airflow can make no asset is stored all the same."""
-    hook.put_object("报" * 200, b"data")
-    assert not get_hook_lineage_collector().has_collected
+    hook.put_object("报" * 341, b"data")
+    assert not collector().has_collected
 
 
 def test_without_a_reader_nobody_pays(make_hook: Callable[..., OSSHook], file: Path) -> None:
@@ -174,7 +175,18 @@ def test_without_a_reader_nobody_pays(make_hook: Callable[..., OSSHook], file: P
         assert not is_wanted()
         make_hook().put_file(KEY, file)
         assert [outcome.error for outcome in make_hook().upload_files([(KEY, file)])] == [None]
-        assert get_hook_lineage_collector.cache_info().currsize == 0
+        assert not collector_was_made()
+
+
+@pytest.mark.parametrize("readers", [[], [object]])
+def test_before_airflow_3_2(monkeypatch: pytest.MonkeyPatch, readers: list[type]) -> None:
+    """There the plugins' readers are known elsewhere, once they were looked for."""
+    plugins = SimpleNamespace(hook_lineage_reader_classes=None)
+    plugins.initialize_hook_lineage_readers_plugins = lambda: vars(plugins).update(hook_lineage_reader_classes=readers)
+    monkeypatch.setitem(sys.modules, "airflow.sdk.plugins_manager", None)
+    monkeypatch.setitem(sys.modules, "airflow.plugins_manager", plugins)
+    monkeypatch.setenv("AIRFLOW_CTX_TASK_ID", "upload")
+    assert is_wanted() == bool(readers)
 
 
 def test_outside_a_task_nobody_is_asked(
@@ -182,9 +194,9 @@ def test_outside_a_task_nobody_is_asked(
 ) -> None:
     """A program that uses the hook by itself does not even load Airflow's plugins to look for a reader."""
 
-    def load() -> None:
-        raise AssertionError("plugins were loaded")
+    def load(name: str) -> None:
+        raise AssertionError(f"{name} was asked")
 
-    monkeypatch.setattr("airflow.sdk.plugins_manager.get_hook_lineage_readers_plugins", load)
+    monkeypatch.setattr("airflow_provider_oss.hooks.lineage.import_module", load)
     make_hook().put_file(KEY, file)
     assert make_hook().object_exists(KEY)

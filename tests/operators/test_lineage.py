@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import Asset, ObjectStoragePath
+from airflow.providers.common.compat.sdk import AirflowFailException, Asset, ObjectStoragePath
 from airflow.utils.state import TaskInstanceState
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
@@ -31,7 +31,7 @@ from tests.support.lineage import in_a_task
 from tests.support.openlineage import Lineage, lineage_of
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator, Context
+    from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 OUTPUT = ("oss://exports", "daily/a b#1.csv")
 ARGUMENTS = {"task_id": "upload", "key": "daily/a b#1.csv"}
@@ -115,6 +115,22 @@ def test_a_directory(told: Callable[[Build], Lineage], tmp_path: Path) -> None:
         assert (lineage.inputs, lineage.outputs) == ([("file", str(directory))], [("oss://exports", "daily")])
         expected = {"rowCount": None, "size": 2 * len(DATA), "fileCount": 2}
         assert lineage.statistics(("oss://exports", "daily")) == expected
+
+
+def test_a_directory_of_which_a_part_is_stored(
+    in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Context], tmp_path: Path
+) -> None:
+    """A task that failed of one file tells of the others, which are stored."""
+    directory = tmp_path / "export"
+    directory.mkdir()
+    (directory / "a").write_bytes(DATA)
+    (directory / "b").symlink_to("missing")
+    operator = in_dag(lambda: OSSUploadDirectoryOperator(task_id="upload", key="daily", directory=directory))
+    with pytest.raises(AirflowFailException):
+        operator.execute(context_of(operator))
+    lineage = lineage_of(operator, TaskInstanceState.FAILED)
+    assert (lineage.inputs, lineage.outputs) == ([("file", str(directory))], [("oss://exports", "daily")])
+    assert lineage.statistics(("oss://exports", "daily"))["fileCount"] == 1
 
 
 def test_a_task_that_failed(

@@ -8,7 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, BaseOperator, TaskDeferred
+from airflow.providers.common.compat.sdk import (
+    DAG,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    BaseOperator,
+    TaskDeferred,
+)
 
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.sensors.oss import OSSKeySensor, OSSKeysUnchangedSensor
@@ -210,3 +216,15 @@ def test_reschedule_is_refused() -> None:
     """A mode in which every look is a new process, which knows nothing of the last one, is refused when it is made."""
     with pytest.raises(ValueError, match="Only 'poke' is acceptable"):
         OSSKeysUnchangedSensor(task_id="wait", prefix="in", mode="reschedule")
+
+
+@pytest.mark.parametrize(
+    ("sensor", "argument"), [(OSSKeySensor, "key"), (OSSKeysUnchangedSensor, "prefix")], ids=["key", "unchanged"]
+)
+def test_mapping(sensor: type[BaseOperator], argument: str) -> None:
+    """A sensor can be mapped over what it waits for, with its usual arguments fixed."""
+    with DAG("mapped", schedule=None):
+        mapped = sensor.partial(task_id="wait", deferrable=True, poke_interval=5, soft_fail=True).expand(
+            **{argument: ["a", "b"]}
+        )
+    assert mapped.operator_class is sensor

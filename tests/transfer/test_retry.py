@@ -30,6 +30,7 @@ REPEATED = {
     "OSSBadResponse",
     "OSSChecksumMismatch",
     "OSSClockCorrected",
+    "OSSCredentialsUnavailable",
     "OSSSourceUnavailable",
 }
 ERRORS = [

@@ -131,6 +131,16 @@ def test_min_age(hook: OSSHook) -> None:
     assert found(look(hook, "a.csv", min_age=HOUR, now=modified + HOUR)) == ["a.csv"]
 
 
+def test_a_clock_that_is_behind(hook: OSSHook) -> None:
+    """Without min_age an object counts that was stored, by this machine's clock, in the future."""
+    hook.put_object("a.csv", b"1")
+    modified = described_time(hook, "a.csv")
+    assert found(look(hook, "a.csv", now=modified - 10)) == ["a.csv"]
+    assert look(hook, "a.csv", now=modified - 10, min_age=5.0).missing == (
+        "a.csv was modified 0 s ago, less than min_age=5 s",
+    )
+
+
 def test_modified_after(hook: OSSHook) -> None:
     """An object of before that time is waited for until it is replaced."""
     hook.put_object("a.csv", b"1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_oss.links import oss
 from airflow_provider_oss.operators.oss import OSSPutObjectOperator
