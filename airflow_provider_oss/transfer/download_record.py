@@ -77,11 +77,9 @@ def parse_record(text: bytes) -> DownloadRecord:
 
     Raises ValueError when its first line does not say what is downloaded.
     """
-    lines = text.splitlines()
-    if not lines:
-        raise ValueError("it is empty")
-    version = _version(_fields(lines[0]))
-    return DownloadRecord(version, dict(_claims(lines[1:], version.plan.count)))
+    first, _, rest = text.partition(b"\n")
+    version = _version(_fields(first))
+    return DownloadRecord(version, dict(_claims(rest.splitlines(), version.plan.count)))
 
 
 def _version(fields: Mapping[str, Any]) -> DownloadedVersion:

@@ -129,7 +129,7 @@ class PartialFile:
             os.ftruncate(self._descriptor, version.size_bytes)
             if self._record_descriptor is not None:
                 os.ftruncate(self._record_descriptor, 0)
-                os.write(self._record_descriptor, first_line(version))
+            self._add_to_record(first_line(version))
 
     def _check_room(self, size_bytes: int) -> None:
         """Raise now what would be raised after hours."""
@@ -142,10 +142,9 @@ class PartialFile:
 
     def go_on(self, version: DownloadedVersion) -> None:
         """Go on with what an earlier attempt has noted of this version."""
-        if self._record_descriptor is not None:
-            with naming_errors(self.path):
-                os.ftruncate(self._descriptor, version.size_bytes)
-                os.write(self._record_descriptor, b"\n")  # the last line may have been cut short
+        with naming_errors(self.path):
+            os.ftruncate(self._descriptor, version.size_bytes)
+            self._add_to_record(b"\n")  # the last line may have been cut short
 
     def write(self, data: memoryview, offset_bytes: int) -> None:
         """Write bytes to their place. Raises OSSDiskFull."""
@@ -157,14 +156,15 @@ class PartialFile:
     def note(self, part: Part, crc: int) -> None:
         """Note that a range has arrived; from now on a later attempt need not ask for it."""
         self._has_arrived = True
-        if self._record_descriptor is not None:
-            with naming_errors(self.path):
-                os.write(self._record_descriptor, range_line(part.number, crc))
+        with naming_errors(self.path):
+            self._add_to_record(range_line(part.number, crc))
 
-    def crc64(self, part: Part) -> int | None:
-        """Return the CRC-64 of what is in the file in a range's place; None where the file is too short."""
-        if os.fstat(self._descriptor).st_size < part.offset_bytes + part.size_bytes:
-            return None
+    def _add_to_record(self, line: bytes) -> None:
+        if self._record_descriptor is not None:
+            os.write(self._record_descriptor, line)
+
+    def crc64(self, part: Part) -> int:
+        """Return the CRC-64 of what is in the file in a range's place."""
         return crc64(FileRange(str(self._part_path), self._descriptor, part.offset_bytes, part.size_bytes))
 
     def publish(self, *, overwrite: bool) -> None:
