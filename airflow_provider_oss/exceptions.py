@@ -25,12 +25,12 @@ Every error this package raises.
     │   │   └── OSSInvalidSource        the source to upload is missing, no file, or unreadable
     │   ├── OSSAccessDenied             (PermissionError) OSS refused: key, signature or RAM policy
     │   ├── OSSCertificateError         the server's TLS certificate is not trusted
-    │   ├── OSSNoSuchBucket
+    │   ├── OSSNoSuchBucket             (FileNotFoundError)
     │   ├── OSSObjectAlreadyExists      (FileExistsError) forbid_overwrite, and another object is there
     │   ├── OSSCallbackFailed           the object is stored, the callback to the application failed
     │   └── OSSRequestRejected          any other 4xx answer
     ├── OSSNotFound                     (LookupError) answers a question: the thing is not there
-    │   ├── OSSNoSuchKey
+    │   ├── OSSNoSuchKey                (FileNotFoundError)
     │   └── OSSNoSuchUpload
     └── OSSCheckpointUnreadable         a stored checkpoint does not follow its schema
 """
@@ -160,7 +160,7 @@ class OSSCertificateError(OSSPermanentError):
     """The TLS certificate of the endpoint is not trusted. Nothing was sent."""
 
 
-class OSSNoSuchBucket(OSSPermanentError):
+class OSSNoSuchBucket(OSSPermanentError, FileNotFoundError):
     """The bucket does not exist."""
 
 
@@ -180,7 +180,7 @@ class OSSNotFound(OSSProviderError, LookupError):
     """The thing asked for is not there."""
 
 
-class OSSNoSuchKey(OSSNotFound):
+class OSSNoSuchKey(OSSNotFound, FileNotFoundError):
     """The object does not exist."""
 
 

@@ -62,6 +62,18 @@ RULES = {
         own={"transfers", "operators", "hooks", "exports", "sources", *LEAVES},
         others={"airflow", "fsspec", "psycopg", "psycopg2"},
     ),
+    "fs": rule(
+        own={
+            "fs",
+            "hooks",
+            "transfer.cancellation",
+            "transfer.plan",
+            "transfer.source",
+            "transfer.stream",
+            *LEAVES,
+        },
+        others={"fsspec"},
+    ),
     "emulator": rule(own={"emulator"}, others={"starlette", "uvicorn", "fastcrc"}),
 }
 """The part "" is the package's own __init__, which holds the version."""

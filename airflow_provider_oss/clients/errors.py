@@ -34,6 +34,7 @@ from airflow_provider_oss.exceptions import (
     OSSProviderError,
     OSSRequestRejected,
     OSSServiceUnavailable,
+    OSSSourceChanged,
 )
 
 _BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
@@ -45,6 +46,7 @@ _BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
     "NoSuchBucket": OSSNoSuchBucket,
     "NoSuchKey": OSSNoSuchKey,
     "NoSuchUpload": OSSNoSuchUpload,
+    "PreconditionFailed": OSSSourceChanged,
     "RequestTimeTooSkewed": OSSClockSkew,
     "RequestTimeout": OSSServiceUnavailable,
     "SecurityTokenExpired": OSSCredentialsExpired,
@@ -58,6 +60,7 @@ _REMEDIES: Final[dict[str, str]] = {
     "SecurityTokenExpired": "put a new security_token into the connection",
     "InvalidSecurityToken": "put a valid security_token into the connection",
     "NoSuchBucket": "check the bucket's name and the endpoint's region",
+    "PreconditionFailed": "the object was replaced while it was read: let its writer finish, then read it again",
 }
 
 

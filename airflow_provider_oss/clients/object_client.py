@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from airflow_provider_oss.clients.buckets import Buckets
 
 _READ_BYTES = 1024 * 1024
+_KEYS_PER_PAGE = 1000
 
 
 class ObjectBody:
@@ -98,9 +99,17 @@ class OSSObjectClient(OSSUploadClient):
         compare_crc64(stored.crc64, body.crc64, details)
         return replace(stored, crc64=body.crc64)
 
-    def get_object(self, ref: ObjectRef, byte_range: tuple[int | None, int | None] | None) -> ObjectBody:
-        """GetObject. ``byte_range`` is (first, last), both included; outside the object is an error, not the whole."""
+    def get_object(
+        self, ref: ObjectRef, byte_range: tuple[int | None, int | None] | None, if_match: str | None = None
+    ) -> ObjectBody:
+        """
+        GetObject. ``byte_range`` is (first, last), both included; outside the object is an error, not the whole.
+
+        With ``if_match``, an ETag, an object that has another one by now is not read: OSSSourceChanged.
+        """
         headers = {"x-oss-range-behavior": "standard"} if byte_range else {}
+        if if_match is not None:
+            headers["if-match"] = f'"{if_match}"'
         with self._by_oss2(ref):
             result = self.buckets.get(ref.bucket).get_object(ref.key, byte_range=byte_range, headers=headers)
             return ObjectBody(object_info(ref, result.headers), result.resp, lambda: self._by_oss2(ref))
@@ -130,11 +139,13 @@ class OSSObjectClient(OSSUploadClient):
             check_root(result.resp.document, "DeleteResult")
             return list(result.deleted_keys)
 
-    def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
-        """ListObjectsV2, one page. Common prefixes are in ``prefixes``."""
+    def list_objects(
+        self, bucket: str, prefix: str, delimiter: str, token: str, most: int = _KEYS_PER_PAGE
+    ) -> Page[ListedObject]:
+        """ListObjectsV2, one page of at most so many entries. Common prefixes are in ``prefixes``."""
         with self._by_oss2(bucket=bucket):
             result = self.buckets.get(bucket).list_objects_v2(
-                prefix=prefix, delimiter=delimiter, continuation_token=token, max_keys=1000
+                prefix=prefix, delimiter=delimiter, continuation_token=token, max_keys=most
             )
             check_root(result.resp.document, "ListBucketResult")
             return Page(
@@ -149,11 +160,17 @@ class OSSObjectClient(OSSUploadClient):
             )
 
     def list_buckets(self) -> list[str]:
-        """ListBuckets, the first page: whether the credentials work at all."""
+        """ListBuckets, all pages: whether the credentials work at all, and the names."""
+        names: list[str] = []
+        marker = ""
         with self._by_oss2():
-            result = self.buckets.service().list_buckets(max_keys=100)
-            check_root(result.resp.document, "ListAllMyBucketsResult")
-            return [item.name for item in result.buckets]
+            while True:
+                result = self.buckets.service().list_buckets(marker=marker, max_keys=_KEYS_PER_PAGE)
+                check_root(result.resp.document, "ListAllMyBucketsResult")
+                names += [item.name for item in result.buckets]
+                if not result.is_truncated:
+                    return names
+                marker = result.next_marker
 
     def sign_url(
         self, ref: ObjectRef, method: str, expires_seconds: int, headers: Mapping[str, str], params: Mapping[str, str]

@@ -14,10 +14,12 @@ from airflow_provider_oss.hooks.base import OSSBaseHook
 from airflow_provider_oss.model import (
     ListedObject,
     ObjectInfo,
+    Page,
 )
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.transfer.deletion import delete_all
 from airflow_provider_oss.transfer.download import download
+from airflow_provider_oss.transfer.reading import read_whole
 from airflow_provider_oss.transfer.source import path_text
 
 if TYPE_CHECKING:
@@ -51,6 +53,24 @@ class OSSObjectHook(OSSBaseHook):
         """
         return self._retrying(self._client.get_object, self.resolve(key, bucket_name), byte_range)
 
+    def read_object(
+        self,
+        key: str,
+        bucket_name: str | None = None,
+        byte_range: tuple[int | None, int | None] | None = None,
+        if_match: str | None = None,
+    ) -> bytes:
+        """
+        Return an object's bytes, or a range of them: all of them and, of a whole object, with the right CRC-64.
+
+        One request, repeated when it breaks off.
+
+        :param byte_range: as in ``get_object``; it must begin inside the object.
+        :param if_match: an ETag; when the object has another one by now, OSSSourceChanged is raised.
+        """
+        ref = self.resolve(key, bucket_name)
+        return self._retrying(read_whole, lambda: self._client.get_object(ref, byte_range, if_match))
+
     def download_file(self, key: str, file_path: str | os.PathLike[str], bucket_name: str | None = None) -> ObjectInfo:
         """
         Write an object to ``file_path``: whole and with the right CRC-64, or not at all.
@@ -64,12 +84,23 @@ class OSSObjectHook(OSSBaseHook):
         self, prefix: str = "", bucket_name: str | None = None, delimiter: str = ""
     ) -> Iterator[ListedObject]:
         """Yield the objects whose key begins with ``prefix``, by key; pages as it goes. ``delimiter`` cuts subtrees."""
+        for page in self.list_pages(prefix, bucket_name, delimiter):
+            yield from page.items
+
+    def list_pages(
+        self, prefix: str = "", bucket_name: str | None = None, delimiter: str = "", most: int = 1000
+    ) -> Iterator[Page[ListedObject]]:
+        """Yield pages of at most ``most`` entries (1 to 1000): objects and, with ``delimiter``, common prefixes."""
         bucket = self.resolve_bucket(bucket_name)
         token: str | None = ""
         while token is not None:
-            page = self._retrying(self._client.list_objects, bucket, prefix, delimiter, token)
-            yield from page.items
+            page = self._retrying(self._client.list_objects, bucket, prefix, delimiter, token, most)
+            yield page
             token = page.next_token
+
+    def list_buckets(self) -> list[str]:
+        """Return the names of all buckets of the account."""
+        return self._retrying(self._client.list_buckets)
 
     # Changing
 
