@@ -14,7 +14,7 @@ from airflow_provider_oss.transfer.stream import StreamSource
 
 Send: TypeAlias = Callable[[BytesSource | StreamSource, Cancellation], object]
 
-_BLOCK_BYTES: Final = limits.MIB
+_MOST_BLOCK_BYTES: Final = limits.MIB
 _BLOCKS_WAITING: Final = 4
 _TICK_SECONDS: Final = 0.2
 
@@ -33,6 +33,7 @@ class PushedUpload:
     def __init__(self, send: Send, part_size_bytes: int, name: str) -> None:
         self._send = send
         self._part_size_bytes = part_size_bytes
+        self._block_bytes = min(_MOST_BLOCK_BYTES, part_size_bytes)
         self._name = name
         self._pending = bytearray()
         self._blocks: queue.Queue[bytes | None] = queue.Queue(_BLOCKS_WAITING)
@@ -42,11 +43,12 @@ class PushedUpload:
 
     def write(self, data: memoryview) -> None:
         """Take bytes over; wait when more is written than can be sent."""
-        for start in range(0, len(data), _BLOCK_BYTES):
-            self._pending += data[start : start + _BLOCK_BYTES]
+        self._raise_failure()
+        for start in range(0, len(data), self._block_bytes):
+            self._pending += data[start : start + self._block_bytes]
             if self._thread is None and len(self._pending) > self._part_size_bytes:
                 self._start()
-            if self._thread is not None and len(self._pending) >= _BLOCK_BYTES:
+            if self._thread is not None and len(self._pending) >= self._block_bytes:
                 self._hand_over()
 
     def finish(self) -> None:
@@ -61,8 +63,7 @@ class PushedUpload:
         except BaseException:
             self.abandon()
             raise
-        if self._error is not None:
-            raise self._error
+        self._raise_failure()
 
     def abandon(self) -> None:
         """Make no object. The thread aborts the upload; ``wait`` tells when it has."""
@@ -111,5 +112,8 @@ class PushedUpload:
             except queue.Full:
                 continue
             return
+        self._raise_failure()
+
+    def _raise_failure(self) -> None:
         if self._error is not None:
             raise self._error
