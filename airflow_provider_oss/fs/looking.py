@@ -109,9 +109,14 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
         if not bucket:
             raise OSSInvalidArgument("the path names no bucket: objects of all buckets are not listed at once")
         directory = f"{key}/" if key else ""
-        return self._ask(
-            lambda hook: {found["name"]: found for found in entries(hook, bucket, directory, begins, depth)}
-        )
+
+        def collect(hook: OSSHook) -> dict[str, Info]:
+            found: dict[str, Info] = {}
+            for info in entries(hook, bucket, directory, begins, depth):
+                found.setdefault(info["name"], info)  # where a key is a prefix too, its object comes first
+            return found
+
+        return self._ask(collect)
 
     def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
         """Return the entries of a directory, of a file itself, of no path the buckets. Raises FileNotFoundError."""
