@@ -72,7 +72,7 @@ RULES = {
             "transfer.stream",
             *LEAVES,
         },
-        others={"fsspec"},
+        others={"fsspec", "upath"},
     ),
     "emulator": rule(own={"emulator"}, others={"starlette", "uvicorn", "fastcrc"}),
 }

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
-import oss2
 import pytest
 
 from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from tests.hooks.conftest import IMPATIENT
 from tests.support.outside_view import official_bucket
+
+if TYPE_CHECKING:
+    import oss2
 
 MakeFileSystem = Callable[..., OSSFileSystem]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import oss2
 import pytest
 from fsspec.callbacks import Callback
 
@@ -18,6 +18,9 @@ from airflow_provider_oss.exceptions import (
 from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from tests.conftest import BUCKET
 from tests.fs.conftest import MakeFileSystem
+
+if TYPE_CHECKING:
+    import oss2
 
 DATA = bytes(range(256)) * 1600
 

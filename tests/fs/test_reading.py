@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
+from typing import TYPE_CHECKING
 
-import oss2
 import pytest
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
@@ -12,6 +12,9 @@ from airflow_provider_oss.exceptions import OSSAccessDenied, OSSChecksumMismatch
 from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from airflow_provider_oss.limits import MIB
 from tests.conftest import BUCKET
+
+if TYPE_CHECKING:
+    import oss2
 
 KEY = "dir/key.bin"
 PATH = f"{BUCKET}/{KEY}"

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import gc
 import gzip
-import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import fsspec
-import oss2
 import pytest
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
@@ -26,6 +24,9 @@ from airflow_provider_oss.limits import KIB, MIB
 from tests.conftest import BUCKET
 from tests.fs.conftest import MakeFileSystem
 from tests.support.outside_view import unfinished_uploads
+
+if TYPE_CHECKING:
+    import oss2
 
 PATH = f"{BUCKET}/dir/key.txt"
 KEY = "dir/key.txt"
@@ -101,9 +102,18 @@ def test_a_part_that_fails_is_sent_again(fs: OSSFileSystem, server: OSSEmulator,
     assert bucket.get_object(KEY).read() == PIECE * PIECES
 
 
-def write_and_fail(file: Any, pieces: int) -> None:
+def write(file: Any, pieces: int) -> None:
     for _ in range(pieces):
         file.write(PIECE)
+
+
+def write_for_ever(file: Any) -> None:
+    while True:
+        file.write(PIECE)
+
+
+def write_and_fail(file: Any, pieces: int) -> None:
+    write(file, pieces)
     raise SourceFailed
 
 
@@ -151,7 +161,7 @@ def opened_by_fsspec(fs: OSSFileSystem, pieces: int) -> None:
 
 def in_a_handler(fs: OSSFileSystem, pieces: int) -> None:
     try:
-        raise KeyError("what is being handled when the file is opened")
+        {}["what is being handled when the file is opened"]
     except KeyError:
         close_in_finally(fs, pieces)
 
@@ -195,13 +205,13 @@ def test_the_old_object_stays(fs: OSSFileSystem, bucket: oss2.Bucket) -> None:
 def test_an_error_that_is_handled_does_not_count(fs: OSSFileSystem, bucket: oss2.Bucket) -> None:
     """In a handler of an older error a file is written as anywhere; so it is when an error was handled meanwhile."""
     try:
-        raise SourceFailed
-    except SourceFailed:
+        {}["missing"]
+    except KeyError:
         with fs.open(PATH, "w") as file:
             file.write("report")
             try:
-                raise KeyError
-            except KeyError:
+                int("no number")
+            except ValueError:
                 file.write(" of an error")
     assert bucket.get_object(KEY).read() == b"report of an error"
 
@@ -270,8 +280,7 @@ def test_refused(fs: OSSFileSystem, server: OSSEmulator, bucket: oss2.Bucket, pi
     for operation in ("PutObject", "InitiateMultipartUpload"):
         server.faults.add(Fault(operation=operation, code="AccessDenied"))
     with pytest.raises(PermissionError) as raised, fs.open(PATH, "wb", part_size=PART_BYTES) as file:
-        for _ in range(pieces):
-            file.write(PIECE)
+        write(file, pieces)
     assert isinstance(raised.value, OSSAccessDenied)
     assert not bucket.object_exists(KEY)
     assert unfinished_uploads(bucket) == []
@@ -284,8 +293,7 @@ def test_an_upload_that_breaks_is_seen_by_who_writes(
     server.faults.add(Fault(operation="UploadPart", code="ServiceUnavailable"))
     file = fs.open(PATH, "wb", part_size=PART_BYTES)
     with pytest.raises(OSSServiceUnavailable, match="given up after 3 tries"):
-        while True:
-            file.write(PIECE)
+        write_for_ever(file)
     with pytest.raises(OSSServiceUnavailable):
         file.write(PIECE)
     with pytest.raises(OSSServiceUnavailable):
@@ -405,13 +413,16 @@ def test_a_transaction(fs: OSSFileSystem, bucket: oss2.Bucket) -> None:
     assert threads_of_uploads() == []
 
 
+def write_closed_and_fail(fs: OSSFileSystem) -> None:
+    with fs.open(PATH, "wb", part_size=PART_BYTES) as file:
+        write(file, PIECES)
+    write_and_fail(fs.open(f"{PATH}-2", "wb"), 1)
+
+
 def test_a_transaction_that_fails(fs: OSSFileSystem, server: OSSEmulator, bucket: oss2.Bucket) -> None:
     """None of the objects of a transaction that is left through an exception is made."""
     with pytest.raises(SourceFailed), fs.transaction:
-        with fs.open(PATH, "wb", part_size=PART_BYTES) as file:
-            file.write(PIECE * PIECES)
-        fs.open(f"{PATH}-2", "wb").write(b"data")
-        raise SourceFailed
+        write_closed_and_fail(fs)
     assert nothing_is_there(bucket, server)
     assert threads_of_uploads() == []
 
