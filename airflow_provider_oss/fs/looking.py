@@ -85,7 +85,7 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
         """
         path = paths.strip(path)
         bucket, key = paths.split(path)
-        if not bucket:
+        if not path:
             return directory_info("")
         try:
             if key:

@@ -11,17 +11,22 @@ def strip(path: object) -> str:
     """
     Return ``bucket/key`` for ``oss://bucket/key``, ``oss://conn_id@bucket/key``, or a path that is stripped already.
 
-    Nothing is unescaped. Slashes at the end are left out: what is listed by a name is found by it.
+    Nothing is unescaped. Slashes at the end are left out: what is listed by a name is found by it. Before the bucket
+    too: older versions of universal_pathlib put one there.
     """
-    text = str(stringify_path(path)).removeprefix(SCHEME).removeprefix("oss::")
+    text = _without_scheme(path)
     bucket, slash, key = text.partition("/")
     return f"{bucket.rpartition('@')[2]}{slash}{key}".rstrip("/")
 
 
 def conn_id_of(url: object) -> str | None:
     """Return the connection that ``oss://conn_id@bucket/key`` names, None if it names none."""
-    bucket = str(stringify_path(url)).removeprefix(SCHEME).partition("/")[0]
+    bucket = _without_scheme(url).partition("/")[0]
     return bucket.rpartition("@")[0] or None
+
+
+def _without_scheme(path: object) -> str:
+    return str(stringify_path(path)).removeprefix(SCHEME).removeprefix("oss::").lstrip("/")
 
 
 def split(path: str) -> tuple[str, str]:

@@ -58,7 +58,7 @@ def test_paths(root: str, bucket: oss2.Bucket) -> None:
     path.write_text("text")
     assert bucket.get_object("dir/a#b?c%20.txt").read() == b"text"
     assert (path.read_text(), path.read_bytes(), path.exists(), path.is_file()) == ("text", b"text", True, True)
-    assert (path.bucket, path.key, path.size()) == (BUCKET, "dir/a#b?c%20.txt", 4)
+    assert (path.bucket, path.path, path.size()) == (BUCKET, f"{BUCKET}/dir/a#b?c%20.txt", 4)
     assert path.stat().st_size == 4
     assert path.stat().st_mtime > 0
     assert path.stat().st_mode

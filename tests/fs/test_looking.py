@@ -45,6 +45,7 @@ def at(*names: str) -> list[str]:
         ("oss://conn@bucket/a@b/c", "bucket/a@b/c", "conn"),
         ("bucket/a#b?c%20d//e/", "bucket/a#b?c%20d//e", None),
         ("oss::bucket", "bucket", None),
+        ("/bucket/key", "bucket/key", None),
         ("oss://conn@bucket", "bucket", "conn"),
         ("oss://", "", None),
         ("", "", None),
