@@ -97,7 +97,7 @@ def test_a_path_of_a_dag_file_is_cheap(tmp_path: Path) -> None:
     shown, filesystem, loaded = json.loads(done.stdout.splitlines()[-1])
 
     assert (shown, filesystem) == ("oss://no_such_connection@exports/reports/a.csv", "OSSFileSystem")
-    heavy = ("oss2", "fastcrc", "jsonschema", "airflow_provider_oss.hooks.oss", "airflow_provider_oss.clients")
+    heavy = ("oss2", "fastcrc", "airflow_provider_oss.hooks.oss", "airflow_provider_oss.clients")
     assert [name for name in loaded if name.startswith(heavy)] == []
 
 

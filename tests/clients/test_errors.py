@@ -32,6 +32,7 @@ from airflow_provider_oss.exceptions import (
     OSSProviderError,
     OSSRequestRejected,
     OSSServiceUnavailable,
+    OSSSourceChanged,
 )
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
 from tests.clients.support import canned_server, client_of
@@ -63,7 +64,7 @@ ANSWERS: list[tuple[int, str, type[OSSProviderError]]] = [
     (409, "FileAlreadyExists", OSSObjectAlreadyExists),
     (409, "BucketNotEmpty", OSSRequestRejected),
     (411, "MissingContentLength", OSSRequestRejected),
-    (412, "PreconditionFailed", OSSRequestRejected),
+    (412, "PreconditionFailed", OSSSourceChanged),
     (416, "InvalidRange", OSSRequestRejected),
     (429, "QpsLimitExceeded", OSSServiceUnavailable),
     (500, "InternalError", OSSServiceUnavailable),
@@ -92,7 +93,6 @@ CODES_WITHOUT_A_CLASS_OF_OUR_OWN = {
     "OperationNotSupported": OSSRequestRejected,
     "PartNotSequential": OSSRequestRejected,
     "PositionNotEqualToLength": OSSRequestRejected,
-    "PreconditionFailed": OSSRequestRejected,
     "RestoreAlreadyInProgress": OSSRequestRejected,
     "SignatureDoesNotMatch": OSSAccessDenied,
     "WORMConfigurationLocked": OSSAccessDenied,
@@ -198,6 +198,7 @@ def test_remedies_belong_to_codes() -> None:
             OSSClockSkew,
             OSSCredentialsExpired,
             OSSNoSuchBucket,
+            OSSSourceChanged,
         )
 
 
