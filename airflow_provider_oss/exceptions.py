@@ -28,6 +28,7 @@ Every error this package raises.
     │   ├── OSSNoSuchBucket             (FileNotFoundError)
     │   ├── OSSObjectAlreadyExists      (FileExistsError) forbid_overwrite, and another object is there
     │   ├── OSSCallbackFailed           the object is stored, the callback to the application failed
+    │   ├── OSSObjectsDeleted           a sensor that allows no deletion has seen one
     │   └── OSSRequestRejected          any other 4xx answer
     ├── OSSNotFound                     (LookupError) answers a question: the thing is not there
     │   ├── OSSNoSuchKey                (FileNotFoundError)
@@ -170,6 +171,10 @@ class OSSObjectAlreadyExists(OSSPermanentError, FileExistsError):
 
 class OSSCallbackFailed(OSSPermanentError):
     """The object is stored, but the application did not acknowledge the callback (OSS API: Callback, 203)."""
+
+
+class OSSObjectsDeleted(OSSPermanentError):
+    """Objects were deleted while a sensor waited that allows no deletion; another attempt would not know of them."""
 
 
 class OSSRequestRejected(OSSPermanentError):

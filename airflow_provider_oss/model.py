@@ -81,6 +81,26 @@ class ObjectPrefix:
         return self.uri
 
 
+@dataclass(frozen=True, slots=True)
+class KeyPrefix:
+    """
+    All objects whose key begins with ``prefix``, as OSS has it: ``a/b`` has ``a/b-c/d`` too. "" is the whole bucket.
+
+    Raises OSSInvalidArgument when OSS would refuse the bucket, or every such key.
+    """
+
+    bucket: str
+    prefix: str
+
+    def __post_init__(self) -> None:
+        check_bucket_name(self.bucket)
+        if self.prefix:
+            check_key(self.prefix)
+
+    def __str__(self) -> str:
+        return f"oss://{self.bucket}/{self.prefix}"
+
+
 def check_bucket_name(bucket: str) -> None:
     """Raise OSSInvalidArgument unless OSS allows a bucket of this name."""
     if not _BUCKET_NAME.fullmatch(bucket):
@@ -163,6 +183,8 @@ class StoredPart:
     etag: str | None = None
     """Without quotes."""
     crc64: int | None = None
+    stored_at: int | None = field(default=None, compare=False)
+    """Unix seconds; None when OSS did not say. What is stored is the same whenever it was."""
 
     @property
     def is_only_believed(self) -> bool:
@@ -232,6 +254,26 @@ class ListedUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketProperties:
+    """What is chosen when a bucket is created. None leaves it to OSS, or to what the bucket has."""
+
+    acl: str | None = None
+    storage_class: str | None = None
+    redundancy: str | None = None
+    """LRS or ZRS."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketInfo:
+    """What GetBucketInfo tells of a bucket."""
+
+    name: str
+    location: str
+    """Such as oss-cn-hangzhou."""
+    properties: BucketProperties
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
     """One page of a listing. ``next_token`` asks for the next one; None says this is the last."""
 
@@ -266,6 +308,28 @@ class Checkpoint:
     updated_at: str = ""
     schedule: str = CONSTANT_PARTS
     """By which rule the source is cut into parts: the ``schedule`` of a plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCheckpoint:
+    """A checkpoint that somebody else's task instance has saved, or what is in the place of one."""
+
+    place: str
+    """For people: which store's entry it is."""
+    text: str
+    """As it is stored."""
+    checkpoint: Checkpoint | None
+    """None when it cannot be read: then it may name any upload whose id is in the text."""
+    owner: str | None
+    """The task instance; None when that is not known."""
+    variable_key: str | None = None
+    """Of a Variable that holds nothing else, so that it can be deleted."""
+
+    def may_name(self, ref: ObjectRef, upload_id: str) -> bool:
+        """Whether it is, or cannot be excluded to be, the checkpoint of this upload."""
+        if self.checkpoint is None:
+            return upload_id in self.text
+        return (self.checkpoint.ref, self.checkpoint.upload_id) == (ref, upload_id)
 
 
 @dataclass(frozen=True, slots=True)

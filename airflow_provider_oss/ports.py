@@ -10,6 +10,7 @@ from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
     Fingerprint,
+    FoundCheckpoint,
     ListedObject,
     ListedUpload,
     ObjectInfo,
@@ -115,6 +116,23 @@ class CheckpointStore(Protocol):
 
     def delete(self) -> None:
         """Remove what was saved."""
+
+
+class CheckpointDirectory(Protocol):
+    """The checkpoints of all task instances, as far as they can be seen from here. A failure raises."""
+
+    @property
+    def unseen(self) -> Sequence[str]:
+        """Names of the stores that cannot be listed from here."""
+
+    def find(self) -> Sequence[FoundCheckpoint]:
+        """Return all checkpoints of the stores that can be listed."""
+
+    def is_over(self, found: FoundCheckpoint) -> bool:
+        """Whether its task instance has ended and does not run again by itself; False when that is not known."""
+
+    def forget(self, found: FoundCheckpoint) -> bool:
+        """Delete a Variable unless it was changed since; return whether it was deleted."""
 
 
 class SourceReader(Protocol):

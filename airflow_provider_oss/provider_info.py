@@ -25,8 +25,20 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Alibaba Cloud OSS",
-                "python-modules": ["airflow_provider_oss.operators.oss", "airflow_provider_oss.operators.directory"],
+                "python-modules": [
+                    "airflow_provider_oss.operators.oss",
+                    "airflow_provider_oss.operators.directory",
+                    "airflow_provider_oss.operators.objects",
+                    "airflow_provider_oss.operators.buckets",
+                    "airflow_provider_oss.operators.tags",
+                    "airflow_provider_oss.operators.presign",
+                    "airflow_provider_oss.operators.maintenance",
+                ],
             }
+        ],
+        "sensors": [{"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.sensors.oss"]}],
+        "triggers": [
+            {"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.triggers.oss"]}
         ],
         "transfers": [
             {
@@ -49,6 +61,9 @@ def get_provider_info() -> dict[str, Any]:
         "task-decorators": [
             {"name": "oss_upload", "class-name": "airflow_provider_oss.decorators.oss_upload.oss_upload_task"}
         ],
+        "asset-uris": [_ASSET_URIS],
+        "dataset-uris": [_ASSET_URIS],  # what Airflow 2 reads
+        "extra-links": ["airflow_provider_oss.links.oss.OSSObjectLink"],
         "connection-types": [
             {
                 "connection-type": "aliyun_oss",
@@ -60,6 +75,13 @@ def get_provider_info() -> dict[str, Any]:
         ],
     }
 
+
+_ASSET_URIS = {
+    "schemes": ["oss"],
+    "handler": "airflow_provider_oss.assets.oss.sanitize_uri",
+    "factory": "airflow_provider_oss.assets.oss.create_asset",
+    "to_openlineage_converter": "airflow_provider_oss.assets.oss.convert_asset_to_openlineage",
+}
 
 _FIELD_BEHAVIOUR = {
     "hidden-fields": ["port"],

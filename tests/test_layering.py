@@ -16,7 +16,19 @@ PACKAGE = "airflow_provider_oss"
 ROOT = Path(airflow_provider_oss.__file__).parent
 
 LEAVES = frozenset(
-    {"compression", "crc64", "exceptions", "file_range", "limits", "model", "options", "ports", "uri", "verify"}
+    {
+        "compression",
+        "crc64",
+        "exceptions",
+        "file_range",
+        "limits",
+        "model",
+        "options",
+        "ports",
+        "presigned",
+        "uri",
+        "verify",
+    }
 )
 SDK = frozenset({"oss2", "urllib3", "requests", "alibabacloud_oss_v2"})
 
@@ -42,18 +54,23 @@ RULES = {
     "transfer": rule(own={"transfer", *LEAVES}, others={"tenacity", "pendulum"}),
     "checkpoint": rule(own={"checkpoint", *LEAVES}, others={"airflow", "jsonschema"}),
     "clients": rule(own={"", "clients", *LEAVES}, others=SDK - {"alibabacloud_oss_v2", "requests"}),
+    "assets": rule(own=LEAVES, others={"airflow"}),
+    "links": rule(own=LEAVES, others={"airflow"}),
     "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2", "tenacity"}),
     "operators": rule(
         own={
             "operators",
             "hooks",
+            "links",
             "checkpoint",
             "transfer.cancellation",
             "transfer.stream",
+            "transfer.deletion",
+            "transfer.tree.globs",
             "transfer.tree.result",
             *LEAVES,
         },
-        others={"airflow"},
+        others={"airflow", "pendulum"},
     ),
     "decorators": rule(own={"decorators", "operators", "transfer.stream", *LEAVES}, others={"airflow"}),
     "sources": rule(own={"sources", "transfer", *LEAVES}, others={"fsspec", "s3fs", "requests", "urllib3", "tenacity"}),
@@ -67,6 +84,7 @@ RULES = {
             "fs",
             "hooks",
             "transfer.cancellation",
+            "transfer.deletion",
             "transfer.plan",
             "transfer.source",
             "transfer.stream",
@@ -74,6 +92,9 @@ RULES = {
         },
         others={"fsspec", "upath"},
     ),
+    "watch": rule(own={"watch", "hooks", "transfer.tree.globs", *LEAVES}),
+    "triggers": rule(own={"triggers", "watch", "hooks", *LEAVES}, others={"airflow", "asgiref"}),
+    "sensors": rule(own={"sensors", "triggers", "watch", "operators.base", *LEAVES}, others={"airflow"}),
     "emulator": rule(own={"emulator"}, others={"starlette", "uvicorn", "fastcrc"}),
 }
 """The part "" is the package's own __init__, which holds the version."""
@@ -188,6 +209,12 @@ def test_what_costs_much_is_imported_late() -> None:
         "operators.oss",
         "decorators.oss_upload",
         "operators.directory",
+        "sensors.oss",
+        "operators.objects",
+        "operators.buckets",
+        "operators.tags",
+        "operators.presign",
+        "operators.maintenance",
         *(module for module in modules() if module.startswith("transfers.") and "_to_" in module),
     ]
     while waiting:

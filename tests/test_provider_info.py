@@ -15,8 +15,10 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from airflow_provider_oss import __version__
+from airflow_provider_oss.assets.oss import convert_asset_to_openlineage, create_asset, sanitize_uri
 from airflow_provider_oss.decorators.oss_upload import oss_upload_task
 from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.links.oss import OSSObjectLink
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 from airflow_provider_oss.provider_info import get_provider_info
 from tests.support.airflow_home import airflow_environment
@@ -25,11 +27,14 @@ ASK_AIRFLOW = """
 import json
 from airflow.api_fastapi.core_api.services.ui.connections import HookMetaService
 from airflow.providers_manager import ProvidersManager
-from airflow.sdk import task
+from airflow.sdk import Asset, task
 
 manager = ProvidersManager()
 shown = {meta.connection_type: meta.model_dump(mode="json") for meta in HookMetaService.hook_meta_data()}
 provider = manager.providers["airflow-provider-oss"]
+handlers, factories = manager.asset_uri_handlers, manager.asset_factories
+converters = manager.asset_to_openlineage_converters
+assets = {"handler": handlers["oss"], "factory": factories["oss"], "converter": converters["oss"]}
 decorators = {name: manager.taskflow_decorators[name] for name in ("oss_upload",)}
 print(
     json.dumps(
@@ -39,6 +44,9 @@ print(
             "shown": shown,
             "decorators": {name: f"{found.__module__}.{found.__name__}" for name, found in decorators.items()},
             "for_dags": task.oss_upload is decorators["oss_upload"],
+            "assets": {kind: f"{found.__module__}.{found.__name__}" for kind, found in assets.items()},
+            "asset": Asset("oss://oss_default@exports/a b/").uri,
+            "links": manager.extra_links_class_names,
         }
     )
 )
@@ -109,6 +117,16 @@ def test_the_decorator(airflow_says: Any) -> None:
     assert airflow_says["for_dags"]
 
 
+def test_assets_and_links(airflow_says: Any) -> None:
+    """Airflow asks ours what an asset's ``oss://`` URI means, and knows the link to the console."""
+    functions = (("handler", sanitize_uri), ("factory", create_asset), ("converter", convert_asset_to_openlineage))
+    assert airflow_says["assets"] == {kind: f"{one.__module__}.{one.__name__}" for kind, one in functions}
+    assert airflow_says["asset"] == "oss://exports/a%20b"
+    assert INFO["dataset-uris"] == INFO["asset-uris"]  # the name that Airflow 2 knows
+    assert f"{OSSObjectLink.__module__}.{OSSObjectLink.__name__}" in airflow_says["links"]
+    assert isinstance(OSSUploadBaseOperator.operator_extra_links[0], OSSObjectLink)
+
+
 def test_follows_the_schema_of_airflow() -> None:
     """The information is valid by Airflow's own schemas, and has no key that they do not know."""
     folder = Path(airflow.__file__).parent
@@ -124,7 +142,7 @@ def test_follows_the_schema_of_airflow() -> None:
 
 def test_everything_it_names_exists() -> None:
     """Modules and classes that are named can be imported, and the hook calls itself what the form does."""
-    for kind in ("hooks", "operators"):
+    for kind in ("hooks", "operators", "sensors", "triggers"):
         for entry in INFO[kind]:
             for module in entry["python-modules"]:
                 import_module(module)

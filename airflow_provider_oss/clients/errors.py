@@ -61,6 +61,8 @@ _REMEDIES: Final[dict[str, str]] = {
     "InvalidSecurityToken": "put a valid security_token into the connection",
     "NoSuchBucket": "check the bucket's name and the endpoint's region",
     "PreconditionFailed": "the object was replaced while it was read: let its writer finish, then read it again",
+    "BucketAlreadyExists": "bucket names are unique among all users of OSS: choose another, or the properties it has",
+    "BucketNotEmpty": "objects, versions of them or unfinished multipart uploads are left: delete them first",
 }
 
 

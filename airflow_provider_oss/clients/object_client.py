@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
 from airflow_provider_oss.clients.documents import check_root
 from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.headers import content_headers, object_info, publishing_headers, sending_headers
+from airflow_provider_oss.clients.property_client import OSSPropertyClient
 from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
-from airflow_provider_oss.clients.upload_client import OSSUploadClient
 from airflow_provider_oss.exceptions import ErrorDetails
 from airflow_provider_oss.model import (
     ListedObject,
@@ -23,9 +22,6 @@ from airflow_provider_oss.model import (
     Page,
     StoredObject,
 )
-
-if TYPE_CHECKING:
-    from airflow_provider_oss.clients.buckets import Buckets
 
 _READ_BYTES = 1024 * 1024
 _KEYS_PER_PAGE = 1000
@@ -59,22 +55,8 @@ class ObjectBody:
         self.close()
 
 
-class OSSObjectClient(OSSUploadClient):
+class OSSObjectClient(OSSPropertyClient):
     """Thread-safe. Every method makes one request and raises the classes of ``exceptions``."""
-
-    @cached_property
-    def buckets(self) -> Buckets:
-        """What oss2 offers, for the same account. oss2 is imported now."""
-        from airflow_provider_oss.clients.buckets import Buckets
-
-        return Buckets(self._api)
-
-    def _by_oss2(self, ref: ObjectRef | None = None, bucket: str | None = None) -> AbstractContextManager[None]:
-        """Return the context that a call of oss2 about this object, or bucket, is made in."""
-        from airflow_provider_oss.clients.buckets import renamed_oss2
-
-        details = ErrorDetails(bucket) if ref is None else ErrorDetails(ref.bucket, ref.key)
-        return renamed_oss2(details, self._api.clock)
 
     def put_stream(
         self, ref: ObjectRef, chunks: Iterator[bytes], content_length: int | None, options: ObjectOptions
@@ -158,19 +140,6 @@ class OSSObjectClient(OSSUploadClient):
                 prefixes=tuple(result.prefix_list),
                 next_token=result.next_continuation_token if result.is_truncated else None,
             )
-
-    def list_buckets(self) -> list[str]:
-        """ListBuckets, all pages: whether the credentials work at all, and the names."""
-        names: list[str] = []
-        marker = ""
-        with self._by_oss2():
-            while True:
-                result = self.buckets.service().list_buckets(marker=marker, max_keys=_KEYS_PER_PAGE)
-                check_root(result.resp.document, "ListAllMyBucketsResult")
-                names += [item.name for item in result.buckets]
-                if not result.is_truncated:
-                    return names
-                marker = result.next_marker
 
     def sign_url(
         self, ref: ObjectRef, method: str, expires_seconds: int, headers: Mapping[str, str], params: Mapping[str, str]

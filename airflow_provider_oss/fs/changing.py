@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from fsspec.implementations.local import trailing_sep
 from fsspec.utils import other_paths
 
-from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey, OSSServiceUnavailable
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.fs import paths
 from airflow_provider_oss.fs.listing import Info
 from airflow_provider_oss.fs.looking import OSSLookingFileSystem
+from airflow_provider_oss.transfer.deletion import check_all_deleted
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
@@ -124,7 +125,7 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
         if maxdepth is not None:
             return list(self.find(name, maxdepth=maxdepth))
         bucket, key = paths.split(name)
-        below = self._ask(lambda hook: [item.ref.key for item in hook.list_objects(f"{key}/", bucket)])
+        below = self._ask(lambda hook: [item.ref.key for item in hook.list_objects(paths.uri(f"{bucket}/{key}/"))])
         return [*([name] if info["type"] == "file" else []), *(f"{bucket}/{key}" for key in below)]
 
     def rm_file(self, path: str) -> None:
@@ -138,8 +139,7 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
             keys.setdefault(bucket, []).append(key)
         for bucket, doomed in keys.items():
             reported = self._ask(partial(_delete_objects, bucket, doomed))
-            if left := set(doomed).difference(reported):
-                raise OSSServiceUnavailable(f"{len(left)} of {len(doomed)} objects in {bucket} were not deleted")
+            check_all_deleted(bucket, doomed, reported)
 
     def mkdir(self, path: str, *_: Any, **__: Any) -> None:
         """Do nothing: a prefix is there as soon as a key begins with it. Of a bucket see that it is there."""

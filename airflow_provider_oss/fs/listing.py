@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from airflow_provider_oss.fs.paths import uri
+
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
     from airflow_provider_oss.model import ListedObject, ObjectInfo
@@ -38,7 +40,7 @@ def entries(hook: OSSHook, bucket: str, directory: str, begins: str = "", depth:
     if depth is None:
         yield from _everything(hook, bucket, directory, begins)
         return
-    for page in hook.list_pages(directory + begins, bucket, "/"):
+    for page in hook.list_pages(uri(f"{bucket}/{directory}{begins}"), None, "/"):
         yield from (_entry(item) for item in page.items)
         for prefix in page.prefixes:
             yield directory_info(f"{bucket}/{prefix}")
@@ -49,7 +51,7 @@ def entries(hook: OSSHook, bucket: str, directory: str, begins: str = "", depth:
 
 def _everything(hook: OSSHook, bucket: str, directory: str, begins: str) -> Iterator[Info]:
     seen = {""}
-    for item in hook.list_objects(directory + begins, bucket):
+    for item in hook.list_objects(uri(f"{bucket}/{directory}{begins}")):
         below = item.ref.key.removeprefix(directory)
         parent = below.rpartition("/")[0]
         for end in (at for at, character in enumerate(parent) if character == "/"):

@@ -100,7 +100,7 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
     def _is_directory(self, bucket: str, key: str) -> bool:
         """Whether keys begin with this one and a slash. Raises OSSNoSuchBucket."""
         prefix = f"{key}/" if key else ""
-        page = self._ask(lambda hook: next(hook.list_pages(prefix, bucket, most=1)))
+        page = self._ask(lambda hook: next(hook.list_pages(paths.uri(f"{bucket}/{prefix}"), most=1)))
         return bool(page.items)
 
     def _entries(self, path: str, begins: str = "", depth: int | None = None) -> dict[str, Info]:

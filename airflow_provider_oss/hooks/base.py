@@ -15,9 +15,9 @@ from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSInvalidArgument, OSSNoSuchKey, OSSProviderError
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
 from airflow_provider_oss.hooks.connection import to_client_settings
-from airflow_provider_oss.model import ObjectRef, check_bucket_name
+from airflow_provider_oss.model import KeyPrefix, ObjectPrefix, ObjectRef, check_bucket_name
 from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, make_retrying
-from airflow_provider_oss.uri import resolve
+from airflow_provider_oss.uri import resolve, resolve_key_prefix, resolve_prefix
 
 if TYPE_CHECKING:
     import oss2
@@ -41,7 +41,8 @@ class OSSBaseHook(BaseHook):
     :param bucket_name: default bucket; None for the connection's schema.
     :param region: goes before the connection's region.
 
-    ``retry`` says how often a failed call is tried, and may be set before the first call.
+    ``retry`` says how often a failed call is tried, and may be set before the first call. Once ``stopping`` is set,
+    from whatever thread, no failed call is repeated: a read that stalls ends with its time-out.
     """
 
     conn_name_attr = "oss_conn_id"
@@ -57,10 +58,11 @@ class OSSBaseHook(BaseHook):
         self.bucket_name = bucket_name
         self.region = region
         self.retry = RetryPolicy()
+        self.stopping = threading.Event()
 
     @cached_property
     def _retrying(self) -> Retrying:
-        return make_retrying(self.retry, threading.Event())
+        return make_retrying(self.retry, self.stopping)
 
     @cached_property
     def settings(self) -> ClientSettings:
@@ -113,6 +115,14 @@ class OSSBaseHook(BaseHook):
     def resolve(self, key: str, bucket_name: str | None = None) -> ObjectRef:
         """Return the object that ``key`` means. Raises OSSInvalidArgument when OSS would refuse it."""
         return resolve(key, bucket_name, self.bucket_name or self.settings.default_bucket)
+
+    def resolve_prefix(self, prefix: str, bucket_name: str | None = None) -> ObjectPrefix:
+        """Return the objects that ``prefix`` means. Raises OSSInvalidArgument when OSS would refuse it."""
+        return resolve_prefix(prefix, bucket_name, self.bucket_name or self.settings.default_bucket)
+
+    def resolve_key_prefix(self, prefix: str, bucket_name: str | None = None) -> KeyPrefix:
+        """Return what ``prefix`` means, taken as it is. Raises OSSInvalidArgument when OSS would refuse every key."""
+        return resolve_key_prefix(prefix, bucket_name, self.bucket_name or self.settings.default_bucket)
 
     def resolve_bucket(self, bucket_name: str | None) -> str:
         """Return ``bucket_name`` or the default bucket. Raises OSSInvalidArgument for none, or one that OSS refuses."""

@@ -5,25 +5,31 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
+
+from airflow.providers.common.compat.sdk import mask_secret
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.hooks.base import OSSBaseHook
+from airflow_provider_oss.hooks.lineage import report
 from airflow_provider_oss.model import (
     ListedObject,
     ObjectInfo,
     Page,
 )
-from airflow_provider_oss.options import ObjectOptionArguments, parse_options
-from airflow_provider_oss.transfer.deletion import delete_all
+from airflow_provider_oss.options import ObjectOptionArguments, parse_options, parse_tags
+from airflow_provider_oss.presigned import secrets_of_url
+from airflow_provider_oss.transfer.deletion import check_all_deleted, delete_all
 from airflow_provider_oss.transfer.download import download
 from airflow_provider_oss.transfer.reading import read_whole
 from airflow_provider_oss.transfer.source import path_text
 
 if TYPE_CHECKING:
     from airflow_provider_oss.clients.object_client import ObjectBody
+    from airflow_provider_oss.transfer.tree.globs import Selection
 
 
 class OSSObjectHook(OSSBaseHook):
@@ -51,7 +57,10 @@ class OSSObjectHook(OSSBaseHook):
 
         :param byte_range: (first, last), both included; (None, n) means the last n bytes, (n, None) from n to the end.
         """
-        return self._retrying(self._client.get_object, self.resolve(key, bucket_name), byte_range)
+        ref = self.resolve(key, bucket_name)
+        body = self._retrying(self._client.get_object, ref, byte_range)
+        report(self, read=ref)
+        return body
 
     def read_object(
         self,
@@ -69,7 +78,9 @@ class OSSObjectHook(OSSBaseHook):
         :param if_match: an ETag; when the object has another one by now, OSSSourceChanged is raised.
         """
         ref = self.resolve(key, bucket_name)
-        return self._retrying(read_whole, lambda: self._client.get_object(ref, byte_range, if_match))
+        data = self._retrying(read_whole, lambda: self._client.get_object(ref, byte_range, if_match))
+        report(self, read=ref)
+        return data
 
     def download_file(self, key: str, file_path: str | os.PathLike[str], bucket_name: str | None = None) -> ObjectInfo:
         """
@@ -78,12 +89,18 @@ class OSSObjectHook(OSSBaseHook):
         It is written beside and renamed; a download that fails leaves the old file as it was.
         """
         ref = self.resolve(key, bucket_name)
-        return self._retrying(download, lambda: self._client.get_object(ref, None), Path(path_text(file_path)))
+        info = self._retrying(download, lambda: self._client.get_object(ref, None), Path(path_text(file_path)))
+        report(self, read=ref, written=file_path)
+        return info
 
     def list_objects(
         self, prefix: str = "", bucket_name: str | None = None, delimiter: str = ""
     ) -> Iterator[ListedObject]:
-        """Yield the objects whose key begins with ``prefix``, by key; pages as it goes. ``delimiter`` cuts subtrees."""
+        """
+        Yield the objects whose key begins with ``prefix``, by key; pages as it goes. ``delimiter`` cuts subtrees.
+
+        ``prefix`` may be a whole ``oss://bucket/prefix``.
+        """
         for page in self.list_pages(prefix, bucket_name, delimiter):
             yield from page.items
 
@@ -91,10 +108,10 @@ class OSSObjectHook(OSSBaseHook):
         self, prefix: str = "", bucket_name: str | None = None, delimiter: str = "", most: int = 1000
     ) -> Iterator[Page[ListedObject]]:
         """Yield pages of at most ``most`` entries (1 to 1000): objects and, with ``delimiter``, common prefixes."""
-        bucket = self.resolve_bucket(bucket_name)
+        below = self.resolve_key_prefix(prefix, bucket_name)
         token: str | None = ""
         while token is not None:
-            page = self._retrying(self._client.list_objects, bucket, prefix, delimiter, token, most)
+            page = self._retrying(self._client.list_objects, below.bucket, below.prefix, delimiter, token, most)
             yield page
             token = page.next_token
 
@@ -120,7 +137,9 @@ class OSSObjectHook(OSSBaseHook):
         parsed = parse_options(**options)
         changed = any((parsed.mime, parsed.meta, parsed.headers, parsed.storage_class, parsed.tags))
         source, target = self.resolve(source_key, source_bucket_name), self.resolve(key, bucket_name)
-        return self._retrying(self._client.copy_object, source, target, parsed, replace_metadata=changed)
+        copied = self._retrying(self._client.copy_object, source, target, parsed, replace_metadata=changed)
+        report(self, read=source, written=target)
+        return copied
 
     def delete_object(self, key: str, bucket_name: str | None = None) -> None:
         """Delete an object. That it is not there is no error."""
@@ -131,6 +150,45 @@ class OSSObjectHook(OSSBaseHook):
         bucket = self.resolve_bucket(bucket_name)
         wanted = [self.resolve(key, bucket).key for key in keys]
         return [key for reported in delete_all(self._client, self._retrying, bucket, wanted) for key in reported]
+
+    def delete_below(
+        self, prefix: str, bucket_name: str | None = None, selection: Selection | None = None
+    ) -> Iterator[list[str]]:
+        """
+        Delete the objects whose key begins with ``prefix``; yield after every request the keys deleted by it.
+
+        Raises OSSBadResponse when OSS does not report all of them.
+
+        :param selection: which of them, by their whole keys; None for all.
+        """
+        below = self.resolve_key_prefix(prefix, bucket_name)
+        found = self.list_objects(below.prefix, below.bucket)
+        wanted = (item.ref.key for item in found if selection is None or selection.matches(item.ref.key))
+        while batch := list(islice(wanted, limits.MAX_KEYS_PER_DELETE)):
+            reported = delete_all(self._client, self._retrying, below.bucket, batch)
+            deleted = [key for keys in reported for key in keys]
+            check_all_deleted(below.bucket, batch, deleted)
+            yield deleted
+
+    # Tags
+
+    def get_object_tags(self, key: str, bucket_name: str | None = None) -> dict[str, str]:
+        """Return the object's tags. Raises OSSNoSuchKey."""
+        return self._retrying(self._client.get_object_tags, self.resolve(key, bucket_name))
+
+    def set_object_tags(self, key: str, tags: Mapping[str, Any], bucket_name: str | None = None) -> dict[str, str]:
+        """
+        Give the object these tags and no others, up to 10; return them. Raises OSSNoSuchKey.
+
+        Names have 1 to 128 characters, values up to 256; numbers and booleans become text.
+        """
+        parsed = parse_tags(tags)
+        self._retrying(self._client.put_object_tags, self.resolve(key, bucket_name), parsed)
+        return parsed
+
+    def delete_object_tags(self, key: str, bucket_name: str | None = None) -> None:
+        """Remove all tags of the object. Raises OSSNoSuchKey."""
+        self._retrying(self._client.delete_object_tags, self.resolve(key, bucket_name))
 
     # Signing
 
@@ -145,7 +203,9 @@ class OSSObjectHook(OSSBaseHook):
         params: Mapping[str, str] | None = None,
     ) -> str:
         """
-        Return a URL that lets its holder make one kind of request until it expires. Whoever has it can: do not log it.
+        Return a URL that lets its holder make one kind of request until it expires. Whoever has it can.
+
+        What makes it valid is registered with Airflow's log masker: this process never logs a URL that works.
 
         :param method: "GET", "PUT", ...; a URL for GET does not serve HEAD.
         :param expires: a ``timedelta`` (or pendulum Duration) or seconds; with V4 signatures at most 7 days.
@@ -160,6 +220,8 @@ class OSSObjectHook(OSSBaseHook):
                 f"expires={expires!r} is longer than the 7 days a V4 signature may live: shorten it, or set "
                 "signature_version to v1"
             )
-        return self._client.sign_url(
-            self.resolve(key, bucket_name), method.upper(), seconds, headers or {}, params or {}
-        )
+        ref = self.resolve(key, bucket_name)
+        url = self._client.sign_url(ref, method.upper(), seconds, headers or {}, params or {})
+        for secret in secrets_of_url(url):
+            mask_secret(secret)
+        return url

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from airflow_provider_oss.hooks.objects import OSSObjectHook
+from airflow_provider_oss.hooks.buckets import OSSBucketHook
 from airflow_provider_oss.hooks.uploads import OSSUploadHook
 
 
-class OSSHook(OSSUploadHook, OSSObjectHook):
+class OSSHook(OSSUploadHook, OSSBucketHook):
     """
     Talks to Alibaba Cloud OSS with the credentials of an Airflow connection.
 

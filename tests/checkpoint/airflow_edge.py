@@ -20,7 +20,8 @@ class Supervisor:
     Stands where ``SUPERVISOR_COMMS`` does. Values cross as JSON, as they do on the wire.
 
     ``down`` makes every request fail. ``hides_variables`` finds no Variable: so answers an api-server whose database
-    fails, or which cannot decrypt a value. ``task_ids`` are the task instances of the run: an XCom needs one.
+    fails, or which cannot decrypt a value. ``task_instances`` are states, by dag, run and task id; that of a mapped
+    instance is followed by "_" and its index. ``task_ids`` are the task instances of the run: an XCom needs one.
     """
 
     def __init__(self, task_ids: tuple[str, ...] = ("anchor",)) -> None:
@@ -28,6 +29,7 @@ class Supervisor:
         self.variables: dict[str, comms.PutVariable] = {}
         self.xcoms: dict[tuple[str, ...], Any] = {}
         self.task_state: dict[tuple[str, str], comms.SetTaskStateStore] = {}
+        self.task_instances: dict[tuple[str, str, str], str | None] = {}
         self.down = False
         self.hides_variables = False
 
@@ -103,6 +105,14 @@ class Supervisor:
     def _delete_task_state_store(self, message: comms.DeleteTaskStateStore) -> BaseModel:
         self.task_state.pop((str(message.ti_id), message.key), None)
         return comms.OKResponse(ok=True)
+
+    @_answer.register(comms.GetTaskStates)
+    def _get_task_states(self, message: comms.GetTaskStates) -> BaseModel:
+        states: dict[str, dict[str, str | None]] = {}
+        for (dag_id, run_id, name), state in self.task_instances.items():
+            if dag_id == message.dag_id and run_id in (message.run_ids or ()):
+                states.setdefault(run_id, {})[name] = state
+        return comms.TaskStatesResult(task_states=states)
 
     def holds_nothing(self) -> bool:
         """Whether nothing is left behind anywhere."""

@@ -10,10 +10,10 @@ from fsspec.callbacks import Callback
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
+    OSSBadResponse,
     OSSChecksumMismatch,
     OSSInvalidArgument,
     OSSNoSuchBucket,
-    OSSServiceUnavailable,
 )
 from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from tests.conftest import BUCKET
@@ -153,7 +153,7 @@ def test_a_delete_that_oss_does_not_report(fs: OSSFileSystem, bucket: oss2.Bucke
     """When OSS does not say that an object was deleted that is an error."""
     put(bucket, "1")
     server.faults.add(Fault(operation="DeleteMultipleObjects", response_body=b"<DeleteResult></DeleteResult>"))
-    with pytest.raises(OSSServiceUnavailable, match="1 of 1 objects in exports were not deleted"):
+    with pytest.raises(OSSBadResponse, match="did not report 1 of 1 objects deleted"):
         fs.rm(f"{BUCKET}/1")
 
 

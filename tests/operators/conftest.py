@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import pytest
@@ -15,6 +15,9 @@ from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 from airflow.sdk.execution_time.xcom import XCom
 
 from tests.checkpoint.airflow_edge import Supervisor
+
+if TYPE_CHECKING:
+    from tests.support.openlineage import Lineage
 
 RUN_ID = "manual__1"
 TI_ID = UUID("01a20005-698b-774c-b35e-f0bb865fb1fe")
@@ -32,6 +35,8 @@ class Instance:
     map_index: int = -1
     dag_id: str = "export"
     run_id: str = RUN_ID
+
+    get_task_states = staticmethod(task_runner.RuntimeTaskInstance.get_task_states)
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Send it to the supervisor, as a task instance does."""
@@ -96,6 +101,21 @@ def run(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Con
         return operator.execute(context)
 
     return execute
+
+
+@pytest.fixture
+def told(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Context]) -> Callable[[Build], Lineage]:
+    """Run an operator as a task and return what OpenLineage's provider learns of it at its end."""
+    from tests.support.openlineage import lineage_of  # noqa: PLC0415 - takes a second, and few tests need it
+
+    def tell(build: Build) -> Lineage:
+        operator = in_dag(build)
+        context = context_of(operator)
+        operator.render_template_fields(context)
+        operator.execute(context)
+        return lineage_of(operator)
+
+    return tell
 
 
 @pytest.fixture

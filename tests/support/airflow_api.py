@@ -68,12 +68,18 @@ class AirflowApi:
         body = {"dry_run": False, "only_failed": False, "task_ids": [one], "dag_run_id": run_id}
         self._request("POST", f"/dags/{dag_id}/clearTaskInstances", body)
 
+    def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> dict[str, str | None]:
+        """Return the address behind each extra link of the task instance; None where there is none."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links?map_index={map_index}"
+        links: dict[str, str | None] = self._request("GET", path, None)["extra_links"]
+        return links
+
     def log_in(self) -> None:
         """Get a token for the requests that follow."""
         token = _checked(self._client.get("/auth/token"))["access_token"]
         self._client.headers["Authorization"] = f"Bearer {token}"
 
-    def _request(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         return _checked(self._client.request(method, f"/api/v2{path}", json=body))
 
 

@@ -47,6 +47,8 @@ _SETTINGS = {
     # A worker that died is noticed within this and one interval (defaults: 300 s and 10 s).
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
     "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
+    # Triggers of a triggerer that is gone are taken over within this (default: 30 s).
+    "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
     # A task learns at its next heartbeat that it was marked failed (default: within 5 s).
     "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
     # Answers are slow while Airflow warms up on a busy machine, and a request to start a task that the worker gives up

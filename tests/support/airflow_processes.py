@@ -69,6 +69,16 @@ class AirflowProcesses:
         self.components.append(component)
         return component
 
+    def named(self, name: str) -> list[Component]:
+        """Return the components of this name that were started and not ended."""
+        return [component for component in self.components if component.name == name]
+
+    def end(self, component: Component) -> None:
+        """End one component politely, and wait until it is gone. Raises ``TimeoutExpired`` when it is not."""
+        self.components.remove(component)
+        component.process.terminate()
+        component.process.wait(_KILL_SECONDS)
+
     def check_alive(self) -> None:
         """Raise ``RuntimeError`` with the end of every component's output when one of them has ended."""
         ended = [component.name for component in self.components if component.process.poll() is not None]

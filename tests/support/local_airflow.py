@@ -1,7 +1,8 @@
 """A real Airflow on this machine, for tests that kill tasks and for the demonstration.
 
 Scheduler (LocalExecutor), dag-processor and api-server run as separate commands, started at the same time, with SQLite.
-``airflow standalone`` would add a parent and a triggerer that nobody needs here, and leaves children when it is killed.
+``airflow standalone`` would add a parent that nobody needs here and a triggerer that few tests need, and leaves
+children when it is killed.
 Measured with Airflow 3.3.2 on 2 cores: 13 to 16 s until a DAG can be triggered (21 s of CPU, nearly all of it imports),
 1 s from there to a task's first line, 2 to 3 s to end it all; 0.9 GB of memory. So tests share one where they can.
 """
@@ -72,6 +73,16 @@ class LocalAirflow:
             self._wait_until_healthy()
         self._api.log_in()
 
+    def start_triggerer(self) -> None:
+        """Start what waits for deferred tasks, unless it runs: few tests need it."""
+        if not self._processes.named("triggerer"):
+            self._processes.start("triggerer", ["triggerer", "--skip-serve-logs"])
+
+    def end_triggerer(self) -> None:
+        """End it as a roll-out does: its triggers are taken over by the next one."""
+        for component in self._processes.named("triggerer"):
+            self._processes.end(component)
+
     def wait_for_dag(self, dag_id: str, timeout: float = 60.0) -> None:
         """Wait until the DAG can be triggered. Raises ``RuntimeError`` with the traceback when a DAG file is broken."""
 
@@ -91,6 +102,10 @@ class LocalAirflow:
         """Unpause the DAG, start a run and return the run's id."""
         self._api.unpause(dag_id)
         return self._api.trigger(dag_id, conf or {}, run_id)
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the DAG run when its schedule says so."""
+        self._api.unpause(dag_id)
 
     def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120.0) -> str:
         """Wait until the run has ended and return ``"success"`` or ``"failed"``."""
@@ -199,6 +214,10 @@ class LocalAirflow:
         end the run as failed with the task cleared and never run (seen).
         """
         self._api.clear(dag_id, run_id, task_id, map_index)
+
+    def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        """Return the address behind each extra link that the UI shows of the task; None where there is none."""
+        return self._api.extra_links(dag_id, run_id, task_id, map_index)
 
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """Return one XCom's value. Raises ``LookupError`` when it does not exist."""
