@@ -171,6 +171,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectRange:
+    """Bytes of an object that OSS copies itself, of the version with this ETag only. ``etag`` without quotes."""
+
+    ref: ObjectRef
+    etag: str
+    offset_bytes: int
+    size_bytes: int
+
+    def __len__(self) -> int:
+        return self.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPart:
     """
     A part as OSS holds it, or is believed to hold it.
@@ -199,7 +212,8 @@ class CompletedPart:
     number: int
     size_bytes: int
     etag: str
-    crc64: int
+    crc64: int | None
+    """None for a part that OSS copied itself, of which it need not tell one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -404,7 +418,10 @@ class UploadResult:
     """Bytes."""
     etag: str
     crc64: str
-    """Decimal, as OSS writes it: it does not fit the numbers of JSON readers that use doubles."""
+    """
+    Decimal, as OSS writes it: it does not fit the numbers of JSON readers that use doubles. Empty only for what OSS
+    copied itself and tells none of.
+    """
     version_id: str | None
     request_id: str | None
     attempts: int
@@ -418,6 +435,89 @@ class UploadResult:
     elapsed_seconds: float
     callback_response: Any = None
 
+    def describe(self) -> str:
+        """Return one line for people."""
+        done = f"{self.size} bytes, {self.bytes_sent} of them sent and {self.bytes_verified} verified"
+        return f"Stored {self.uri}: {done} in {self.elapsed_seconds:.1f} s"
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain data, fit for XCom."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyResult:
+    """An object that OSS copied itself, and whose size and CRC-64 were compared with the source's."""
+
+    bucket: str
+    key: str
+    uri: str
+    source_uri: str
+    size: int
+    """Bytes."""
+    etag: str
+    crc64: str | None
+    """Decimal. None when OSS tells none of the source, and size and ETags alone prove the copy."""
+    version_id: str | None
+    request_id: str | None
+    attempts: int
+    """Attempts that worked on this copy, this one included."""
+    resumed: bool
+    """An earlier attempt's parts, or its finished copy, were used."""
+    bytes_copied: int
+    """By OSS in this attempt. Nothing passes through the worker."""
+    bytes_verified: int
+    """Copied by an earlier attempt from the same version of the source, and still there."""
+    elapsed_seconds: float
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        done = f"{self.size} bytes, {self.bytes_copied} of them copied and {self.bytes_verified} verified"
+        return f"Copied {self.source_uri} to {self.uri}: {done} in {self.elapsed_seconds:.1f} s"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for XCom."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadResult:
+    """A local file whose size and CRC-64 are the object's, where OSS tells the latter."""
+
+    info: ObjectInfo
+    """The object, as the answer described it with which the download began."""
+    file_path: str
+    bytes_received: int
+    """By this attempt, in ranges that arrived whole; one that had to be asked for twice counts once."""
+    bytes_verified: int
+    """There already, from an earlier attempt or an earlier download, and found equal by this one."""
+    elapsed_seconds: float
+
+    @property
+    def resumed(self) -> bool:
+        """Whether something was used that was there already."""
+        return self.bytes_verified > 0
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        done = (
+            f"{self.info.size_bytes} bytes, {self.bytes_received} of them received and {self.bytes_verified} verified"
+        )
+        return f"Downloaded {self.info.ref} to {self.file_path}: {done} in {self.elapsed_seconds:.1f} s"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for XCom. ``crc64`` is decimal text, None when OSS tells none of the object."""
+        info = self.info
+        return {
+            "bucket": info.ref.bucket,
+            "key": info.ref.key,
+            "uri": info.ref.uri,
+            "file_path": self.file_path,
+            "size": info.size_bytes,
+            "etag": info.etag,
+            "crc64": None if info.crc64 is None else str(info.crc64),
+            "bytes_received": self.bytes_received,
+            "bytes_verified": self.bytes_verified,
+            "resumed": self.resumed,
+            "elapsed_seconds": self.elapsed_seconds,
+        }

@@ -15,6 +15,7 @@ from airflow_provider_oss.model import (
     ListedUpload,
     ObjectInfo,
     ObjectOptions,
+    ObjectRange,
     ObjectRef,
     Page,
     Part,
@@ -48,6 +49,14 @@ class ObjectClient(Protocol):
         self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
     ) -> CompletedPart:
         """Store one part; OSSNoSuchUpload when the upload is gone (UploadPart)."""
+
+    def copy_object(self, source: ObjectRange, ref: ObjectRef, options: ObjectOptions) -> StoredObject:
+        """Let OSS copy a whole object; OSSSourceChanged when it is another one by now (CopyObject)."""
+
+    def upload_part_copy(
+        self, ref: ObjectRef, upload_id: str, part_number: int, source: ObjectRange, options: ObjectOptions
+    ) -> CompletedPart:
+        """Let OSS copy one part; OSSSourceChanged, OSSNoSuchUpload (UploadPartCopy)."""
 
     def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
         """Return all stored parts; OSSNoSuchUpload when the upload is gone (ListParts, all pages)."""

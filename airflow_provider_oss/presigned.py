@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -10,10 +9,12 @@ _SECRET_PARAMETERS: Final = ("x-oss-signature", "Signature", "x-oss-security-tok
 """Of signature versions 4 and 1 (OSS: "Include signatures in URLs")."""
 
 
-def secrets_of_url(url: str) -> Iterator[str]:
-    """Yield the signature, and the security token if there is one, in each form that a program may write down."""
+def secrets_of_url(url: str) -> set[str]:
+    """Return the signature, and the security token if there is one, in each form that a program may write down."""
+    found: set[str] = set()
     for parameter in urlsplit(url).query.split("&"):
         name, _, written = parameter.partition("=")
         if name in _SECRET_PARAMETERS:
             value = unquote(written)
-            yield from {written, value, quote(value), quote(value, safe="")}
+            found |= {written, value, quote(value), quote(value, safe="")}
+    return found

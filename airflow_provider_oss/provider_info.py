@@ -28,6 +28,8 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "airflow_provider_oss.operators.oss",
                     "airflow_provider_oss.operators.directory",
+                    "airflow_provider_oss.operators.copy",
+                    "airflow_provider_oss.operators.download",
                     "airflow_provider_oss.operators.objects",
                     "airflow_provider_oss.operators.buckets",
                     "airflow_provider_oss.operators.tags",
@@ -107,10 +109,29 @@ _FIELDS = {
     "region": _field("Region", "Such as cn-hangzhou. Follows from a standard endpoint; V4 signatures need it."),
     "credential_source": _field(
         "Credential source",
-        "static: the AccessKey above. environment: ALIBABA_CLOUD_ACCESS_KEY_ID, _SECRET and _SECURITY_TOKEN.",
-        enum=["static", "environment"],
+        "static: the AccessKey above. environment: ALIBABA_CLOUD_ACCESS_KEY_ID, _SECRET and _SECURITY_TOKEN. The "
+        "others give temporary AccessKeys and renew them; they need airflow-provider-oss[credentials].",
+        enum=["static", "environment", "ecs_ram_role", "oidc_role", "assume_role", "credentials_uri", "default"],
     ),
     "security_token": _field("Security token", "Of a temporary (STS) AccessKey.", format="password"),
+    "role_name": _field("ECS role name", "ecs_ram_role: the instance's own role when empty."),
+    "disable_imds_v1": _field("Metadata token required", "ecs_ram_role: never ask without a token.", "boolean"),
+    "role_arn": _field("Role ARN", "assume_role, oidc_role: acs:ram::<account id>:role/<name>."),
+    "role_session_name": _field("Role session name", "For the audit log. airflow-provider-oss when empty."),
+    "role_session_duration": _field("Role session duration (s)", "900 to 43200, 3600 when empty.", "integer"),
+    "role_policy": _field("Role session policy", "JSON that narrows what the session may do."),
+    "external_id": _field("External ID", "assume_role: if the role's trust policy asks for one.", format="password"),
+    "assume_role_source": _field(
+        "Source of assume_role",
+        "Whose credentials the role is assumed with; static when empty.",
+        enum=["static", "environment", "ecs_ram_role", "oidc_role", "credentials_uri", "default"],
+    ),
+    "oidc_provider_arn": _field("OIDC provider ARN", "oidc_role: ALIBABA_CLOUD_OIDC_PROVIDER_ARN when empty."),
+    "oidc_token_file": _field("OIDC token file", "oidc_role: ALIBABA_CLOUD_OIDC_TOKEN_FILE when empty."),
+    "sts_endpoint": _field("STS endpoint", "Such as sts-vpc.cn-hangzhou.aliyuncs.com. sts.aliyuncs.com when empty."),
+    "credentials_uri": _field(
+        "Credentials URI", "credentials_uri: ALIBABA_CLOUD_CREDENTIALS_URI when empty.", format="password"
+    ),
     "signature_version": _field("Signature version", "v4 unless an old proxy needs v1.", enum=["v4", "v1"]),
     "addressing_style": _field(
         "Addressing style",

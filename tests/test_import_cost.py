@@ -46,6 +46,8 @@ NEVER = (
         "fs.oss",
         "operators.oss",
         "operators.directory",
+        "operators.copy",
+        "operators.download",
         "sensors.oss",
         "operators.objects",
         "operators.buckets",

@@ -15,9 +15,10 @@ from oss2.http import CaseInsensitiveDict
 from oss2.models import BucketCreateConfig, Tagging, TaggingRule
 from urllib3.exceptions import HTTPError
 
+from airflow_provider_oss.clients.credentials.holder import CredentialsHolder
 from airflow_provider_oss.clients.errors import ClockCheck, answer_error, connection_error, renamed
 from airflow_provider_oss.clients.session import PooledSession, Response
-from airflow_provider_oss.clients.signing import CredentialsHolder, ServerClock, V4Signer
+from airflow_provider_oss.clients.signing import ServerClock, V4Signer
 from airflow_provider_oss.exceptions import (
     ErrorDetails,
     OSSBadResponse,

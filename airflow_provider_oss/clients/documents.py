@@ -22,6 +22,11 @@ def upload_id_of(document: bytes) -> str:
     return upload_id
 
 
+def copied_part_etag(document: bytes) -> str:
+    """Return the ETag that UploadPartCopy answers. Raises ValueError or ParseError when it is no such answer."""
+    return _required(_root(document, "CopyPartResult"), "ETag").strip('"')
+
+
 def parts_page(document: bytes, marker: str) -> Page[StoredPart]:
     """Return the page of ListParts that follows ``marker``. Raises ValueError or ParseError when it is no such page."""
     root = _root(document, "ListPartsResult")
@@ -62,6 +67,12 @@ def uploads_page(document: bytes, bucket: str) -> Page[ListedUpload]:
         for element in root.iterfind("Upload")
     )
     return Page(tuple(uploads), (), token)
+
+
+def tags_of(document: bytes) -> dict[str, str]:
+    """Return what GetObjectTagging answers. Raises ValueError or ParseError when it is no such answer."""
+    tags = _root(document, "Tagging").iterfind("TagSet/Tag")
+    return {_required(tag, "Key"): _required(tag, "Value") for tag in tags}
 
 
 def check_root(document: bytes, tag: str) -> None:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any, Self
+from typing import Self
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
 from airflow_provider_oss.clients.documents import check_root
 from airflow_provider_oss.clients.errors import renamed
-from airflow_provider_oss.clients.headers import content_headers, object_info, publishing_headers, sending_headers
+from airflow_provider_oss.clients.headers import (
+    content_headers,
+    object_info,
+    publishing_headers,
+    reading_headers,
+    sending_headers,
+)
 from airflow_provider_oss.clients.property_client import OSSPropertyClient
+from airflow_provider_oss.clients.session import Response
 from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
+from airflow_provider_oss.clients.upload_client import being_there
 from airflow_provider_oss.exceptions import ErrorDetails
 from airflow_provider_oss.model import (
     ListedObject,
@@ -28,17 +36,22 @@ _KEYS_PER_PAGE = 1000
 
 
 class ObjectBody:
-    """An object being read. Give it up with ``close`` or a ``with`` block."""
+    """An object, or a range of one, being read. Give it up with ``close`` or a ``with`` block."""
 
-    def __init__(self, info: ObjectInfo, answer: Any, renaming: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, info: ObjectInfo, response: Response, details: ErrorDetails) -> None:
         self.info = info
-        self._answer = answer
-        self._renaming = renaming
+        self._response = response
+        self._details = details
 
     def read(self, size: int | None = None) -> bytes:
         """Return up to ``size`` bytes, or all that is left; no bytes at the end. Raises OSSConnectionError."""
-        with self._renaming():
-            return bytes(self._answer.read(size))
+        with renamed(self._details):
+            return self._response.read(size)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer, or as much as is left; return how much that was, 0 at the end. Raises OSSConnectionError."""
+        with renamed(self._details):
+            return self._response.readinto(buffer)
 
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self.read(_READ_BYTES):
@@ -46,7 +59,7 @@ class ObjectBody:
 
     def close(self) -> None:
         """Give the connection up."""
-        self._answer.close()
+        self._response.close()
 
     def __enter__(self) -> Self:
         return self
@@ -82,32 +95,24 @@ class OSSObjectClient(OSSPropertyClient):
         return replace(stored, crc64=body.crc64)
 
     def get_object(
-        self, ref: ObjectRef, byte_range: tuple[int | None, int | None] | None, if_match: str | None = None
+        self,
+        ref: ObjectRef,
+        byte_range: tuple[int | None, int | None] | None,
+        if_match: str | None = None,
+        *,
+        is_strict: bool = True,
     ) -> ObjectBody:
         """
         GetObject. ``byte_range`` is (first, last), both included; outside the object is an error, not the whole.
 
-        With ``if_match``, an ETag, an object that has another one by now is not read: OSSSourceChanged.
+        With ``if_match``, an ETag, an object that has another one by now, or is gone, is not read: OSSSourceChanged.
+        Without ``is_strict`` a range that is not wholly inside the object means the whole object.
         """
-        headers = {"x-oss-range-behavior": "standard"} if byte_range else {}
-        if if_match is not None:
-            headers["if-match"] = f'"{if_match}"'
-        with self._by_oss2(ref):
-            result = self.buckets.get(ref.bucket).get_object(ref.key, byte_range=byte_range, headers=headers)
-            return ObjectBody(object_info(ref, result.headers), result.resp, lambda: self._by_oss2(ref))
-
-    def copy_object(
-        self, source: ObjectRef, target: ObjectRef, options: ObjectOptions, *, replace_metadata: bool
-    ) -> ObjectInfo:
-        """CopyObject inside OSS; ``replace_metadata`` stores ``options`` in place of the source's metadata and tags."""
-        headers = publishing_headers(options)
-        if replace_metadata:
-            headers = content_headers(target, options) | headers
-            headers |= {"x-oss-metadata-directive": "REPLACE", "x-oss-tagging-directive": "Replace"}
-        with self._by_oss2(target):
-            bucket = self.buckets.get(target.bucket)
-            bucket.copy_object(source.bucket, source.key, target.key, headers=headers)
-            return object_info(target, bucket.head_object(target.key).headers)
+        details = ErrorDetails(ref.bucket, ref.key)
+        headers = reading_headers(byte_range, if_match, is_strict=is_strict)
+        with renamed(details), nullcontext() if if_match is None else being_there(ref):
+            response = self._api.open(details, {}, headers)
+            return ObjectBody(object_info(ref, response.headers), response, details)
 
     def delete_object(self, ref: ObjectRef) -> None:
         """DeleteObject; of a missing object too."""

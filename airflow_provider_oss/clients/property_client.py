@@ -1,15 +1,16 @@
-"""What OSS keeps beside the bytes, by oss2: buckets with their properties, and the tags of objects."""
+"""What OSS keeps beside the bytes, mostly by oss2: buckets with their properties, and the tags of objects."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from airflow_provider_oss.clients.documents import check_root
+from airflow_provider_oss.clients.documents import check_root, tags_of
+from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.upload_client import OSSUploadClient
-from airflow_provider_oss.exceptions import ErrorDetails
+from airflow_provider_oss.exceptions import ErrorDetails, OSSCredentialsExpired
 from airflow_provider_oss.model import BucketInfo, BucketProperties, ObjectRef
 
 if TYPE_CHECKING:
@@ -26,12 +27,18 @@ class OSSPropertyClient(OSSUploadClient):
 
         return Buckets(self._api)
 
-    def _by_oss2(self, ref: ObjectRef | None = None, bucket: str | None = None) -> AbstractContextManager[None]:
+    @contextmanager
+    def _by_oss2(self, ref: ObjectRef | None = None, bucket: str | None = None) -> Iterator[None]:
         """Return the context that a call of oss2 about this object, or bucket, is made in."""
         from airflow_provider_oss.clients.buckets import renamed_oss2
 
         details = ErrorDetails(bucket) if ref is None else ErrorDetails(ref.bucket, ref.key)
-        return renamed_oss2(details, self._api.clock)
+        try:
+            with renamed_oss2(details, self._api.clock):
+                yield
+        except OSSCredentialsExpired:
+            self._api.credentials.refused()
+            raise
 
     def list_buckets(self) -> list[str]:
         """ListBuckets, all pages: whether the credentials work at all, and the names."""
@@ -69,10 +76,9 @@ class OSSPropertyClient(OSSUploadClient):
 
     def get_object_tags(self, ref: ObjectRef) -> dict[str, str]:
         """GetObjectTagging. Raises OSSNoSuchKey."""
-        with self._by_oss2(ref):
-            result = self.buckets.get(ref.bucket).get_object_tagging(ref.key)
-            check_root(result.resp.document, "Tagging")
-            return dict(result.tag_set.tagging_rule)
+        details = ErrorDetails(ref.bucket, ref.key)
+        with renamed(details):
+            return tags_of(self._api.call("GET", details, {"tagging": ""}, {}).body)
 
     def put_object_tags(self, ref: ObjectRef, tags: Mapping[str, str]) -> None:
         """PutObjectTagging: these in place of all that the object has. Raises OSSNoSuchKey."""

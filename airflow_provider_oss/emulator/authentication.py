@@ -30,11 +30,11 @@ class StsSession:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """All credentials that the server knows: the owner's pair, and any number of sessions and of RAM users."""
+    """All credentials that the server knows: the owner's pair, RAM users, and sessions, which may become more."""
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
-    sessions: tuple[StsSession, ...] = field(default=(), repr=False)
+    sessions: Sequence[StsSession] = field(default=(), repr=False)
     users: tuple[RamUser, ...] = ()
 
     def user_of(self, claim: Claim) -> RamUser | None:

@@ -248,6 +248,7 @@ class _Exchange:
             user_agent=self._request.header("user-agent"),
             started_at=self._started_at,
             ended_at=self._environment.clock(),
+            range=self._request.header("range") or self._request.header("x-oss-copy-source-range"),
         )
         self._gateway.ledger.add(record)
 

@@ -86,7 +86,8 @@ class OSSEmulator:
         self._ledger = Ledger()
         self._root = root
         self._address = (host, port)
-        self._keyring = Keyring(access_key_id, access_key_secret, tuple(sts_sessions), tuple(ram_users))
+        self._sts_sessions = list(sts_sessions)
+        self._keyring = Keyring(access_key_id, access_key_secret, self._sts_sessions, tuple(ram_users))
         self._region = region
         self._bucket_names = tuple(buckets)
         self._limits = limits or Limits()
@@ -139,6 +140,10 @@ class OSSEmulator:
     def forget_requests(self) -> None:
         """Empty `requests`."""
         self._ledger.forget()
+
+    def add_sts_session(self, session: StsSession) -> None:
+        """Know one more, from now on. May be called from any thread."""
+        self._sts_sessions.append(session)
 
     def wait_for_requests(
         self, predicate: Callable[[RecordedRequest], bool], timeout_seconds: float = 10.0

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_oss.hooks.oss import OSSHook
-    from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.model import CopyResult, UploadResult
     from airflow_provider_oss.operators.lineage import TaskLineage
     from airflow_provider_oss.options import ObjectOptionArguments
 
@@ -111,17 +111,14 @@ class OSSUploadBaseOperator(OSSBaseOperator):
         self._result: Any = None
 
     @abstractmethod
-    def upload(self, context: Context) -> UploadResult:
+    def upload(self, context: Context) -> UploadResult | CopyResult:
         """Do the work."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Store the object and return the result as plain data."""
         with failing_at_once():
             result = self._result = self.upload(context)
-        self.log.info(
-            "Stored %s: %d bytes, %d of them sent and %d verified in %.1f s",
-            *(result.uri, result.size, result.bytes_sent, result.bytes_verified, result.elapsed_seconds),
-        )
+        self.log.info("%s", result.describe())
         return result.as_dict()
 
     def post_execute(self, context: Context, result: Any = None) -> None:
@@ -212,3 +209,14 @@ def failing_at_once() -> Iterator[None]:
         yield
     except OSSPermanentError as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def needing_an_object() -> Iterator[None]:
+    """Raise OSSInvalidSource, which no retry mends, where the object that the task is about is not there."""
+    from airflow_provider_oss.exceptions import OSSInvalidSource, OSSNoSuchKey
+
+    try:
+        yield
+    except OSSNoSuchKey as error:
+        raise OSSInvalidSource("the object does not exist", error.details) from error

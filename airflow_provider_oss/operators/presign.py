@@ -23,9 +23,9 @@ class OSSPresignURLOperator(OSSBaseOperator):
     used. Returns a dict: ``url``, ``method``, ``headers`` (to be sent exactly so), ``expires_at`` (ISO 8601, UTC).
 
     **Whoever has the URL can use it.** The signature, and a security token, are registered with Airflow's log masker:
-    the logs of this task never hold them. The result is an XCom like any other: whoever may see XComs sees it, and a
-    task that takes it as an argument has it among its rendered templates. For ``oss_conn_id`` and ``region`` see
-    OSSBaseOperator.
+    the logs of this task never hold them. The result is an XCom like any other: whoever may see XComs sees it; a task
+    that takes it as an argument has it among its rendered templates; and at DEBUG the scheduler or worker that runs
+    tasks writes every XCom into its own log. For ``oss_conn_id`` and ``region`` see OSSBaseOperator.
 
     :param key: object name, or a whole ``oss://bucket/key``. Templated.
     :param bucket_name: bucket; None for the connection's schema. Templated.
@@ -66,8 +66,11 @@ class OSSPresignURLOperator(OSSBaseOperator):
             return self._presign()
 
     def _presign(self) -> dict[str, Any]:
+        from airflow.providers.common.compat.sdk import mask_secret
+
         from airflow_provider_oss.exceptions import OSSInvalidArgument
         from airflow_provider_oss.operators.durations import duration
+        from airflow_provider_oss.presigned import secrets_of_url
 
         method, expires = self.method.upper(), duration("expires", self.expires)
         if method not in _METHODS:
@@ -75,6 +78,8 @@ class OSSPresignURLOperator(OSSBaseOperator):
         headers, query = _texts(self.headers), _texts(self.query)
         expires_at = datetime.now(UTC) + timedelta(seconds=int(expires.total_seconds()))
         url = self.hook.sign_url(method, self.key, expires, self.bucket_name, headers=headers, params=query)
+        for secret in secrets_of_url(url):
+            mask_secret(secret)
         told = expires_at.isoformat(timespec="seconds")
         ref = self.hook.resolve(self.key, self.bucket_name)
         self.log.info("Presigned %s %s until %s at the latest", method, ref, told)

@@ -164,13 +164,14 @@ class StaleUploads:
         assert orphan.checkpoint is not None  # noqa: S101 - without_upload says so
         if not self._checkpoints.is_over(orphan):
             return
-        upload_id = orphan.checkpoint.upload_id
-        if self._is_gone(orphan.checkpoint.ref, upload_id) if upload_id else not self._is_live_intent(orphan):
+        ref, upload_id = orphan.checkpoint.ref, orphan.checkpoint.upload_id
+        if not upload_id:
+            # An upload was about to be begun: the next attempt looks for it, should its id have been lost
+            is_of_use = is_live(orphan, is_over=True, cutoff=self._cutoff)
+        else:
+            is_of_use = not self._is_gone(ref, upload_id)
+        if not is_of_use:
             self._forget(orphan)
-
-    def _is_live_intent(self, orphan: FoundCheckpoint) -> bool:
-        """Whether the upload that was about to be begun may still be looked for, under an id that was lost."""
-        return is_live(orphan, is_over=True, cutoff=self._cutoff)
 
     def _is_gone(self, ref: ObjectRef, upload_id: str) -> bool:
         """Whether there is no such upload: it may have been begun since the uploads were listed."""

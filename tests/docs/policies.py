@@ -90,14 +90,38 @@ def downloads(world: World) -> None:
     """Read an object to a file."""
     world.owner.put_object("daily/a", b"data")
     world.user.download_file("daily/a", world.folder / "copy")
+    world.owner.put_object("daily/a", b"x" * PART * 4)
+
+    def download() -> object:
+        return world.user.resume_download("daily/a", world.folder / "copy", part_size=PART, parallel=1)
+
+    world.failing(Fault(operation="GetObject", skip=2, status=500), download)
+    download()
 
 
-def sensors(world: World) -> None:
-    """Look for a key that is not there yet, for what a pattern matches, and at what is below a prefix."""
-    world.owner.put_object("daily/a", b"data")
-    watched = WatchedKeys(("daily/missing", "daily/*"), wildcard_match=True)
-    assert len(look_for_keys(world.user, watched, 0.0).missing) == 1
-    assert look_below(world.user, WatchedPrefix("daily", None, 1.0), None).snapshot.objects == 1
+def copies(world: World) -> None:
+    """Copy an object with tags, whole and in parts; continue a copy, give one up, find one whose id was lost."""
+    store = MemoryStore()
+    world.owner.put_object("daily/a", b"x" * PART * 4, tags={"kind": "export"})
+
+    def copy(**options: object) -> object:
+        return world.user.copy_object(
+            "daily/a",
+            "oss://archive/daily/a",
+            multipart_threshold=0,
+            part_size=PART,
+            checkpoint=store,
+            **options,  # type: ignore[arg-type]
+        )
+
+    world.user.copy_object("daily/a", "oss://archive/daily/whole")
+    world.failing(Fault(operation="UploadPartCopy", part_number=3, status=500), copy)
+    copy()
+    world.failing(Fault(operation="UploadPartCopy", part_number=3, status=500), copy)
+    copy(mime="text/plain")
+    world.failing(Fault(operation="InitiateMultipartUpload", reset="after"), copy)
+    copy()
+    copy(forbid_overwrite=True)
 
 
 def objects(world: World) -> None:
@@ -127,6 +151,14 @@ def buckets(world: World) -> None:
     assert world.user.delete_bucket("exports-of-today", force=True)
 
 
+def sensors(world: World) -> None:
+    """Look for a key that is not there yet, for what a pattern matches, and at what is below a prefix."""
+    world.owner.put_object("daily/a", b"data")
+    watched = WatchedKeys(("daily/missing", "daily/*"), wildcard_match=True)
+    assert len(look_for_keys(world.user, watched, 0.0).missing) == 1
+    assert look_below(world.user, WatchedPrefix("daily", None, 1.0), None).snapshot.objects == 1
+
+
 def connection_test(world: World) -> None:
     """Test a connection with a default bucket, and one without."""
     assert world.user.test_connection()[0]
@@ -138,9 +170,10 @@ USES: dict[str, Callable[[World], None]] = {
     "Uploads of tagged objects": tagged_uploads,
     "Directories": directories,
     "Downloads": downloads,
-    "Sensors": sensors,
     "Objects that are there": objects,
     "Stale uploads": stale_uploads,
     "Buckets": buckets,
+    "Copies": copies,
+    "Sensors": sensors,
     "The Test button": connection_test,
 }

@@ -287,7 +287,7 @@ def test_credentials_of_the_environment(prefix_id: str, prefix_secret: str, pref
 @pytest.mark.parametrize("environment", [{}, {"ALIBABA_CLOUD_ACCESS_KEY_ID": "env-id"}, {"OSS_ACCESS_KEY_SECRET": "x"}])
 def test_environment_without_credentials(environment: dict[str, str]) -> None:
     """An environment that has no whole pair is an error that names both pairs; no half is mixed with another."""
-    from_environment = with_extra(credential_source="environment")
+    from_environment = connection(login="", extra={"credential_source": "environment"})
     with pytest.raises(OSSInvalidConnection, match=r"ALIBABA_CLOUD_ACCESS_KEY_ID and .* or OSS_ACCESS_KEY_ID and"):
         settings_of(from_environment, environment=environment)
 

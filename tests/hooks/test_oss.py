@@ -69,6 +69,7 @@ def test_an_error_is_no_answer(
         "object_exists": lambda: hook.object_exists("key"),
         "get_object": lambda: hook.get_object("key"),
         "download_file": lambda: hook.download_file("key", tmp_path / "file"),
+        "resume_download": lambda: hook.resume_download("key", tmp_path / "file"),
         "list_objects": lambda: list(hook.list_objects()),
         "copy_object": lambda: hook.copy_object("key", "copy"),
         "delete_object": lambda: hook.delete_object("key"),

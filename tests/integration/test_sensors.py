@@ -139,12 +139,12 @@ def test_check_is_asked_in_the_worker(uploads: Uploads, server: OSSEmulator) -> 
     assert refusals() == 1
 
 
-def test_unchanged_survives_a_restart_of_the_triggerer(uploads: Uploads, airflow: LocalAirflow) -> None:
-    """A prefix settles though the triggerer is replaced meanwhile; what came late is in the result."""
+def test_unchanged_survives_the_death_of_the_triggerer(uploads: Uploads, airflow: LocalAirflow) -> None:
+    """A prefix settles though the triggerer is killed meanwhile and another takes over; what came late counts."""
     uploads.bucket.put_object("settling/a.csv", b"12")
     run_id = uploads.trigger("wait_for_unchanged", prefix="settling")
     wait_until_deferred(uploads, "wait_for_unchanged", run_id)
-    airflow.end_triggerer()
+    airflow.kill_triggerer()
     uploads.bucket.put_object("settling/b.csv", b"345")
     airflow.start_triggerer()
     assert airflow.wait_for_run("wait_for_unchanged", run_id) == "success"

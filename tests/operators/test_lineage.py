@@ -14,7 +14,10 @@ from airflow.utils.state import TaskInstanceState
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSServiceUnavailable
+from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.operators.copy import OSSCopyObjectOperator
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
+from airflow_provider_oss.operators.download import OSSDownloadObjectOperator
 from airflow_provider_oss.operators.lineage import DatasetFacts, bounded, source, stored
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
@@ -56,6 +59,23 @@ def test_one_file(told: Callable[[Build], Lineage], file: Path, operator: Callab
     assert lineage.inputs == [("file", str(file))]
     assert lineage.outputs == [OUTPUT]
     assert lineage.statistics(OUTPUT) == {"rowCount": None, "size": len(DATA), "fileCount": None}
+
+
+def test_a_copy(told: Callable[[Build], Lineage]) -> None:
+    """One object is the input and the other the output."""
+    OSSHook().put_object("reports/a.csv", DATA)
+    lineage = told(lambda: OSSCopyObjectOperator(source_key="reports/a.csv", **ARGUMENTS))
+    assert lineage.inputs == [("oss://exports", "reports/a.csv")]
+    assert lineage.outputs == [OUTPUT]
+    assert lineage.statistics(OUTPUT) == {"rowCount": None, "size": len(DATA), "fileCount": None}
+
+
+def test_a_download(told: Callable[[Build], Lineage], tmp_path: Path) -> None:
+    """The object is the input and the file the output."""
+    OSSHook().put_object(ARGUMENTS["key"], DATA)
+    lineage = told(lambda: OSSDownloadObjectOperator(file_path=f"{tmp_path}/{{{{ ds }}}}.csv", **ARGUMENTS))
+    assert lineage.inputs == [OUTPUT]
+    assert lineage.outputs == [("file", f"{tmp_path}/2026-11-21.csv")]
 
 
 @pytest.mark.parametrize(

@@ -78,10 +78,10 @@ class LocalAirflow:
         if not self._processes.named("triggerer"):
             self._processes.start("triggerer", ["triggerer", "--skip-serve-logs"])
 
-    def end_triggerer(self) -> None:
-        """End it as a roll-out does: its triggers are taken over by the next one."""
+    def kill_triggerer(self) -> None:
+        """Kill it as when its machine dies: the next one takes its triggers over when heartbeats are missed (10 s)."""
         for component in self._processes.named("triggerer"):
-            self._processes.end(component)
+            self._processes.kill(component)
 
     def wait_for_dag(self, dag_id: str, timeout: float = 60.0) -> None:
         """Wait until the DAG can be triggered. Raises ``RuntimeError`` with the traceback when a DAG file is broken."""
