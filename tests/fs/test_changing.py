@@ -226,11 +226,11 @@ def test_a_download_that_fails(fs: OSSFileSystem, tmp_path: Path, bucket: oss2.B
     put(bucket, "key")
     target = tmp_path / "file"
     target.write_text("old")
+    with pytest.raises(FileNotFoundError):
+        fs.get_file(f"{BUCKET}/absent", str(target))
     server.faults.add(Fault(operation="GetObject", corrupt_response_byte=1))
     with pytest.raises(OSSChecksumMismatch):
         fs.get_file(f"{BUCKET}/key", str(target))
-    with pytest.raises(FileNotFoundError):
-        fs.get_file(f"{BUCKET}/absent", str(target))
     assert target.read_text() == "old"
 
 
