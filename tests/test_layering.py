@@ -52,13 +52,17 @@ RULES = {
     **dict.fromkeys(LEAVES - {"compression", "crc64"}, rule(own=LEAVES)),
     "compression": rule(own=LEAVES, others={"zstandard"}),
     "crc64": rule(own=LEAVES, others={"fastcrc"}),
-    "provider_info": rule(own={""}),
+    "connection_form": rule(),
+    "provider_info": rule(own={"", "connection_form"}),
     "transfer": rule(own={"transfer", *LEAVES}, others={"tenacity", "pendulum"}),
     "checkpoint": rule(own={"checkpoint", *LEAVES}, others={"airflow", "jsonschema"}),
     "clients": rule(own={"", "clients", *LEAVES}, others=SDK - {"alibabacloud_oss_v2", "requests"}),
     "assets": rule(own=LEAVES, others={"airflow"}),
     "links": rule(own=LEAVES, others={"airflow"}),
-    "hooks": rule(own={"hooks", "transfer", "clients", *LEAVES}, others={"airflow", "jsonschema", "oss2", "tenacity"}),
+    "hooks": rule(
+        own={"hooks", "connection_form", "transfer", "clients", *LEAVES},
+        others={"airflow", "jsonschema", "oss2", "tenacity", "flask_appbuilder", "flask_babel", "wtforms"},
+    ),
     "operators": rule(
         own={
             "operators",

@@ -93,20 +93,21 @@ def test_both_connection_types_are_there(airflow_says: Any) -> None:
 
 
 def test_the_form(airflow_says: Any) -> None:
-    """The UI's form has every extra that is no object, with a label and help, the token hidden, fields renamed."""
+    """The UI's form has every extra with a label and help, the token hidden, fields renamed."""
     form = airflow_says["shown"]["aliyun_oss"]
     schema_file = Path(import_module("airflow_provider_oss.hooks").__file__ or "").parent / "connection.schema.json"
     extras = json.loads(schema_file.read_text())["properties"]
-    assert set(form["extra_fields"]) == set(extras) - {"proxies"}
+    assert set(form["extra_fields"]) == set(extras)
     for name, field in form["extra_fields"].items():
         assert field["schema"]["title"], name
         assert field["description"], name
-        assert set(field["schema"].get("enum", [])) == set(extras[name].get("enum", [])), name
+        choices = ["true", "false"] if extras[name].get("type") == "boolean" else extras[name].get("enum", [])
+        assert set(field["schema"].get("enum", [])) == set(choices), name
     assert form["extra_fields"]["security_token"]["schema"]["format"] == "password"
     standard = form["standard_fields"]
     assert (standard["login"]["title"], standard["password"]["title"]) == ("AccessKey ID", "AccessKey secret")
     assert (standard["host"]["title"], standard["url_schema"]["title"]) == ("Endpoint", "Default bucket")
-    assert standard["port"]["hidden"]
+    assert standard["port"]["placeholder"] == "443"
 
 
 def test_the_decorator(airflow_says: Any) -> None:

@@ -64,6 +64,9 @@ _REMEDIES: Final[dict[str, str]] = {
     "BucketAlreadyExists": "bucket names are unique among all users of OSS: choose another, or the properties it has",
     "BucketNotEmpty": "objects, versions of them or unfinished multipart uploads are left: delete them first",
 }
+_REMEDIES_BY_EC: Final[dict[str, str]] = {
+    "0002-00000226": "set region in the connection's extra to the endpoint's region",
+}
 
 
 @contextmanager
@@ -142,9 +145,16 @@ def answer_error(
         request_id=headers.get("x-oss-request-id") or None,
     )
     text = said.get("Message") or f"OSS answered with HTTP status {status}"
-    if remedy := _REMEDIES.get(code):
+    if remedy := _remedy(code, said):
         text = f"{text.rstrip('.')}; {remedy}"
     return _error_class(status, code)(text, details)
+
+
+def _remedy(code: str, said: Mapping[str, str]) -> str | None:
+    # Whichever code OSS gives to a request at the wrong endpoint, it names the right one
+    if endpoint := said.get("Endpoint"):
+        return f"set the connection's host (endpoint) to {endpoint}"
+    return _REMEDIES_BY_EC.get(said.get("EC", "")) or _REMEDIES.get(code)
 
 
 def refusal(answer: Answer, details: ErrorDetails) -> OSSProviderError:

@@ -13,15 +13,10 @@ from typing import TYPE_CHECKING, Final
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource, secrets_of
-from airflow_provider_oss.exceptions import (
-    OSSAccessDenied,
-    OSSCredentialsExpired,
-    OSSInvalidArgument,
-    OSSNoSuchKey,
-    OSSProviderError,
-)
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey, OSSProviderError
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
 from airflow_provider_oss.hooks.connection import to_client_settings
+from airflow_provider_oss.hooks.verdict import verdict
 from airflow_provider_oss.model import KeyPrefix, ObjectPrefix, ObjectRef, check_bucket_name
 from airflow_provider_oss.transfer.retry import RetryingClient, RetryPolicy, make_retrying
 from airflow_provider_oss.uri import resolve, resolve_key_prefix, resolve_prefix
@@ -141,21 +136,12 @@ class OSSBaseHook(BaseHook):
 
     def test_connection(self) -> tuple[bool, str]:
         """Return whether OSS accepts the connection, and why (not). For the Test button of the Airflow UI."""
+        key = None
         try:
             key = self._tested_key()
-        except OSSProviderError as error:
-            return False, str(error)
-        try:
             return True, f"OSS accepts {key}{self._probe()}"
-        except OSSAccessDenied as error:
-            # EC 0003-* is a RAM policy's refusal: it comes after the signature was found right
-            if (error.details.ec or "").startswith("0003-"):
-                return True, f"OSS accepts {key}, which may not look at what was asked for: {error}"
-            return False, f"OSS does not accept {key}: {error}"
-        except OSSCredentialsExpired as error:
-            return False, f"OSS does not accept {key}: {error}"
         except OSSProviderError as error:
-            return False, str(error)
+            return verdict(error, self.oss_conn_id, key)
 
     def _tested_key(self) -> str:
         """Return, in words, whose identity is tested; a source is asked for it now."""
@@ -167,7 +153,7 @@ class OSSBaseHook(BaseHook):
     def _probe(self) -> str:
         bucket = self.bucket_name or self.settings.default_bucket
         if not bucket:
-            return f"; it sees {len(self._client.list_buckets())} buckets"
+            return f"; the connection has no default bucket, the account has {len(self._client.list_buckets())}"
         with suppress(OSSNoSuchKey):
             self._client.head_object(ObjectRef(bucket, _PROBE_KEY))
         return f" for bucket {bucket}"

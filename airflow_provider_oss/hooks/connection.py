@@ -27,6 +27,8 @@ _STANDARD_ENDPOINTS: Final = (
     re.compile(r"(?P<region>[a-z]{2,}-[a-z0-9-]+?)(-internal)?\.oss\.aliyuncs\.com"),
 )
 _ENDPOINT: Final = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")
+_FORM_PREFIX: Final = "extra__aliyun_oss__"
+"""Airflow 2.11 puts this before a field's name when its Test button is pressed in the form."""
 _BOOLEANS: Final = ("verify", "disable_imds_v1")
 _NOT_TEXT: Final = (*_BOOLEANS, "connect_timeout", "read_timeout", "proxies", "role_session_duration")
 _SECRET_FIELDS: Final = ("security_token", "proxies", "credentials_uri", "external_id")
@@ -104,7 +106,8 @@ def _from_alibaba_provider(
 
 def _checked_extra(connection: AirflowConnection, extra: Mapping[str, Any]) -> dict[str, Any]:
     """Return the extra with texts made numbers and booleans (a URI holds only texts) and empty form fields left out."""
-    present = {name: _typed(name, value) for name, value in extra.items() if value not in (None, "", {})}
+    named = {name.removeprefix(_FORM_PREFIX): value for name, value in extra.items() if value not in (None, "", {})}
+    present = {name: _typed(name, value) for name, value in named.items()}
     for error in _validator().iter_errors(present):
         raise _invalid(connection, _explained(error))
     return present
@@ -144,7 +147,9 @@ def _explained(error: ValidationError) -> str:
 def _endpoint_of(connection: AirflowConnection) -> str | None:
     if not connection.host:
         return None
-    return f"{connection.host}:{connection.port}" if connection.port else connection.host
+    # The form has a port, and 443 is what many fill in: https:// has it anyway
+    standard = 80 if connection.host.startswith("http://") else 443
+    return f"{connection.host}:{connection.port}" if connection.port not in (None, 0, standard) else connection.host
 
 
 def _endpoint_and_region(

@@ -203,6 +203,23 @@ def test_remedies_belong_to_codes() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (
+            {"Code": "AccessDenied", "Endpoint": "oss-cn-beijing.aliyuncs.com", "EC": "0003-00001403"},
+            "set the connection's host (endpoint) to oss-cn-beijing.aliyuncs.com",
+        ),
+        ({"Code": "InvalidArgument", "EC": "0002-00000226"}, "set region in the connection's extra"),
+        ({"Code": "AccessDenied", "EC": "0003-00000001"}, "check the RAM policy"),
+    ],
+)
+def test_remedy_is_the_closest(said: dict[str, str], remedy: str) -> None:
+    """Where OSS names the right endpoint that is the remedy; an EC of ours says more than its code."""
+    error = errors.answer_error(403, {}, said | {"Message": "No."}, ErrorDetails(BUCKET), has_document=True)
+    assert error.message.startswith(f"No; {remedy}")
+
+
+@pytest.mark.parametrize(
     "error",
     [
         oss2.exceptions.InconsistentError("no sense"),

@@ -140,7 +140,7 @@ def test_check_is_asked_in_the_worker(uploads: Uploads, server: OSSEmulator) -> 
 
 
 def test_unchanged_survives_the_death_of_the_triggerer(uploads: Uploads, airflow: LocalAirflow) -> None:
-    """A prefix settles though the triggerer is killed meanwhile and another takes over; what came late counts."""
+    """A prefix settles though the triggerer is killed and another takes over; what came late is in the result."""
     uploads.bucket.put_object("settling/a.csv", b"12")
     run_id = uploads.trigger("wait_for_unchanged", prefix="settling")
     wait_until_deferred(uploads, "wait_for_unchanged", run_id)

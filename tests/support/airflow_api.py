@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import Literal, Self
 
 _TIMEOUT_SECONDS = 30.0
-_NEEDED_COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
+NEEDED_COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
 
 
 class AirflowApi:
@@ -30,8 +30,8 @@ class AirflowApi:
     ) -> None:
         self._client.close()
 
-    def unhealthy(self) -> list[str]:
-        """Return the components that are not up yet; the api-server itself is the first to be missed.
+    def unhealthy(self, needed: Sequence[str] = NEEDED_COMPONENTS) -> list[str]:
+        """Return the needed components that are not up yet; the api-server itself is the first to be missed.
 
         Asking also warms up the execution API, which makes the first task start in 1 s instead of 5 (measured).
         """
@@ -40,7 +40,7 @@ class AirflowApi:
             _checked(self._client.get("/execution/health"))
         except httpx.TransportError:
             return ["api_server"]
-        return [name for name in _NEEDED_COMPONENTS if health[name]["status"] != "healthy"]
+        return [name for name in needed if health[name]["status"] != "healthy"]
 
     def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
         """Add a connection; ``fields`` as the API names them, ``extra`` as JSON text."""

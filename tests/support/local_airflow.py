@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager
 from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any
 
-from tests.support.airflow_api import AirflowApi
+from tests.support.airflow_api import NEEDED_COMPONENTS, AirflowApi
 from tests.support.airflow_database import MetadataDatabase, TaskInstanceRow, TaskStateRow, XComRow
 from tests.support.airflow_home import DATABASE_NAME, LOOPBACK, airflow_environment, prepare_home
 from tests.support.airflow_processes import AirflowProcesses
@@ -35,15 +35,20 @@ class LocalAirflow:
     """An Airflow that is up inside the ``with`` block and gone, with all its processes, after it.
 
     ``home`` is made if need be and keeps database and logs afterwards; nothing is written elsewhere. ``env`` reaches
-    every component and every task: connections are given there as ``AIRFLOW_CONN_<ID>``.
+    every component and every task: connections are given there as ``AIRFLOW_CONN_<ID>``. The UI is at ``url``; with
+    ``only_server`` it is all there is, and nothing runs DAGs.
     Times are seconds. Waiting methods raise ``TimeoutError`` saying what was seen last, and ``RuntimeError`` with the
     end of the logs as soon as a component dies.
     """
 
-    def __init__(self, home: Path, dags_folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, dags_folder: Path, env: Mapping[str, str] | None = None, *, only_server: bool = False
+    ) -> None:
         self.home = home
         self.dags_folder = dags_folder
         self.env = dict(env or {})
+        self.only_server = only_server
+        self.url = ""
         self.database = MetadataDatabase(home / DATABASE_NAME)
         self._exit = ExitStack()
 
@@ -61,14 +66,15 @@ class LocalAirflow:
     def _start(self, stack: ExitStack) -> None:
         prepare_home(self.home)
         with _reserved_port() as port:
-            url = f"http://{LOOPBACK}:{port}"
+            self.url = url = f"http://{LOOPBACK}:{port}"
             server = {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/", "AIRFLOW__API__BASE_URL": url}
             environment = airflow_environment(self.home, self.dags_folder, server | self.env)
             self._processes = AirflowProcesses(self.home, environment)
             stack.callback(self._processes.stop)
             self._processes.start("api-server", ["api-server", "--host", LOOPBACK, "--port", str(port)])
-            self._processes.start("scheduler", ["scheduler", "--skip-serve-logs"])
-            self._processes.start("dag-processor", ["dag-processor"])
+            if not self.only_server:
+                self._processes.start("scheduler", ["scheduler", "--skip-serve-logs"])
+                self._processes.start("dag-processor", ["dag-processor"])
             self._api = stack.enter_context(AirflowApi(url))
             self._wait_until_healthy()
         self._api.log_in()
@@ -256,14 +262,18 @@ class LocalAirflow:
     def _wait_until_healthy(self) -> None:
         def look() -> bool | None:
             self._processes.check_alive()
-            return None if self._api.unhealthy() else True
+            return None if self._missing() else True
 
         wait_until(
             look,
             START_TIMEOUT_SECONDS,
             "Airflow to start",
-            lambda: f"not up: {', '.join(self._api.unhealthy())}\n{self._processes.tails()}",
+            lambda: f"not up: {', '.join(self._missing())}\n{self._processes.tails()}",
         )
+
+    def _missing(self) -> list[str]:
+        """Return what was started and is not up yet."""
+        return self._api.unhealthy(("metadatabase",) if self.only_server else NEEDED_COMPONENTS)
 
 
 @contextmanager

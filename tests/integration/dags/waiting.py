@@ -19,7 +19,7 @@ arguments: dict[str, Any] = {
     "oss_conn_id": "{{ dag_run.conf.get('conn', 'oss_default') }}",
     "deferrable": True,
     "poke_interval": 1,
-    "timeout": 90,
+    "timeout": 240,
     "retries": 2,
     "retry_delay": timedelta(seconds=1),
 }
