@@ -29,13 +29,13 @@ Every error this package raises.
     │   ├── OSSAccessDenied             (PermissionError) OSS refused: key, signature or RAM policy
     │   ├── OSSCredentialsRefused       (PermissionError) the source of the credentials gives none
     │   ├── OSSCertificateError         the server's TLS certificate is not trusted
-    │   ├── OSSNoSuchBucket
+    │   ├── OSSNoSuchBucket             (FileNotFoundError)
     │   ├── OSSObjectAlreadyExists      (FileExistsError) forbid_overwrite, and another object is there
     │   ├── OSSCallbackFailed           the object is stored, the callback to the application failed
     │   ├── OSSObjectsDeleted           a sensor that allows no deletion has seen one
     │   └── OSSRequestRejected          any other 4xx answer
     ├── OSSNotFound                     (LookupError) answers a question: the thing is not there
-    │   ├── OSSNoSuchKey
+    │   ├── OSSNoSuchKey                (FileNotFoundError)
     │   └── OSSNoSuchUpload
     └── OSSCheckpointUnreadable         a stored checkpoint does not follow its schema
 """
@@ -181,7 +181,7 @@ class OSSCertificateError(OSSPermanentError):
     """The TLS certificate of the endpoint, or of STS, is not trusted. Nothing was sent."""
 
 
-class OSSNoSuchBucket(OSSPermanentError):
+class OSSNoSuchBucket(OSSPermanentError, FileNotFoundError):
     """The bucket does not exist."""
 
 
@@ -205,7 +205,7 @@ class OSSNotFound(OSSProviderError, LookupError):
     """The thing asked for is not there."""
 
 
-class OSSNoSuchKey(OSSNotFound):
+class OSSNoSuchKey(OSSNotFound, FileNotFoundError):
     """The object does not exist."""
 
 

@@ -60,6 +60,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "airflow_provider_oss.transfers.sql_to_oss",
             },
         ],
+        "filesystems": ["airflow_provider_oss.fs.oss"],
         "task-decorators": [
             {"name": "oss_upload", "class-name": "airflow_provider_oss.decorators.oss_upload.oss_upload_task"}
         ],

@@ -43,6 +43,7 @@ NEVER = (
     "module",
     [
         "decorators.oss_upload",
+        "fs.oss",
         "operators.oss",
         "operators.directory",
         "operators.copy",
@@ -89,6 +90,33 @@ def test_importing_the_operators_is_cheap(tmp_path: Path, module: str) -> None:
         "triggers",
     ):
         assert not [name for name in added if name.startswith(f"airflow_provider_oss.{late}")]
+
+
+PATH = """
+import json, sys
+from airflow.sdk import ObjectStoragePath
+
+path = ObjectStoragePath("oss://no_such_connection@exports/reports") / "a.csv"
+print(json.dumps([str(path), type(path.fs).__name__, sorted(sys.modules)]))
+"""
+
+
+def test_a_path_of_a_dag_file_is_cheap(tmp_path: Path) -> None:
+    """A path at the top of a DAG file imports neither SDK nor hook and reads no connection; nothing warns."""
+    (tmp_path / "airflow.cfg").touch()
+    done = subprocess.run(
+        [sys.executable, "-W", "error::UserWarning", "-c", PATH],
+        env=airflow_environment(tmp_path, tmp_path / "dags", {}),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    shown, filesystem, loaded = json.loads(done.stdout.splitlines()[-1])
+
+    assert (shown, filesystem) == ("oss://no_such_connection@exports/reports/a.csv", "OSSFileSystem")
+    heavy = ("oss2", "fastcrc", "airflow_provider_oss.hooks.oss", "airflow_provider_oss.clients")
+    assert [name for name in loaded if name.startswith(heavy)] == []
 
 
 UPLOAD = """

@@ -32,6 +32,7 @@ from airflow_provider_oss.model import (
 )
 
 _READ_BYTES = 1024 * 1024
+_KEYS_PER_PAGE = 1000
 
 
 class ObjectBody:
@@ -125,11 +126,13 @@ class OSSObjectClient(OSSPropertyClient):
             check_root(result.resp.document, "DeleteResult")
             return list(result.deleted_keys)
 
-    def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
-        """ListObjectsV2, one page. Common prefixes are in ``prefixes``."""
+    def list_objects(
+        self, bucket: str, prefix: str, delimiter: str, token: str, most: int = _KEYS_PER_PAGE
+    ) -> Page[ListedObject]:
+        """ListObjectsV2, one page of at most so many entries. Common prefixes are in ``prefixes``."""
         with self._by_oss2(bucket=bucket):
             result = self.buckets.get(bucket).list_objects_v2(
-                prefix=prefix, delimiter=delimiter, continuation_token=token, max_keys=1000
+                prefix=prefix, delimiter=delimiter, continuation_token=token, max_keys=most
             )
             check_root(result.resp.document, "ListBucketResult")
             return Page(

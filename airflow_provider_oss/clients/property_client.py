@@ -41,11 +41,17 @@ class OSSPropertyClient(OSSUploadClient):
             raise
 
     def list_buckets(self) -> list[str]:
-        """ListBuckets, the first page: whether the credentials work at all."""
+        """ListBuckets, all pages: whether the credentials work at all, and the names."""
+        names: list[str] = []
+        marker = ""
         with self._by_oss2():
-            result = self.buckets.service().list_buckets(max_keys=100)
-            check_root(result.resp.document, "ListAllMyBucketsResult")
-            return [item.name for item in result.buckets]
+            while True:
+                result = self.buckets.service().list_buckets(marker=marker, max_keys=1000)
+                check_root(result.resp.document, "ListAllMyBucketsResult")
+                names += [item.name for item in result.buckets]
+                if not result.is_truncated:
+                    return names
+                marker = result.next_marker
 
     def create_bucket(self, bucket: str, properties: BucketProperties) -> None:
         """PutBucket. OSSRequestRejected with code BucketAlreadyExists: it is another's, or has other properties."""

@@ -13,7 +13,7 @@ from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.hooks.base import OSSBaseHook
 from airflow_provider_oss.hooks.lineage import report
-from airflow_provider_oss.model import CopyResult, DownloadResult, ListedObject, ObjectInfo
+from airflow_provider_oss.model import CopyResult, DownloadResult, ListedObject, ObjectInfo, Page
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options, parse_tags
 from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
 from airflow_provider_oss.transfer.cancellation import Cancellation
@@ -21,6 +21,7 @@ from airflow_provider_oss.transfer.copy import Copy
 from airflow_provider_oss.transfer.deletion import check_all_deleted, delete_all
 from airflow_provider_oss.transfer.download import Download
 from airflow_provider_oss.transfer.engine import UploadSettings
+from airflow_provider_oss.transfer.reading import read_whole
 from airflow_provider_oss.transfer.source import path_text
 
 if TYPE_CHECKING:
@@ -57,6 +58,26 @@ class OSSObjectHook(OSSBaseHook):
         body = self._retrying(self._client.get_object, ref, byte_range)
         report(self, read=ref)
         return body
+
+    def read_object(
+        self,
+        key: str,
+        bucket_name: str | None = None,
+        byte_range: tuple[int | None, int | None] | None = None,
+        if_match: str | None = None,
+    ) -> bytes:
+        """
+        Return an object's bytes, or a range of them: all of them and, of a whole object, with the right CRC-64.
+
+        One request, repeated when it breaks off.
+
+        :param byte_range: as in ``get_object``; it must begin inside the object.
+        :param if_match: an ETag; when the object has another one by now, OSSSourceChanged is raised.
+        """
+        ref = self.resolve(key, bucket_name)
+        data = self._retrying(read_whole, lambda: self._client.get_object(ref, byte_range, if_match))
+        report(self, read=ref)
+        return data
 
     def download_file(
         self,
@@ -144,12 +165,23 @@ class OSSObjectHook(OSSBaseHook):
 
         ``prefix`` may be a whole ``oss://bucket/prefix``.
         """
+        for page in self.list_pages(prefix, bucket_name, delimiter):
+            yield from page.items
+
+    def list_pages(
+        self, prefix: str = "", bucket_name: str | None = None, delimiter: str = "", most: int = 1000
+    ) -> Iterator[Page[ListedObject]]:
+        """Yield pages of at most ``most`` entries (1 to 1000): objects and, with ``delimiter``, common prefixes."""
         below = self.resolve_key_prefix(prefix, bucket_name)
         token: str | None = ""
         while token is not None:
-            page = self._retrying(self._client.list_objects, below.bucket, below.prefix, delimiter, token)
-            yield from page.items
+            page = self._retrying(self._client.list_objects, below.bucket, below.prefix, delimiter, token, most)
+            yield page
             token = page.next_token
+
+    def list_buckets(self) -> list[str]:
+        """Return the names of all buckets of the account."""
+        return self._retrying(self._client.list_buckets)
 
     # Changing
 

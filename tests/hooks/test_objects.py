@@ -192,3 +192,20 @@ def test_copy_that_overwrites_is_forbidden(hook: OSSHook) -> None:
     hook.put_object("copy", "something else")
     with pytest.raises(OSSObjectAlreadyExists):
         hook.copy_object("key", "copy", forbid_overwrite=True)
+
+
+def test_pages_and_buckets(hook: OSSHook) -> None:
+    """Pages have objects and common prefixes, as many as asked for; the buckets are all of the account."""
+    for key in ("a/1", "a/2", "b", "c"):
+        hook.put_object(key, "data")
+    pages = [([item.ref.key for item in page.items], page.prefixes) for page in hook.list_pages(delimiter="/", most=2)]
+    assert pages == [(["b"], ("a/",)), (["c"], ())]
+    assert hook.list_buckets() == [BUCKET, "other"]
+
+
+def test_read_object(hook: OSSHook, server: OSSEmulator) -> None:
+    """An object, or a range of it, is returned whole, by another request when one breaks off."""
+    hook.put_object("key", DATA)
+    server.faults.add(Fault(operation="GetObject", times=1, truncate_response=True))
+    assert hook.read_object("key") == DATA
+    assert hook.read_object(f"oss://{BUCKET}/key", byte_range=(10, 19)) == DATA[10:20]
