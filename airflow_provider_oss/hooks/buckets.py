@@ -25,6 +25,10 @@ _TAKEN = "BucketAlreadyExists"
 class OSSBucketHook(OSSMultipartHook, OSSObjectHook):
     """Creates, describes and deletes buckets."""
 
+    def list_buckets(self) -> list[str]:
+        """Return the names of all buckets of the account."""
+        return self._retrying(self._client.list_buckets)
+
     def bucket_info(self, bucket_name: str | None = None) -> BucketInfo:
         """Describe a bucket. Raises OSSNoSuchBucket; OSSAccessDenied for one of somebody else."""
         return self._retrying(self._client.bucket_info, self.resolve_bucket(bucket_name))

@@ -179,10 +179,6 @@ class OSSObjectHook(OSSBaseHook):
             yield page
             token = page.next_token
 
-    def list_buckets(self) -> list[str]:
-        """Return the names of all buckets of the account."""
-        return self._retrying(self._client.list_buckets)
-
     # Changing
 
     def copy_object(  # noqa: PLR0913 - one argument for each thing a user may want otherwise

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSProviderError
+from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
 from airflow_provider_oss.watch.keys import WatchedKeys, look_for_keys
@@ -124,6 +125,20 @@ def copies(world: World) -> None:
     copy(forbid_overwrite=True)
 
 
+def paths(world: World) -> None:
+    """Write, read, list, move and delete through the filesystem, and give up a file that is written."""
+    fs = OSSFileSystem(oss_conn_id=world.user.oss_conn_id, skip_instance_cache=True)
+    fs.pipe_file("exports/daily/a", b"data")
+    assert fs.cat_file("exports/daily/a") == b"data"
+    assert fs.ls("exports/daily/", detail=False) == ["exports/daily/a"]
+    with suppress(ZeroDivisionError), fs.open("exports/daily/b", "wb", part_size=PART) as file:
+        file.write(b"x" * PART * 3)
+        world.server.wait_for_requests(lambda request: request.operation == "UploadPart")
+        raise ZeroDivisionError
+    fs.mv("exports/daily/a", "exports/daily/c")
+    fs.rm("exports/daily/c")
+
+
 def objects(world: World) -> None:
     """List, tag and delete below a prefix."""
     world.owner.put_object("daily/a", b"data")
@@ -170,6 +185,7 @@ USES: dict[str, Callable[[World], None]] = {
     "Uploads of tagged objects": tagged_uploads,
     "Directories": directories,
     "Downloads": downloads,
+    "Paths": paths,
     "Objects that are there": objects,
     "Stale uploads": stale_uploads,
     "Buckets": buckets,
