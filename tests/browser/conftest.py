@@ -24,14 +24,14 @@ SESSION = StsSession("STS.temporary", "temporary-secret", "CAIS+t0ken/of=the+ses
 """A temporary AccessKey that the server knows beside the lasting one."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OSSEmulator]:
     """The local OSS server."""
     with OSSEmulator(root=tmp_path_factory.mktemp("oss"), buckets=(BUCKET,), sts_sessions=(SESSION,)) as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     """An Airflow whose administrator has enabled the Test button."""
     folder = tmp_path_factory.mktemp("airflow")
@@ -40,7 +40,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
         yield airflow
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The browser's only tab."""
     with chromium(tmp_path_factory.mktemp("browser")) as context:
@@ -54,7 +54,7 @@ def connections(page: Page, airflow: LocalAirflow, server: OSSEmulator) -> Itera
     server.faults.clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def take_picture() -> TakePicture:
     """Take a picture for the documentation, if the variable SCREENSHOTS names a folder (``make screenshots``)."""
 

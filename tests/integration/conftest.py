@@ -30,14 +30,14 @@ _HERE = Path(__file__).parent
 _DAGS = (_HERE / "dags", _HERE.parents[1] / "dags_examples")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def folder() -> Iterator[Path]:
     """A folder for large files, which pytest would keep for three sessions."""
     with tempfile.TemporaryDirectory(prefix="airflow-provider-oss-") as name:
         yield Path(name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def dags_folder(folder: Path) -> Path:
     """The DAGs of these tests and the examples."""
     dags = folder / "dags"
@@ -47,21 +47,21 @@ def dags_folder(folder: Path) -> Path:
     return dags
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def server(folder: Path) -> Iterator[OSSEmulator]:
     """The local OSS server that Airflow's connection ``oss_default`` leads to."""
     with OSSEmulator(root=folder / "oss", buckets=(BUCKET,), sts_sessions=(SESSION,)) as emulator:
         yield emulator
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def web_server() -> Iterator[WebServer]:
     """The web server that Airflow's connection ``http_default`` leads to."""
     with WebServer() as server:
         yield server
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def airflow(
     folder: Path, dags_folder: Path, server: OSSEmulator, web_server: WebServer, s3_server: S3Server
 ) -> Iterator[LocalAirflow]:
@@ -84,13 +84,13 @@ def uploads(airflow: LocalAirflow, server: OSSEmulator) -> Iterator[Uploads]:
     server.faults.clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def file_200(folder: Path) -> Path:
     """200 MiB of random bytes."""
     return random_file(folder / "200-mib.bin", 200 * MIB)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def file_64(folder: Path) -> Path:
     """64 MiB of random bytes."""
     return random_file(folder / "64-mib.bin", 64 * MIB)
