@@ -7,7 +7,7 @@ another task of the run, here ``export``: Airflow deletes a task's own XComs whe
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_oss.operators.oss import OSSResumableUploadOperator
 

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from airflow.sdk import Connection
+from airflow.providers.common.compat.sdk import Connection
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -251,6 +251,7 @@ def test_wrong_extras(extra: dict[str, Any], message: str) -> None:
 
 
 @pytest.mark.parametrize("extra", ["[1, 2]", '"text"', "5"])
+@pytest.mark.filterwarnings("ignore:Encountered JSON value in .extra.")  # of Airflow 2
 def test_extra_that_is_no_object(extra: str) -> None:
     """An extra that is JSON but no object is an error of the connection."""
     with pytest.raises(OSSInvalidConnection, match="extra"):

@@ -15,6 +15,7 @@ from airflow_provider_oss.model import UploadResult
 from tests.conftest import BUCKET
 from tests.integration.conftest import random_file
 from tests.integration.uploading import RunningUpload, Uploads
+from tests.support.airflow_version import DEFAULT_STORE, HAS_TASK_STATE
 from tests.support.trees import write_tree
 from tests.support.web_server import WebServer, plain, ranged
 
@@ -132,7 +133,7 @@ def test_mapped_uploads(uploads: Uploads, folder: Path) -> None:
     ]
     mapped[1].wait_until_stored(more_parts=1)
     mapped[1].kill()
-    assert uploads.checkpoints() == {f"task_state {mapped[1].owner}"}
+    assert uploads.checkpoints() == {f"{DEFAULT_STORE} {mapped[1].owner}"}
     uploads.server.faults.clear()
     assert mapped[0].end() == "success"
 
@@ -180,6 +181,11 @@ def test_http_mirror(uploads: Uploads, web_server: WebServer, folder: Path) -> N
         ("upload_auto", "64-mib.bin", "oss://not-there/a.bin", "OSSNoSuchBucket"),
         ("upload_auto", "missing.bin", "missing.bin", "OSSInvalidSource"),
         ("upload_alone", "64-mib.bin", "alone.bin", "OSSInvalidArgument: checkpoint='xcom' cannot work for task"),
+        *(
+            []
+            if HAS_TASK_STATE
+            else [("upload_task_state", "64-mib.bin", "below-3.3.bin", "needs the task state store")]
+        ),
     ],
 )
 def test_permanent_errors(

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import pytest
-from airflow.sdk import DAG, BaseOperator, Context
-from airflow.sdk.execution_time import task_runner
-from airflow.sdk.execution_time.context import TaskStateStoreAccessor
-from airflow.sdk.execution_time.xcom import XCom
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, Context, XCom
 
-from tests.checkpoint.airflow_edge import Supervisor
+from tests.checkpoint.airflow_edge import Supervisor, connected, task_state_context
 
 RUN_ID = "manual__1"
-TI_ID = UUID("01a20005-698b-774c-b35e-f0bb865fb1fe")
 DATA = bytes(range(256)) * 1600
 
 Run = Callable[..., Any]
@@ -34,7 +29,7 @@ class Instance:
     run_id: str = RUN_ID
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Send it to the supervisor, as a task instance does."""
+        """Send it to Airflow, as a task instance does."""
         XCom.set(
             key=key,
             value=value,
@@ -46,11 +41,10 @@ class Instance:
 
 
 @pytest.fixture
-def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+def supervisor(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Supervisor]:
     """What Variable, XCom and the task state store speak to while the test runs."""
-    supervisor = Supervisor(task_ids=("notify",))
-    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
-    return supervisor
+    with connected(monkeypatch, tmp_path, ("notify",)) as supervisor:
+        yield supervisor
 
 
 @pytest.fixture
@@ -68,7 +62,7 @@ def in_dag() -> Callable[[Build], Any]:
 
 @pytest.fixture
 def context_of(supervisor: Supervisor) -> Callable[[BaseOperator], Context]:
-    """Make the context that Airflow 3.3 gives to the operator's instance in the run."""
+    """Make the context that Airflow gives to the operator's instance in the run."""
     assert supervisor.holds_nothing()
 
     def make(operator: BaseOperator) -> Context:
@@ -78,7 +72,7 @@ def context_of(supervisor: Supervisor) -> Callable[[BaseOperator], Context]:
             "run_id": RUN_ID,
             "ds": "2026-11-21",
             "params": {"kind": "csv"},
-            "task_state_store": TaskStateStoreAccessor(TI_ID, scope=None),  # type: ignore[arg-type]  # for backends
+            **task_state_context(),
         }
         return values  # type: ignore[return-value]  # of what there is, the part that is used
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSPermanentError, OSSTransientError, OSSUploadCancelled
@@ -19,11 +18,12 @@ from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
 from tests.checkpoint.airflow_edge import Supervisor
 from tests.conftest import BUCKET
 from tests.operators.conftest import Build, Run
+from tests.support.airflow_version import STORES
 from tests.support.sources import some_bytes
 from tests.support.trees import write_tree
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.providers.common.compat.sdk import Context
 
 PART = 100 * KIB
 FILES = {"a.csv": b"12", "sub/b.csv": b"3", "sub/c.txt": b""}
@@ -157,7 +157,7 @@ def test_what_cannot_work(
     assert not server.requests
 
 
-@pytest.mark.parametrize("checkpoint", ["task_state", "variable", "xcom"])
+@pytest.mark.parametrize("checkpoint", STORES)
 def test_large_files_are_continued(
     run: Run, directory: Path, server: OSSEmulator, supervisor: Supervisor, checkpoint: str
 ) -> None:
@@ -179,7 +179,7 @@ def test_large_files_are_continued(
     assert (result["bytes_sent"], result["bytes_verified"]) == (2 * PART, 4 * PART)
     assert list(OSSHook().list_multipart_uploads()) == []
     assert [key for key in supervisor.xcoms if "return_value" not in key] == []
-    supervisor.xcoms.clear()
+    supervisor.forget_xcoms()
     assert supervisor.holds_nothing()
 
 

@@ -18,6 +18,7 @@ from tests.support.airflow_api import AirflowApi
 from tests.support.airflow_database import MetadataDatabase, TaskInstanceRow, TaskStateRow, XComRow
 from tests.support.airflow_home import DATABASE_NAME, LOOPBACK, airflow_environment, prepare_home
 from tests.support.airflow_processes import AirflowProcesses
+from tests.support.airflow_version import SERVER
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -65,9 +66,10 @@ class LocalAirflow:
             environment = airflow_environment(self.home, self.dags_folder, server | self.env)
             self._processes = AirflowProcesses(self.home, environment)
             stack.callback(self._processes.stop)
-            self._processes.start("api-server", ["api-server", "--host", LOOPBACK, "--port", str(port)])
-            self._processes.start("scheduler", ["scheduler", "--skip-serve-logs"])
-            self._processes.start("dag-processor", ["dag-processor"])
+            where = [SERVER.host_option, LOOPBACK, "--port", str(port)]
+            self._processes.start(SERVER.command, [SERVER.command, *where])
+            for name, arguments in SERVER.others.items():
+                self._processes.start(name, arguments)
             self._api = stack.enter_context(AirflowApi(url))
             self._wait_until_healthy()
         self._api.log_in()
