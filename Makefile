@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos lint bench constraints clean
+.PHONY: help demo test matrix chaos lint bench constraints clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -21,8 +21,12 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## Kill an upload in a real Airflow and watch it resume; FILE=/path takes your own file
 	@$(BIN)/python -m tests.demo $(if $(FILE),--file "$(FILE)")
 
-test: $(INSTALLED) lint  ## Check style and types, then run all tests with branch coverage
+test: $(INSTALLED) lint  ## Check style and types, run all tests with branch coverage, then those of Airflow on the oldest one
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report term --cov-fail-under 90
+	@$(BIN)/python -m tests.matrix --only 2.11 --short
+
+matrix: $(INSTALLED)  ## Run all tests on every Airflow, each in its own environment; ONLY="2.11 3.0" narrows it
+	@$(BIN)/python -m tests.matrix $(if $(ONLY),--only "$(ONLY)")
 
 chaos: $(INSTALLED)  ## Play every fault and many kills, by SEED and ROUNDS, and stop at the first broken promise
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
@@ -36,9 +40,8 @@ bench: $(INSTALLED)  ## Measure this package and its peers on this machine; ONLY
 	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group bench
 	@$(BIN)/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-constraints: $(INSTALLED)  ## Pin the newest versions of everything that is installed here
-	@UV_CACHE_DIR=.cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --group dev --group bench pyproject.toml \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file constraints.txt
+constraints: $(INSTALLED)  ## Pin the newest versions of everything, for every Airflow; ONLY="2.11 3.0" narrows it
+	@$(BIN)/python -m tests.matrix --pin $(if $(ONLY),--only "$(ONLY)")
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) .cache .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache dist

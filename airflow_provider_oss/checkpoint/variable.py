@@ -77,8 +77,8 @@ def _is_in_database(key: str) -> bool:
 
 def _is_answered(key: str) -> bool:
     """Ask the api-server as Variable.get does, and look at the answer, which Airflow 3.1 and 3.2 do not."""
-    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType  # noqa: PLC0415 - not in Airflow 2
-    from airflow.sdk.execution_time import comms, task_runner  # noqa: PLC0415
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType  # noqa: PLC0415, TID251 - not in Airflow 2
+    from airflow.sdk.execution_time import comms, task_runner  # noqa: PLC0415, TID251
 
     answer = task_runner.SUPERVISOR_COMMS.send(comms.GetVariable(key=key))
     if isinstance(answer, comms.ErrorResponse):

@@ -1,6 +1,13 @@
 """What the tests of the hook share."""
 
+from airflow.providers.common.compat.sdk import Connection
+
 from airflow_provider_oss.hooks.oss import OSSHook
+
+if not hasattr(Connection, "from_json"):  # that of Airflow 3.0 is made of single fields only
+    from airflow.models.connection import Connection
+
+__all__ = ["DATA", "Connection", "read"]
 
 DATA = bytes(range(256)) * 1024
 

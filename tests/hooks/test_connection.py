@@ -7,13 +7,13 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
-from airflow.providers.common.compat.sdk import Connection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_oss.clients.settings import ClientSettings, Credentials
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidConnection
 from airflow_provider_oss.hooks.connection import to_client_settings
+from tests.hooks.support import Connection
 
 HANGZHOU = "https://oss-cn-hangzhou.aliyuncs.com"
 MARKER = "hIdDeN-mArKeR"

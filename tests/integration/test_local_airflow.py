@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
 
 def wait_for_variable(airflow: LocalAirflow, name: str) -> str:
     return wait_until(
-        lambda: airflow.variables().get(name), 60.0, f"Variable {name}", lambda: str(sorted(airflow.variables()))
+        lambda: airflow.variables().get(name), 120.0, f"Variable {name}", lambda: str(sorted(airflow.variables()))
     )
 
 

@@ -104,19 +104,24 @@ def _migrate_into(template: Path) -> None:
     with tempfile.TemporaryDirectory(dir=template.parent) as folder:
         home = Path(folder)
         _write_expected_files(home)
-        done = subprocess.run(
-            [str(airflow_executable()), "db", "migrate"],
-            env=airflow_environment(home, home, {}),
-            cwd=home,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"airflow db migrate ended with {done.returncode}:\n{done.stdout}")
+        for arguments in SERVER.preparations:
+            _run_airflow(home, arguments)
         _use_write_ahead_log(home / DATABASE_NAME)
         (home / DATABASE_NAME).replace(template)
+
+
+def _run_airflow(home: Path, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [str(airflow_executable()), *arguments],
+        env=airflow_environment(home, home, {}),
+        cwd=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"airflow {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
 
 
 def _use_write_ahead_log(database: Path) -> None:

@@ -20,6 +20,18 @@ _RELEASE = Version(VERSION).release[:2]
 IS_AIRFLOW_2 = _RELEASE < (3, 0)
 HAS_TASK_STATE = _RELEASE >= (3, 3)
 
+OWN_WARNINGS = (
+    ()
+    if HAS_TASK_STATE
+    else (
+        # Providers of today make older versions warn of themselves, even while they are imported
+        "ignore::DeprecationWarning:airflow[.]",
+        # The ObjectStoragePath of 2.11 and 3.1 wraps another one with an old universal_pathlib
+        "ignore:in a future version of UPath:PendingDeprecationWarning",
+    )
+)
+"""What older versions warn of that is not for us to mend, as pytest's ``filterwarnings`` has it; the newest may not."""
+
 STORES = (*(("task_state",) if HAS_TASK_STATE else ()), "variable", "xcom")
 """The checkpoint stores that this Airflow can serve."""
 DEFAULT_STORE = "task_state" if HAS_TASK_STATE else "variable"
@@ -46,6 +58,8 @@ class Server:
     settings: Mapping[str, str]
     files: Mapping[str, str] = field(default_factory=dict)
     """What Airflow expects in its home."""
+    preparations: tuple[tuple[str, ...], ...] = (("db", "migrate"),)
+    """What makes a database, as arguments of ``airflow``."""
 
 
 _SCHEDULER = ("scheduler", "--skip-serve-logs")
@@ -64,6 +78,7 @@ _AIRFLOW_2 = Server(
         "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
         "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.default",
         "AIRFLOW__WEBSERVER__WORKERS": "1",
+        "AIRFLOW__FAB__UPDATE_FAB_PERMS": "False",  # it takes longer than all the rest of the start
         "AIRFLOW__WEBSERVER__WEB_SERVER_MASTER_TIMEOUT": "300",
         "GUNICORN_CMD_ARGS": "--no-control-socket",  # it would be in HOME
         "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "1",
@@ -77,6 +92,7 @@ _AIRFLOW_2 = Server(
         "AIRFLOW__CORE__KILLED_TASK_CLEANUP_TIME": "5",
     },
     files={"airflow.cfg": "", "webserver_config.py": 'AUTH_ROLE_PUBLIC = "Admin"\n'},
+    preparations=(("db", "migrate"), ("sync-perm",)),
 )
 
 _AIRFLOW_3 = Server(
