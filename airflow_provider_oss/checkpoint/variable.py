@@ -48,22 +48,33 @@ class VariableCheckpointStore:
         return None
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write the Variable."""
+        """Write the Variable. Raises when Airflow did not take it."""
         text = json.dumps(codec.encode(checkpoint, self.owner))
         Variable.set(self.key, text, description=f"Checkpoint of the OSS upload of {self.owner}")
+        if _hides_failures() and Variable.get(self.key, None) != text:
+            raise OSSTransientError(f"Airflow did not save the Variable {self.key!r}, the checkpoint of {self.owner!r}")
 
     def delete(self) -> None:
-        """Remove the Variable."""
+        """Remove the Variable. Raises when it is still there."""
         Variable.delete(self.key)
+        if _hides_failures() and _is_stored(self.key):
+            raise OSSTransientError(
+                f"Airflow did not delete the Variable {self.key!r}: the upload has ended, delete it"
+            )
 
 
 def _is_stored(key: str) -> bool:
     """Return whether there is such a Variable. Raises when that cannot be found out."""
     if not AIRFLOW_V_3_0_PLUS:
         return _is_in_database(key)
-    if hasattr(Variable, "keys"):  # since Airflow 3.3; the api-server asks its database for nothing else
-        return key in Variable.keys(prefix=key)
-    return _is_answered(key)
+    if _hides_failures():
+        return _is_answered(key)
+    return key in Variable.keys(prefix=key)  # the api-server asks its database for nothing else
+
+
+def _hides_failures() -> bool:
+    """Return whether Variable.set and Variable.delete only log an error answer, as in Airflow 3.0 to 3.2."""
+    return AIRFLOW_V_3_0_PLUS and not hasattr(Variable, "keys")  # it came when that was mended, with 3.3
 
 
 def _is_in_database(key: str) -> bool:

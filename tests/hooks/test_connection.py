@@ -254,7 +254,7 @@ def test_wrong_extras(extra: dict[str, Any], message: str) -> None:
 @pytest.mark.filterwarnings("ignore:Encountered JSON value in .extra.")  # of Airflow 2
 def test_extra_that_is_no_object(extra: str) -> None:
     """An extra that is JSON but no object is an error of the connection."""
-    with pytest.raises(OSSInvalidConnection, match="extra"):
+    with pytest.raises((OSSInvalidConnection, ValueError), match="extra"):  # Airflow 3.0 itself takes no such one
         settings_of(connection(extra=extra))
 
 

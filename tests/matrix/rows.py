@@ -10,6 +10,9 @@ ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / ".cache" / "matrix"
 """Environments and results."""
 
+UNDECLARED: Final = {"3.0": ("universal-pathlib<0.3",)}
+"""What an Airflow needs without saying so: the ObjectStoragePath of 3.0.6 refuses every URL with the later ones."""
+
 OLDEST_PYTHON: Final = "3.11"
 """The pins hold for this and all later ones."""
 

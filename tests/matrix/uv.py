@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.matrix.rows import NEWEST, OLDEST_PYTHON, ROOT, Row, constraints_of
+from tests.matrix.rows import NEWEST, OLDEST_PYTHON, ROOT, UNDECLARED, Row, constraints_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ def pin(airflow: str) -> None:
     output.parent.mkdir(exist_ok=True)
     platforms = ["--universal", "--python-version", OLDEST_PYTHON]
     sources = ["pyproject.toml", "-"]
-    wanted = f"apache-airflow=={airflow}.*\n"
+    wanted = "\n".join([f"apache-airflow=={airflow}.*", *UNDECLARED.get(airflow, ()), ""])
     _uv(["pip", "compile", *platforms, "--upgrade", *groups, *_FORMAT, "--output-file", str(output), *sources], wanted)
 
 

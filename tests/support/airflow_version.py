@@ -20,6 +20,9 @@ _RELEASE = Version(VERSION).release[:2]
 IS_AIRFLOW_2 = _RELEASE < (3, 0)
 HAS_TASK_STATE = _RELEASE >= (3, 3)
 
+SHOWS_HIDDEN_VARIABLES = IS_AIRFLOW_2 or _RELEASE >= (3, 3)
+"""Whether a task can see that there is a Variable whose value it is not given."""
+
 OWN_WARNINGS = (
     ()
     if HAS_TASK_STATE
