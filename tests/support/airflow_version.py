@@ -29,6 +29,7 @@ OWN_WARNINGS = (
     else (
         # Providers of today make older versions warn of themselves, even while they are imported
         "ignore::DeprecationWarning:airflow[.]",
+        "ignore::FutureWarning:airflow[.]",
         # The ObjectStoragePath of 2.11 and 3.1 wraps another one with an old universal_pathlib
         "ignore:in a future version of UPath:PendingDeprecationWarning",
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any
 
@@ -169,8 +169,10 @@ class LocalAirflow:
         """
         pid = self.task_process(dag_id, run_id, task_id, map_index)
         if whole_tree:
+            has_own_group = os.getpgid(pid) == pid  # not in every version of Airflow
             os.kill(self._processes.supervisor(pid), signal)
-            os.killpg(pid, signal)
+            with suppress(ProcessLookupError):  # it may have seen that its supervisor is gone
+                (os.killpg if has_own_group else os.kill)(pid, signal)
         else:
             os.kill(pid, signal)
         return pid
