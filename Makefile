@@ -3,9 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BROWSER := .cache/chromium/chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix chaos lint bench constraints clean
+.PHONY: help demo test matrix screenshots chaos lint bench constraints clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -21,12 +22,19 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: $(INSTALLED)  ## Kill an upload in a real Airflow and watch it resume; FILE=/path takes your own file
 	@$(BIN)/python -m tests.demo $(if $(FILE),--file "$(FILE)")
 
-test: $(INSTALLED) lint  ## Check style and types, run all tests with branch coverage, then those of Airflow on the oldest one
+$(BROWSER): | $(INSTALLED)
+	@echo "Looking for a Chromium, or fetching Debian's into .cache (once; half a minute)"
+	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m tests.support.chromium
+
+test: $(INSTALLED) $(BROWSER) lint  ## Check style and types, run all tests with branch coverage, then those of Airflow on the oldest one
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report term --cov-fail-under 90
 	@$(BIN)/python -m tests.matrix --only 2.11 --short
 
 matrix: $(INSTALLED)  ## Run all tests on every Airflow, each in its own environment; ONLY="2.11 3.0" narrows it
 	@$(BIN)/python -m tests.matrix $(if $(ONLY),--only "$(ONLY)")
+
+screenshots: $(INSTALLED) $(BROWSER)  ## Take the pictures of the connection form in docs/images again
+	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -n 0 tests/browser
 
 chaos: $(INSTALLED)  ## Play every fault and many kills, by SEED and ROUNDS, and stop at the first broken promise
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")

@@ -11,26 +11,31 @@ Every error this package raises.
     │   ├── OSSBadResponse              the answer could not be understood
     │   ├── OSSChecksumMismatch         what OSS holds is not what was sent
     │   ├── OSSCredentialsExpired       the security token has expired
+    │   ├── OSSCredentialsUnavailable   the source of the credentials cannot be asked now
     │   ├── OSSClockSkew                this machine's clock is more than 15 minutes off
     │   │   └── OSSClockCorrected       so it was, and from now on OSS's own time is used
     │   ├── OSSSourceChanged            the source changed while it was read
     │   ├── OSSInvalidPart              Complete named a part that OSS does not hold like that
     │   ├── OSSSourceUnavailable        (ConnectionError) a source elsewhere cannot be read now
     │   ├── OSSStreamSpent              the stream would have to be read again and cannot be
+    │   ├── OSSDiskFull                 there is no room for the file to write on this worker
     │   ├── OSSUploadCancelled          the task was asked to stop
     │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
     ├── OSSPermanentError               no retry can mend it: operators fail the task at once
     │   ├── OSSInvalidArgument          (ValueError) an argument that cannot work
     │   │   ├── OSSInvalidConnection    the Airflow connection is incomplete or wrong
-    │   │   └── OSSInvalidSource        the source to upload is missing, no file, or unreadable
+    │   │   ├── OSSInvalidSource        the source to upload or to copy is missing, no file, or unreadable
+    │   │   └── OSSInvalidTarget        the file to write is a directory, may not be written, or is in the way
     │   ├── OSSAccessDenied             (PermissionError) OSS refused: key, signature or RAM policy
+    │   ├── OSSCredentialsRefused       (PermissionError) the source of the credentials gives none
     │   ├── OSSCertificateError         the server's TLS certificate is not trusted
-    │   ├── OSSNoSuchBucket
+    │   ├── OSSNoSuchBucket             (FileNotFoundError)
     │   ├── OSSObjectAlreadyExists      (FileExistsError) forbid_overwrite, and another object is there
     │   ├── OSSCallbackFailed           the object is stored, the callback to the application failed
+    │   ├── OSSObjectsDeleted           a sensor that allows no deletion has seen one
     │   └── OSSRequestRejected          any other 4xx answer
     ├── OSSNotFound                     (LookupError) answers a question: the thing is not there
-    │   ├── OSSNoSuchKey
+    │   ├── OSSNoSuchKey                (FileNotFoundError)
     │   └── OSSNoSuchUpload
     └── OSSCheckpointUnreadable         a stored checkpoint does not follow its schema
 """
@@ -104,6 +109,10 @@ class OSSCredentialsExpired(OSSTransientError):
     """The security token of the connection has expired or is not valid."""
 
 
+class OSSCredentialsUnavailable(OSSTransientError):
+    """The source of the credentials (metadata service, STS, URI) cannot be asked now. Nothing was sent to OSS."""
+
+
 class OSSClockSkew(OSSTransientError):
     """The clock of this machine differs from OSS's by more than 15 minutes."""
 
@@ -128,6 +137,10 @@ class OSSStreamSpent(OSSTransientError):
     """The upload has to begin anew, and its stream can be read only once."""
 
 
+class OSSDiskFull(OSSTransientError):
+    """There is no room on this worker for the file to write. What has arrived of it stays, if it can be continued."""
+
+
 class OSSUploadCancelled(OSSTransientError):
     """The upload was asked to stop. What OSS holds so far stays for the next attempt."""
 
@@ -149,18 +162,26 @@ class OSSInvalidConnection(OSSInvalidArgument):
 
 
 class OSSInvalidSource(OSSInvalidArgument):
-    """The file, or another source, is missing, is no file, or may not be read. Nothing is published."""
+    """The file, object or other source is missing, is no file, or may not be read. Nothing is published."""
+
+
+class OSSInvalidTarget(OSSInvalidArgument):
+    """The file to write is a directory, may not be written, or may not be replaced. It is as it was."""
 
 
 class OSSAccessDenied(OSSPermanentError, PermissionError):
     """OSS refused: unknown AccessKey, wrong secret, or no permission for this action."""
 
 
+class OSSCredentialsRefused(OSSPermanentError, PermissionError):
+    """The source of the credentials has none, or refuses them. Nothing was sent to OSS."""
+
+
 class OSSCertificateError(OSSPermanentError):
-    """The TLS certificate of the endpoint is not trusted. Nothing was sent."""
+    """The TLS certificate of the endpoint, or of STS, is not trusted. Nothing was sent."""
 
 
-class OSSNoSuchBucket(OSSPermanentError):
+class OSSNoSuchBucket(OSSPermanentError, FileNotFoundError):
     """The bucket does not exist."""
 
 
@@ -172,6 +193,10 @@ class OSSCallbackFailed(OSSPermanentError):
     """The object is stored, but the application did not acknowledge the callback (OSS API: Callback, 203)."""
 
 
+class OSSObjectsDeleted(OSSPermanentError):
+    """Objects were deleted while a sensor waited that allows no deletion; another attempt would not know of them."""
+
+
 class OSSRequestRejected(OSSPermanentError):
     """OSS rejected the request with a 4xx answer that has no class of its own."""
 
@@ -180,7 +205,7 @@ class OSSNotFound(OSSProviderError, LookupError):
     """The thing asked for is not there."""
 
 
-class OSSNoSuchKey(OSSNotFound):
+class OSSNoSuchKey(OSSNotFound, FileNotFoundError):
     """The object does not exist."""
 
 

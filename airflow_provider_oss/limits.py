@@ -18,6 +18,8 @@ MIN_PART_SIZE_BYTES: Final = 100 * KIB
 MAX_PART_SIZE_BYTES: Final = 5 * GIB
 MAX_PARTS: Final = 10_000
 MAX_PUT_SIZE_BYTES: Final = 5 * GIB
+MAX_COPY_SIZE_BYTES: Final = GIB
+"""What one CopyObject copies in every case; the copy of a larger object is made by UploadPartCopy (CopyObject)."""
 MAX_OBJECT_SIZE_BYTES: Final = MAX_PARTS * MAX_PART_SIZE_BYTES
 """48.8 TB, as OSS rounds it."""
 

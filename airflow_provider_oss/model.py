@@ -81,6 +81,26 @@ class ObjectPrefix:
         return self.uri
 
 
+@dataclass(frozen=True, slots=True)
+class KeyPrefix:
+    """
+    All objects whose key begins with ``prefix``, as OSS has it: ``a/b`` has ``a/b-c/d`` too. "" is the whole bucket.
+
+    Raises OSSInvalidArgument when OSS would refuse the bucket, or every such key.
+    """
+
+    bucket: str
+    prefix: str
+
+    def __post_init__(self) -> None:
+        check_bucket_name(self.bucket)
+        if self.prefix:
+            check_key(self.prefix)
+
+    def __str__(self) -> str:
+        return f"oss://{self.bucket}/{self.prefix}"
+
+
 def check_bucket_name(bucket: str) -> None:
     """Raise OSSInvalidArgument unless OSS allows a bucket of this name."""
     if not _BUCKET_NAME.fullmatch(bucket):
@@ -151,6 +171,19 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class ObjectRange:
+    """Bytes of an object that OSS copies itself, of the version with this ETag only. ``etag`` without quotes."""
+
+    ref: ObjectRef
+    etag: str
+    offset_bytes: int
+    size_bytes: int
+
+    def __len__(self) -> int:
+        return self.size_bytes
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPart:
     """
     A part as OSS holds it, or is believed to hold it.
@@ -163,6 +196,8 @@ class StoredPart:
     etag: str | None = None
     """Without quotes."""
     crc64: int | None = None
+    stored_at: int | None = field(default=None, compare=False)
+    """Unix seconds; None when OSS did not say. What is stored is the same whenever it was."""
 
     @property
     def is_only_believed(self) -> bool:
@@ -177,7 +212,8 @@ class CompletedPart:
     number: int
     size_bytes: int
     etag: str
-    crc64: int
+    crc64: int | None
+    """None for a part that OSS copied itself, of which it need not tell one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,6 +268,26 @@ class ListedUpload:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketProperties:
+    """What is chosen when a bucket is created. None leaves it to OSS, or to what the bucket has."""
+
+    acl: str | None = None
+    storage_class: str | None = None
+    redundancy: str | None = None
+    """LRS or ZRS."""
+
+
+@dataclass(frozen=True, slots=True)
+class BucketInfo:
+    """What GetBucketInfo tells of a bucket."""
+
+    name: str
+    location: str
+    """Such as oss-cn-hangzhou."""
+    properties: BucketProperties
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[Item]):
     """One page of a listing. ``next_token`` asks for the next one; None says this is the last."""
 
@@ -266,6 +322,28 @@ class Checkpoint:
     updated_at: str = ""
     schedule: str = CONSTANT_PARTS
     """By which rule the source is cut into parts: the ``schedule`` of a plan."""
+
+
+@dataclass(frozen=True, slots=True)
+class FoundCheckpoint:
+    """A checkpoint that somebody else's task instance has saved, or what is in the place of one."""
+
+    place: str
+    """For people: which store's entry it is."""
+    text: str
+    """As it is stored."""
+    checkpoint: Checkpoint | None
+    """None when it cannot be read: then it may name any upload whose id is in the text."""
+    owner: str | None
+    """The task instance; None when that is not known."""
+    variable_key: str | None = None
+    """Of a Variable that holds nothing else, so that it can be deleted."""
+
+    def may_name(self, ref: ObjectRef, upload_id: str) -> bool:
+        """Whether it is, or cannot be excluded to be, the checkpoint of this upload."""
+        if self.checkpoint is None:
+            return upload_id in self.text
+        return (self.checkpoint.ref, self.checkpoint.upload_id) == (ref, upload_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,7 +418,10 @@ class UploadResult:
     """Bytes."""
     etag: str
     crc64: str
-    """Decimal, as OSS writes it: it does not fit the numbers of JSON readers that use doubles."""
+    """
+    Decimal, as OSS writes it: it does not fit the numbers of JSON readers that use doubles. Empty only for what OSS
+    copied itself and tells none of.
+    """
     version_id: str | None
     request_id: str | None
     attempts: int
@@ -354,6 +435,89 @@ class UploadResult:
     elapsed_seconds: float
     callback_response: Any = None
 
+    def describe(self) -> str:
+        """Return one line for people."""
+        done = f"{self.size} bytes, {self.bytes_sent} of them sent and {self.bytes_verified} verified"
+        return f"Stored {self.uri}: {done} in {self.elapsed_seconds:.1f} s"
+
     def as_dict(self) -> dict[str, Any]:
         """Return plain data, fit for XCom."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyResult:
+    """An object that OSS copied itself, and whose size and CRC-64 were compared with the source's."""
+
+    bucket: str
+    key: str
+    uri: str
+    source_uri: str
+    size: int
+    """Bytes."""
+    etag: str
+    crc64: str | None
+    """Decimal. None when OSS tells none of the source, and size and ETags alone prove the copy."""
+    version_id: str | None
+    request_id: str | None
+    attempts: int
+    """Attempts that worked on this copy, this one included."""
+    resumed: bool
+    """An earlier attempt's parts, or its finished copy, were used."""
+    bytes_copied: int
+    """By OSS in this attempt. Nothing passes through the worker."""
+    bytes_verified: int
+    """Copied by an earlier attempt from the same version of the source, and still there."""
+    elapsed_seconds: float
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        done = f"{self.size} bytes, {self.bytes_copied} of them copied and {self.bytes_verified} verified"
+        return f"Copied {self.source_uri} to {self.uri}: {done} in {self.elapsed_seconds:.1f} s"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for XCom."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class DownloadResult:
+    """A local file whose size and CRC-64 are the object's, where OSS tells the latter."""
+
+    info: ObjectInfo
+    """The object, as the answer described it with which the download began."""
+    file_path: str
+    bytes_received: int
+    """By this attempt, in ranges that arrived whole; one that had to be asked for twice counts once."""
+    bytes_verified: int
+    """There already, from an earlier attempt or an earlier download, and found equal by this one."""
+    elapsed_seconds: float
+
+    @property
+    def resumed(self) -> bool:
+        """Whether something was used that was there already."""
+        return self.bytes_verified > 0
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        done = (
+            f"{self.info.size_bytes} bytes, {self.bytes_received} of them received and {self.bytes_verified} verified"
+        )
+        return f"Downloaded {self.info.ref} to {self.file_path}: {done} in {self.elapsed_seconds:.1f} s"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for XCom. ``crc64`` is decimal text, None when OSS tells none of the object."""
+        info = self.info
+        return {
+            "bucket": info.ref.bucket,
+            "key": info.ref.key,
+            "uri": info.ref.uri,
+            "file_path": self.file_path,
+            "size": info.size_bytes,
+            "etag": info.etag,
+            "crc64": None if info.crc64 is None else str(info.crc64),
+            "bytes_received": self.bytes_received,
+            "bytes_verified": self.bytes_verified,
+            "resumed": self.resumed,
+            "elapsed_seconds": self.elapsed_seconds,
+        }

@@ -11,9 +11,11 @@ from typing import Any, Final, TypedDict
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.model import Callback, ObjectOptions
+from airflow_provider_oss.model import BucketProperties, Callback, ObjectOptions
 
 ACLS: Final = ("default", "private", "public-read", "public-read-write")
+BUCKET_ACLS: Final = ACLS[1:]
+REDUNDANCIES: Final = ("LRS", "ZRS")
 STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive")
 
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -88,10 +90,21 @@ def parse_options(  # noqa: PLR0913 - one argument for each thing OSS stores wit
         headers=_parse_headers(_mapping("headers", headers)),
         acl=_one_of("acl", acl, ACLS),
         storage_class=_one_of("storage_class", storage_class, STORAGE_CLASSES),
-        tags=_parse_tags(_mapping("tags", tags)),
+        tags=parse_tags(tags),
         forbid_overwrite=forbid_overwrite,
         traffic_limit_bits=_parse_traffic_limit(traffic_limit),
         callback=None if callback is None else _parse_callback(_mapping("callback", callback)),
+    )
+
+
+def parse_bucket_properties(
+    acl: str | None = None, storage_class: str | None = None, redundancy: str | None = None
+) -> BucketProperties:
+    """Return checked properties of a bucket. Raises OSSInvalidArgument for what OSS does not know."""
+    return BucketProperties(
+        _one_of("acl", acl, BUCKET_ACLS),
+        _one_of("storage_class", storage_class, STORAGE_CLASSES),
+        _one_of("redundancy", redundancy, REDUNDANCIES),
     )
 
 
@@ -173,7 +186,9 @@ def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> str | Non
     return value
 
 
-def _parse_tags(tags: Mapping[str, Any]) -> dict[str, str]:
+def parse_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return checked object tags. Raises OSSInvalidArgument for what OSS would refuse."""
+    tags = _mapping("tags", tags)
     if len(tags) > limits.MAX_TAGS:
         raise OSSInvalidArgument(f"tags has {len(tags)} entries: OSS allows {limits.MAX_TAGS}")
     parsed = {_text("tags key", name): _text(f"tags[{name!r}]", value) for name, value in tags.items()}

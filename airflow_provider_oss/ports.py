@@ -10,10 +10,12 @@ from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
     Fingerprint,
+    FoundCheckpoint,
     ListedObject,
     ListedUpload,
     ObjectInfo,
     ObjectOptions,
+    ObjectRange,
     ObjectRef,
     Page,
     Part,
@@ -47,6 +49,14 @@ class ObjectClient(Protocol):
         self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
     ) -> CompletedPart:
         """Store one part; OSSNoSuchUpload when the upload is gone (UploadPart)."""
+
+    def copy_object(self, source: ObjectRange, ref: ObjectRef, options: ObjectOptions) -> StoredObject:
+        """Let OSS copy a whole object; OSSSourceChanged when it is another one by now (CopyObject)."""
+
+    def upload_part_copy(
+        self, ref: ObjectRef, upload_id: str, part_number: int, source: ObjectRange, options: ObjectOptions
+    ) -> CompletedPart:
+        """Let OSS copy one part; OSSSourceChanged, OSSNoSuchUpload (UploadPartCopy)."""
 
     def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
         """Return all stored parts; OSSNoSuchUpload when the upload is gone (ListParts, all pages)."""
@@ -115,6 +125,23 @@ class CheckpointStore(Protocol):
 
     def delete(self) -> None:
         """Remove what was saved."""
+
+
+class CheckpointDirectory(Protocol):
+    """The checkpoints of all task instances, as far as they can be seen from here. A failure raises."""
+
+    @property
+    def unseen(self) -> Sequence[str]:
+        """Names of the stores that cannot be listed from here."""
+
+    def find(self) -> Sequence[FoundCheckpoint]:
+        """Return all checkpoints of the stores that can be listed."""
+
+    def is_over(self, found: FoundCheckpoint) -> bool:
+        """Whether its task instance has ended and does not run again by itself; False when that is not known."""
+
+    def forget(self, found: FoundCheckpoint) -> bool:
+        """Delete a Variable unless it was changed since; return whether it was deleted."""
 
 
 class SourceReader(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_oss import __version__
+from airflow_provider_oss.connection_form import EXTRA_FIELDS, STANDARD_FIELDS
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -25,8 +26,22 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Alibaba Cloud OSS",
-                "python-modules": ["airflow_provider_oss.operators.oss", "airflow_provider_oss.operators.directory"],
+                "python-modules": [
+                    "airflow_provider_oss.operators.oss",
+                    "airflow_provider_oss.operators.directory",
+                    "airflow_provider_oss.operators.copy",
+                    "airflow_provider_oss.operators.download",
+                    "airflow_provider_oss.operators.objects",
+                    "airflow_provider_oss.operators.buckets",
+                    "airflow_provider_oss.operators.tags",
+                    "airflow_provider_oss.operators.presign",
+                    "airflow_provider_oss.operators.maintenance",
+                ],
             }
+        ],
+        "sensors": [{"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.sensors.oss"]}],
+        "triggers": [
+            {"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.triggers.oss"]}
         ],
         "transfers": [
             {
@@ -45,56 +60,28 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "airflow_provider_oss.transfers.sql_to_oss",
             },
         ],
+        "filesystems": ["airflow_provider_oss.fs.oss"],
         "task-decorators": [
             {"name": "oss_upload", "class-name": "airflow_provider_oss.decorators.oss_upload.oss_upload_task"}
         ],
+        "asset-uris": [_ASSET_URIS],
+        "dataset-uris": [_ASSET_URIS],  # what Airflow 2 reads
+        "extra-links": ["airflow_provider_oss.links.oss.OSSObjectLink"],
         "connection-types": [
             {
                 "connection-type": "aliyun_oss",
                 "hook-class-name": "airflow_provider_oss.hooks.oss.OSSHook",
                 "hook-name": "Alibaba Cloud OSS (resumable)",
-                "ui-field-behaviour": _FIELD_BEHAVIOUR,
-                "conn-fields": _FIELDS,
+                "ui-field-behaviour": STANDARD_FIELDS,
+                "conn-fields": EXTRA_FIELDS,
             }
         ],
     }
 
 
-_FIELD_BEHAVIOUR = {
-    "hidden-fields": ["port"],
-    "relabeling": {
-        "host": "Endpoint",
-        "schema": "Default bucket",
-        "login": "AccessKey ID",
-        "password": "AccessKey secret",
-    },
-    "placeholders": {
-        "host": "oss-cn-hangzhou.aliyuncs.com",
-        "schema": "exports",
-        "login": "LTAI...",
-    },
-}
-
-
-def _field(label: str, description: str, kind: str = "string", **schema: Any) -> dict[str, Any]:
-    return {"label": label, "description": description, "schema": {"type": [kind, "null"], **schema}}
-
-
-_FIELDS = {
-    "region": _field("Region", "Such as cn-hangzhou. Follows from a standard endpoint; V4 signatures need it."),
-    "credential_source": _field(
-        "Credential source",
-        "static: the AccessKey above. environment: ALIBABA_CLOUD_ACCESS_KEY_ID, _SECRET and _SECURITY_TOKEN.",
-        enum=["static", "environment"],
-    ),
-    "security_token": _field("Security token", "Of a temporary (STS) AccessKey.", format="password"),
-    "signature_version": _field("Signature version", "v4 unless an old proxy needs v1.", enum=["v4", "v1"]),
-    "addressing_style": _field(
-        "Addressing style",
-        "auto: bucket in the host name, in the path for an IP address. cname: the endpoint is the bucket's own domain.",
-        enum=["auto", "path", "virtual", "cname"],
-    ),
-    "connect_timeout": _field("Connect time-out (s)", "10 when empty.", "number"),
-    "read_timeout": _field("Read time-out (s)", "Longest time in which nothing moves. 60 when empty.", "number"),
-    "verify": _field("TLS verification", "true, false, or the path of a certificate authority file."),
+_ASSET_URIS = {
+    "schemes": ["oss"],
+    "handler": "airflow_provider_oss.assets.oss.sanitize_uri",
+    "factory": "airflow_provider_oss.assets.oss.create_asset",
+    "to_openlineage_converter": "airflow_provider_oss.assets.oss.convert_asset_to_openlineage",
 }

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.model import ObjectPrefix, ObjectRef
+from airflow_provider_oss.model import KeyPrefix, ObjectPrefix, ObjectRef
 
 SCHEME: Final = "oss://"
 
@@ -45,27 +45,41 @@ def resolve_prefix(key: str, bucket_name: str | None, default_bucket: str | None
 
     Raises OSSInvalidArgument as ``resolve`` does.
     """
-    _check_text("key", key)
-    if bucket_name is not None:
-        _check_text("bucket_name", bucket_name)
-    if key.startswith(SCHEME):
-        bucket, _, prefix = key.removeprefix(SCHEME).partition("/")
-        _check_only_bucket(key, bucket, bucket_name)
-    else:
-        bucket, prefix = _bucket_for(key, bucket_name, default_bucket), key
+    bucket, prefix = _bucket_and_prefix("key", key, bucket_name, default_bucket)
     return ObjectPrefix(bucket, prefix if not prefix or prefix.endswith("/") else f"{prefix}/")
 
 
-def _check_only_bucket(key: str, bucket: str, bucket_name: str | None) -> None:
+def resolve_key_prefix(prefix: str, bucket_name: str | None, default_bucket: str | None) -> KeyPrefix:
+    """
+    Return what a user means by ``prefix``, taken as it is, which may be a whole ``oss://bucket/prefix``.
+
+    Raises OSSInvalidArgument as ``resolve`` does.
+    """
+    return KeyPrefix(*_bucket_and_prefix("prefix", prefix, bucket_name, default_bucket))
+
+
+def _bucket_and_prefix(name: str, prefix: str, bucket_name: str | None, default_bucket: str | None) -> tuple[str, str]:
+    _check_text(name, prefix)
+    if bucket_name is not None:
+        _check_text("bucket_name", bucket_name)
+    if not prefix.startswith(SCHEME):
+        return _bucket_for(prefix, bucket_name, default_bucket, name), prefix
+    bucket, _, below = prefix.removeprefix(SCHEME).partition("/")
+    _check_only_bucket(prefix, bucket, bucket_name, name)
+    return bucket, below
+
+
+def _check_only_bucket(key: str, bucket: str, bucket_name: str | None, name: str = "key") -> None:
     if bucket_name and bucket_name != bucket:
-        raise OSSInvalidArgument(f"key={key!r} and bucket_name={bucket_name!r} name two buckets: give only one")
+        raise OSSInvalidArgument(f"{name}={key!r} and bucket_name={bucket_name!r} name two buckets: give only one")
 
 
-def _bucket_for(key: str, bucket_name: str | None, default_bucket: str | None) -> str:
+def _bucket_for(key: str, bucket_name: str | None, default_bucket: str | None, name: str = "key") -> str:
     bucket = bucket_name or default_bucket
     if not bucket:
         raise OSSInvalidArgument(
-            f"no bucket for key={key!r}: give bucket_name, or key as oss://bucket/key, or set the connection's schema"
+            f"no bucket for {name}={key!r}: give bucket_name, or {name} as oss://bucket/{name}, or set the "
+            "connection's schema"
         )
     return bucket
 

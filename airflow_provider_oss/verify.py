@@ -52,8 +52,9 @@ def _md5(body: Body) -> bytes:
 
 
 def combined_crc64(parts: Iterable[CompletedPart]) -> int:
-    """Return the CRC-64 of the object that these parts, in order of their numbers, make up."""
+    """Return the CRC-64 of the object that these parts, in order of their numbers, make up. All must have theirs."""
     crc = EMPTY
     for part in sorted(parts, key=lambda part: part.number):
+        assert part.crc64 is not None  # noqa: S101 - only a copy has parts without, and is never combined
         crc = combine(crc, part.crc64, part.size_bytes)
     return crc

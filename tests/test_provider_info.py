@@ -15,8 +15,10 @@ import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from airflow_provider_oss import __version__
+from airflow_provider_oss.assets.oss import convert_asset_to_openlineage, create_asset, sanitize_uri
 from airflow_provider_oss.decorators.oss_upload import oss_upload_task
 from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.links.oss import OSSObjectLink
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 from airflow_provider_oss.provider_info import get_provider_info
 from tests.support.airflow_home import airflow_environment
@@ -25,7 +27,7 @@ from tests.support.airflow_version import IS_AIRFLOW_2
 ASK_AIRFLOW = """
 import json
 from airflow.providers_manager import ProvidersManager
-from airflow.providers.common.compat.sdk import task
+from airflow.providers.common.compat.sdk import Asset, task
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 manager = ProvidersManager()
@@ -37,6 +39,9 @@ else:
     shown = {kind: {"hook_class_name": hook.hook_class_name, "hook_name": hook.hook_name}
              for kind, hook in manager.hooks.items() if hook}
 provider = manager.providers["airflow-provider-oss"]
+handlers, factories = manager.asset_uri_handlers, manager.asset_factories
+converters = manager.asset_to_openlineage_converters
+assets = {"handler": handlers["oss"], "factory": factories["oss"], "converter": converters["oss"]}
 decorators = {name: manager.taskflow_decorators[name] for name in ("oss_upload",)}
 print(
     json.dumps(
@@ -46,6 +51,9 @@ print(
             "shown": shown,
             "decorators": {name: f"{found.__module__}.{found.__name__}" for name, found in decorators.items()},
             "for_dags": task.oss_upload is decorators["oss_upload"],
+            "assets": {kind: f"{found.__module__}.{found.__name__}" for kind, found in assets.items()},
+            "asset": Asset("oss://oss_default@exports/a b/").uri,
+            "links": manager.extra_links_class_names,
         }
     )
 )
@@ -93,20 +101,21 @@ def test_both_connection_types_are_there(airflow_says: Any) -> None:
 
 
 def test_the_form(airflow_says: Any) -> None:
-    """The UI's form has every extra that is no object, with a label and help, the token hidden, fields renamed."""
+    """The UI's form has every extra with a label and help, the token hidden, fields renamed."""
     form = airflow_says["shown"]["aliyun_oss"]
     schema_file = Path(import_module("airflow_provider_oss.hooks").__file__ or "").parent / "connection.schema.json"
     extras = json.loads(schema_file.read_text())["properties"]
-    assert set(form["extra_fields"]) == set(extras) - {"proxies"}
+    assert set(form["extra_fields"]) == set(extras)
     for name, field in form["extra_fields"].items():
         assert field["schema"]["title"], name
         assert field["description"], name
-        assert set(field["schema"].get("enum", [])) == set(extras[name].get("enum", [])), name
+        choices = ["true", "false"] if extras[name].get("type") == "boolean" else extras[name].get("enum", [])
+        assert set(field["schema"].get("enum", [])) == set(choices), name
     assert form["extra_fields"]["security_token"]["schema"]["format"] == "password"
     standard = form["standard_fields"]
     assert (standard["login"]["title"], standard["password"]["title"]) == ("AccessKey ID", "AccessKey secret")
     assert (standard["host"]["title"], standard["url_schema"]["title"]) == ("Endpoint", "Default bucket")
-    assert standard["port"]["hidden"]
+    assert standard["port"]["placeholder"] == "443"
 
 
 def test_the_decorator(airflow_says: Any) -> None:
@@ -115,6 +124,16 @@ def test_the_decorator(airflow_says: Any) -> None:
     assert airflow_says["decorators"] == {"oss_upload": path}
     assert [entry["class-name"] for entry in INFO["task-decorators"]] == [path]
     assert airflow_says["for_dags"]
+
+
+def test_assets_and_links(airflow_says: Any) -> None:
+    """Airflow asks ours what an asset's ``oss://`` URI means, and knows the link to the console."""
+    functions = (("handler", sanitize_uri), ("factory", create_asset), ("converter", convert_asset_to_openlineage))
+    assert airflow_says["assets"] == {kind: f"{one.__module__}.{one.__name__}" for kind, one in functions}
+    assert airflow_says["asset"] == "oss://exports/a%20b"
+    assert INFO["dataset-uris"] == INFO["asset-uris"]  # the name that Airflow 2 knows
+    assert f"{OSSObjectLink.__module__}.{OSSObjectLink.__name__}" in airflow_says["links"]
+    assert isinstance(OSSUploadBaseOperator.operator_extra_links[0], OSSObjectLink)
 
 
 def test_follows_the_schema_of_airflow() -> None:
@@ -132,7 +151,7 @@ def test_follows_the_schema_of_airflow() -> None:
 
 def test_everything_it_names_exists() -> None:
     """Modules and classes that are named can be imported, and the hook calls itself what the form does."""
-    for kind in ("hooks", "operators"):
+    for kind in ("hooks", "operators", "sensors", "triggers"):
         for entry in INFO[kind]:
             for module in entry["python-modules"]:
                 import_module(module)

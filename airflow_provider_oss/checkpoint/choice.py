@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from airflow_provider_oss.checkpoint.owners import owner_of
 from airflow_provider_oss.checkpoint.task_state import KEY, TaskStateCheckpointStore
 from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
 from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore, choose_anchor
@@ -54,12 +55,6 @@ def _choose(wanted: str, context: Mapping[str, Any], checkpoint_anchor: str | No
     raise OSSInvalidArgument(
         f"checkpoint={wanted!r} is not known: use one of {', '.join(NAMES)}, or an object with load, save and delete"
     )
-
-
-def owner_of(ti: Any) -> str:
-    """Return the task instance's name, the same in all its attempts."""
-    mapped = "" if ti.map_index is None or ti.map_index < 0 else f"[{ti.map_index}]"
-    return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}{mapped}"
 
 
 def _checked(store: Any) -> CheckpointStore:

@@ -134,20 +134,41 @@ def decode(data: Any, owner: str) -> Checkpoint:
     Raises OSSCheckpointUnreadable when it does not follow the schema, or belongs to another owner: its upload is then
     none of ours, and neither continued nor aborted.
     """
+    record = _checked(data)
+    if record.get("owner_digest", _digest(record["owner"])) != _digest(owner):
+        raise OSSCheckpointUnreadable(f"checkpoint belongs to {record['owner']!r}, not to {owner!r}")
+    return _checkpoint(record, data)
+
+
+def decode_any(data: Any) -> tuple[Checkpoint, str | None]:
+    """
+    Return the checkpoint in ``data``, which may also be its JSON text, with its owner; None when that was shortened.
+
+    Raises OSSCheckpointUnreadable when it does not follow the schema.
+    """
+    record = _checked(data)
+    owner = record["owner"]
+    is_whole = record.get("owner_digest", _digest(owner)) == _digest(owner)
+    return _checkpoint(record, data), owner if is_whole else None
+
+
+def _checked(data: Any) -> Any:
     record = _parse(data)
     errors = sorted(_validator().iter_errors(record), key=lambda error: list(error.absolute_path))
     if errors:
         where = "/".join(str(step) for step in errors[0].absolute_path) or "the whole"
         raise OSSCheckpointUnreadable(f"checkpoint, {where}: {errors[0].message[:200]}; it reads {_excerpt(data)}")
-    if record.get("owner_digest", _digest(record["owner"])) != _digest(owner):
-        raise OSSCheckpointUnreadable(f"checkpoint belongs to {record['owner']!r}, not to {owner!r}")
+    return record
+
+
+def _checkpoint(record: dict[str, Any], data: Any) -> Checkpoint:
     try:
-        return _checkpoint(record)
+        return _made(record)
     except ValueError as error:
         raise OSSCheckpointUnreadable(f"checkpoint: {error}; it reads {_excerpt(data)}") from error
 
 
-def _checkpoint(record: dict[str, Any]) -> Checkpoint:
+def _made(record: dict[str, Any]) -> Checkpoint:
     return Checkpoint(
         ref=ObjectRef(record["bucket"], _decoded_key(record["key"])),
         upload_id=record["upload_id"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,17 +36,8 @@ class VariableCheckpointStore:
 
     def load(self) -> Checkpoint | None:
         """Return the saved checkpoint, if any. Raises when Airflow cannot be asked, or does not give what is there."""
-        # The default is positional because its name differs between Airflow 2 and 3
-        text = Variable.get(self.key, None)
-        if text is not None:
-            return codec.decode(text, self.owner)
-        # Variable.get answers its default for every failure too, and so does the api-server for one of its database
-        if _is_stored(self.key):
-            raise OSSTransientError(
-                f"Airflow has the Variable {self.key!r}, the checkpoint of {self.owner!r}, but did not give its value: "
-                "delete the Variable if it cannot be decrypted any more"
-            )
-        return None
+        text = read(self.key, f"the checkpoint of {self.owner!r}")
+        return None if text is None else codec.decode(text, self.owner)
 
     def save(self, checkpoint: Checkpoint) -> None:
         """Write the Variable. Raises when Airflow did not take it."""
@@ -63,13 +55,32 @@ class VariableCheckpointStore:
             )
 
 
+def read(key: str, what: str) -> str | None:
+    """Return the Variable's text, None when there is none. Raises when Airflow cannot be asked, or does not give it."""
+    # The default is positional because its name differs between Airflow 2 and 3
+    text: str | None = Variable.get(key, None)
+    # Variable.get answers its default for every failure too, and so does the api-server for one of its database
+    if text is None and _is_stored(key):
+        raise OSSTransientError(
+            f"Airflow has the Variable {key!r}, {what}, but did not give its value: delete the Variable if it cannot "
+            "be decrypted any more"
+        )
+    return text
+
+
+def stored_keys(prefix: str) -> Sequence[str] | None:
+    """Return the keys of all Variables that begin so; None on Airflow 3.0 to 3.2, where a task cannot ask for them."""
+    if not AIRFLOW_V_3_0_PLUS:
+        return _keys_in_database(prefix)
+    if hasattr(Variable, "keys"):  # since Airflow 3.3; the api-server asks its database for nothing else
+        return list(Variable.keys(prefix=prefix))
+    return None
+
+
 def _is_stored(key: str) -> bool:
     """Return whether there is such a Variable. Raises when that cannot be found out."""
-    if not AIRFLOW_V_3_0_PLUS:
-        return _is_in_database(key)
-    if _hides_failures():
-        return _is_answered(key)
-    return key in Variable.keys(prefix=key)  # the api-server asks its database for nothing else
+    keys = stored_keys(key)
+    return _is_answered(key) if keys is None else key in keys
 
 
 def _hides_failures() -> bool:
@@ -77,13 +88,14 @@ def _hides_failures() -> bool:
     return AIRFLOW_V_3_0_PLUS and not hasattr(Variable, "keys")  # it came when that was mended, with 3.3
 
 
-def _is_in_database(key: str) -> bool:
+def _keys_in_database(prefix: str) -> list[str]:
     """Ask the database, which tasks of Airflow 2 may do."""
     from airflow.models.variable import Variable as StoredVariable  # noqa: PLC0415 - not for tasks of Airflow 3
     from airflow.utils.session import create_session  # noqa: PLC0415
 
     with create_session() as session:
-        return session.query(StoredVariable.key).filter(StoredVariable.key == key).first() is not None
+        found = session.query(StoredVariable.key).filter(StoredVariable.key.startswith(prefix, autoescape=True))
+        return [key for (key,) in found]
 
 
 def _is_answered(key: str) -> bool:

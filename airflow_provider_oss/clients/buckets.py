@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
@@ -12,11 +12,13 @@ import oss2
 from oss2.credentials import StaticCredentialsProvider
 from oss2.exceptions import ClientError, OssError, RequestError
 from oss2.http import CaseInsensitiveDict
+from oss2.models import BucketCreateConfig, Tagging, TaggingRule
 from urllib3.exceptions import HTTPError
 
+from airflow_provider_oss.clients.credentials.holder import CredentialsHolder
 from airflow_provider_oss.clients.errors import ClockCheck, answer_error, connection_error, renamed
 from airflow_provider_oss.clients.session import PooledSession, Response
-from airflow_provider_oss.clients.signing import CredentialsHolder, ServerClock, V4Signer
+from airflow_provider_oss.clients.signing import ServerClock, V4Signer
 from airflow_provider_oss.exceptions import (
     ErrorDetails,
     OSSBadResponse,
@@ -24,6 +26,7 @@ from airflow_provider_oss.exceptions import (
     OSSInvalidConnection,
     OSSProviderError,
 )
+from airflow_provider_oss.model import BucketProperties, ObjectRef
 
 if TYPE_CHECKING:
     from oss2.http import Request
@@ -53,6 +56,21 @@ class Buckets:
         if name not in self._buckets:
             self._buckets[name] = self._make(name)
         return self._buckets[name]
+
+    def create(self, name: str, properties: BucketProperties) -> None:
+        """Create a bucket. What the properties leave out is OSS's default."""
+        configuration = None
+        if properties.storage_class is not None or properties.redundancy is not None:
+            # A document without a storage class means the default too, but oss2 always writes one
+            configuration = BucketCreateConfig(properties.storage_class or "Standard", properties.redundancy)
+        self.get(name).create_bucket(properties.acl, configuration)
+
+    def put_tags(self, ref: ObjectRef, tags: Mapping[str, str]) -> None:
+        """Give an object these tags and no others."""
+        rule = TaggingRule()
+        for tag, value in tags.items():
+            rule.add(tag, value)
+        self.get(ref.bucket).put_object_tagging(ref.key, Tagging(rule))
 
     def service(self) -> oss2.Service:
         """Return what answers for the account as a whole."""

@@ -22,6 +22,11 @@ def upload_id_of(document: bytes) -> str:
     return upload_id
 
 
+def copied_part_etag(document: bytes) -> str:
+    """Return the ETag that UploadPartCopy answers. Raises ValueError or ParseError when it is no such answer."""
+    return _required(_root(document, "CopyPartResult"), "ETag").strip('"')
+
+
 def parts_page(document: bytes, marker: str) -> Page[StoredPart]:
     """Return the page of ListParts that follows ``marker``. Raises ValueError or ParseError when it is no such page."""
     root = _root(document, "ListPartsResult")
@@ -32,12 +37,13 @@ def parts_page(document: bytes, marker: str) -> Page[StoredPart]:
 
 
 def _stored_part(element: ET.Element) -> StoredPart:
-    crc64 = element.findtext("HashCrc64ecma")
+    crc64, stored_at = element.findtext("HashCrc64ecma"), element.findtext("LastModified")
     return StoredPart(
         number=int(_required(element, "PartNumber")),
         size_bytes=int(_required(element, "Size")),
         etag=_required(element, "ETag").strip('"'),
         crc64=None if crc64 is None else int(crc64),
+        stored_at=None if stored_at is None else _seconds(stored_at),
     )
 
 
@@ -56,11 +62,17 @@ def uploads_page(document: bytes, bucket: str) -> Page[ListedUpload]:
         ListedUpload(
             ObjectRef(bucket, _name(element, "Key", is_escaped=is_escaped)),
             _required(element, "UploadId"),
-            int(datetime.fromisoformat(_required(element, "Initiated")).timestamp()),
+            _seconds(_required(element, "Initiated")),
         )
         for element in root.iterfind("Upload")
     )
     return Page(tuple(uploads), (), token)
+
+
+def tags_of(document: bytes) -> dict[str, str]:
+    """Return what GetObjectTagging answers. Raises ValueError or ParseError when it is no such answer."""
+    tags = _root(document, "Tagging").iterfind("TagSet/Tag")
+    return {_required(tag, "Key"): _required(tag, "Value") for tag in tags}
 
 
 def check_root(document: bytes, tag: str) -> None:
@@ -87,6 +99,10 @@ def _root(document: bytes, tag: str) -> ET.Element:
 
 def _is_truncated(root: ET.Element) -> bool:
     return _required(root, "IsTruncated") == "true"
+
+
+def _seconds(time: str) -> int:
+    return int(datetime.fromisoformat(time).timestamp())
 
 
 def _name(element: ET.Element, tag: str, *, is_escaped: bool) -> str:

@@ -34,6 +34,7 @@ from airflow_provider_oss.exceptions import (
     OSSProviderError,
     OSSRequestRejected,
     OSSServiceUnavailable,
+    OSSSourceChanged,
 )
 
 _BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
@@ -45,6 +46,7 @@ _BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
     "NoSuchBucket": OSSNoSuchBucket,
     "NoSuchKey": OSSNoSuchKey,
     "NoSuchUpload": OSSNoSuchUpload,
+    "PreconditionFailed": OSSSourceChanged,
     "RequestTimeTooSkewed": OSSClockSkew,
     "RequestTimeout": OSSServiceUnavailable,
     "SecurityTokenExpired": OSSCredentialsExpired,
@@ -55,9 +57,15 @@ _REMEDIES: Final[dict[str, str]] = {
     "SignatureDoesNotMatch": "check the connection's password (AccessKey secret)",
     "AccessDenied": "check the RAM policy of the connection's AccessKey, and that the endpoint is the bucket's own",
     "RequestTimeTooSkewed": "set this machine's clock",
-    "SecurityTokenExpired": "put a new security_token into the connection",
-    "InvalidSecurityToken": "put a valid security_token into the connection",
+    "SecurityTokenExpired": "put a new security_token into the connection, or let a credential_source renew it",
+    "InvalidSecurityToken": "put a valid security_token into the connection, or look at its credential_source",
     "NoSuchBucket": "check the bucket's name and the endpoint's region",
+    "PreconditionFailed": "the object was replaced while it was read: let its writer finish, then read it again",
+    "BucketAlreadyExists": "bucket names are unique among all users of OSS: choose another, or the properties it has",
+    "BucketNotEmpty": "objects, versions of them or unfinished multipart uploads are left: delete them first",
+}
+_REMEDIES_BY_EC: Final[dict[str, str]] = {
+    "0002-00000226": "set region in the connection's extra to the endpoint's region",
 }
 
 
@@ -137,9 +145,16 @@ def answer_error(
         request_id=headers.get("x-oss-request-id") or None,
     )
     text = said.get("Message") or f"OSS answered with HTTP status {status}"
-    if remedy := _REMEDIES.get(code):
+    if remedy := _remedy(code, said):
         text = f"{text.rstrip('.')}; {remedy}"
     return _error_class(status, code)(text, details)
+
+
+def _remedy(code: str, said: Mapping[str, str]) -> str | None:
+    # Whichever code OSS gives to a request at the wrong endpoint, it names the right one
+    if endpoint := said.get("Endpoint"):
+        return f"set the connection's host (endpoint) to {endpoint}"
+    return _REMEDIES_BY_EC.get(said.get("EC", "")) or _REMEDIES.get(code)
 
 
 def refusal(answer: Answer, details: ErrorDetails) -> OSSProviderError:

@@ -8,7 +8,7 @@ import mimetypes
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from airflow_provider_oss.model import Callback, ObjectInfo, ObjectOptions, ObjectRef
+from airflow_provider_oss.model import Callback, ObjectInfo, ObjectOptions, ObjectRange, ObjectRef
 
 META_PREFIX = "x-oss-meta-"
 
@@ -44,6 +44,29 @@ def sending_headers(options: ObjectOptions) -> dict[str, str]:
     return {} if bits is None else {"x-oss-traffic-limit": str(bits)}
 
 
+def reading_headers(
+    byte_range: tuple[int | None, int | None] | None, if_match: str | None, *, is_strict: bool
+) -> dict[str, str]:
+    """Return what says which bytes of which version are wanted: for GetObject. (None, n) are the last n bytes."""
+    headers = {}
+    if byte_range is not None:
+        first, last = byte_range
+        headers["range"] = f"bytes={'' if first is None else first}-{'' if last is None else last}"
+        if is_strict:
+            headers["x-oss-range-behavior"] = "standard"
+    if if_match is not None:
+        headers["if-match"] = f'"{if_match}"'
+    return headers
+
+
+def copy_source_headers(source: ObjectRange) -> dict[str, str]:
+    """Return what names the source of a copy and the only version of it that may be copied."""
+    return {
+        "x-oss-copy-source": f"/{source.ref.bucket}/{quote(source.ref.key)}",
+        "x-oss-copy-source-if-match": f'"{source.etag}"',
+    }
+
+
 def _guessed_type(key: str) -> str:
     return mimetypes.guess_type(key)[0] or "application/octet-stream"
 
@@ -74,7 +97,7 @@ def crc64_of(headers: Mapping[str, str]) -> int | None:
 
 
 def object_info(ref: ObjectRef, headers: Mapping[str, str]) -> ObjectInfo:
-    """Return what the answer to HeadObject says."""
+    """Return what the answer to HeadObject says, or to GetObject: of a range, the size is the range's."""
     plain = {name.lower(): _decoded(value) for name, value in headers.items()}
     return ObjectInfo(
         ref=ref,

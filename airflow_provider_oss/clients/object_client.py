@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
 from airflow_provider_oss.clients.documents import check_root
 from airflow_provider_oss.clients.errors import renamed
-from airflow_provider_oss.clients.headers import content_headers, object_info, publishing_headers, sending_headers
+from airflow_provider_oss.clients.headers import (
+    content_headers,
+    object_info,
+    publishing_headers,
+    reading_headers,
+    sending_headers,
+)
+from airflow_provider_oss.clients.property_client import OSSPropertyClient
+from airflow_provider_oss.clients.session import Response
 from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
-from airflow_provider_oss.clients.upload_client import OSSUploadClient
+from airflow_provider_oss.clients.upload_client import being_there
 from airflow_provider_oss.exceptions import ErrorDetails
 from airflow_provider_oss.model import (
     ListedObject,
@@ -24,24 +31,27 @@ from airflow_provider_oss.model import (
     StoredObject,
 )
 
-if TYPE_CHECKING:
-    from airflow_provider_oss.clients.buckets import Buckets
-
 _READ_BYTES = 1024 * 1024
+_KEYS_PER_PAGE = 1000
 
 
 class ObjectBody:
-    """An object being read. Give it up with ``close`` or a ``with`` block."""
+    """An object, or a range of one, being read. Give it up with ``close`` or a ``with`` block."""
 
-    def __init__(self, info: ObjectInfo, answer: Any, renaming: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, info: ObjectInfo, response: Response, details: ErrorDetails) -> None:
         self.info = info
-        self._answer = answer
-        self._renaming = renaming
+        self._response = response
+        self._details = details
 
     def read(self, size: int | None = None) -> bytes:
         """Return up to ``size`` bytes, or all that is left; no bytes at the end. Raises OSSConnectionError."""
-        with self._renaming():
-            return bytes(self._answer.read(size))
+        with renamed(self._details):
+            return self._response.read(size)
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer, or as much as is left; return how much that was, 0 at the end. Raises OSSConnectionError."""
+        with renamed(self._details):
+            return self._response.readinto(buffer)
 
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self.read(_READ_BYTES):
@@ -49,7 +59,7 @@ class ObjectBody:
 
     def close(self) -> None:
         """Give the connection up."""
-        self._answer.close()
+        self._response.close()
 
     def __enter__(self) -> Self:
         return self
@@ -58,22 +68,8 @@ class ObjectBody:
         self.close()
 
 
-class OSSObjectClient(OSSUploadClient):
+class OSSObjectClient(OSSPropertyClient):
     """Thread-safe. Every method makes one request and raises the classes of ``exceptions``."""
-
-    @cached_property
-    def buckets(self) -> Buckets:
-        """What oss2 offers, for the same account. oss2 is imported now."""
-        from airflow_provider_oss.clients.buckets import Buckets
-
-        return Buckets(self._api)
-
-    def _by_oss2(self, ref: ObjectRef | None = None, bucket: str | None = None) -> AbstractContextManager[None]:
-        """Return the context that a call of oss2 about this object, or bucket, is made in."""
-        from airflow_provider_oss.clients.buckets import renamed_oss2
-
-        details = ErrorDetails(bucket) if ref is None else ErrorDetails(ref.bucket, ref.key)
-        return renamed_oss2(details, self._api.clock)
 
     def put_stream(
         self, ref: ObjectRef, chunks: Iterator[bytes], content_length: int | None, options: ObjectOptions
@@ -98,25 +94,25 @@ class OSSObjectClient(OSSUploadClient):
         compare_crc64(stored.crc64, body.crc64, details)
         return replace(stored, crc64=body.crc64)
 
-    def get_object(self, ref: ObjectRef, byte_range: tuple[int | None, int | None] | None) -> ObjectBody:
-        """GetObject. ``byte_range`` is (first, last), both included; outside the object is an error, not the whole."""
-        headers = {"x-oss-range-behavior": "standard"} if byte_range else {}
-        with self._by_oss2(ref):
-            result = self.buckets.get(ref.bucket).get_object(ref.key, byte_range=byte_range, headers=headers)
-            return ObjectBody(object_info(ref, result.headers), result.resp, lambda: self._by_oss2(ref))
+    def get_object(
+        self,
+        ref: ObjectRef,
+        byte_range: tuple[int | None, int | None] | None,
+        if_match: str | None = None,
+        *,
+        is_strict: bool = True,
+    ) -> ObjectBody:
+        """
+        GetObject. ``byte_range`` is (first, last), both included; outside the object is an error, not the whole.
 
-    def copy_object(
-        self, source: ObjectRef, target: ObjectRef, options: ObjectOptions, *, replace_metadata: bool
-    ) -> ObjectInfo:
-        """CopyObject inside OSS; ``replace_metadata`` stores ``options`` in place of the source's metadata and tags."""
-        headers = publishing_headers(options)
-        if replace_metadata:
-            headers = content_headers(target, options) | headers
-            headers |= {"x-oss-metadata-directive": "REPLACE", "x-oss-tagging-directive": "Replace"}
-        with self._by_oss2(target):
-            bucket = self.buckets.get(target.bucket)
-            bucket.copy_object(source.bucket, source.key, target.key, headers=headers)
-            return object_info(target, bucket.head_object(target.key).headers)
+        With ``if_match``, an ETag, an object that has another one by now, or is gone, is not read: OSSSourceChanged.
+        Without ``is_strict`` a range that is not wholly inside the object means the whole object.
+        """
+        details = ErrorDetails(ref.bucket, ref.key)
+        headers = reading_headers(byte_range, if_match, is_strict=is_strict)
+        with renamed(details), nullcontext() if if_match is None else being_there(ref):
+            response = self._api.open(details, {}, headers)
+            return ObjectBody(object_info(ref, response.headers), response, details)
 
     def delete_object(self, ref: ObjectRef) -> None:
         """DeleteObject; of a missing object too."""
@@ -130,11 +126,13 @@ class OSSObjectClient(OSSUploadClient):
             check_root(result.resp.document, "DeleteResult")
             return list(result.deleted_keys)
 
-    def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
-        """ListObjectsV2, one page. Common prefixes are in ``prefixes``."""
+    def list_objects(
+        self, bucket: str, prefix: str, delimiter: str, token: str, most: int = _KEYS_PER_PAGE
+    ) -> Page[ListedObject]:
+        """ListObjectsV2, one page of at most so many entries. Common prefixes are in ``prefixes``."""
         with self._by_oss2(bucket=bucket):
             result = self.buckets.get(bucket).list_objects_v2(
-                prefix=prefix, delimiter=delimiter, continuation_token=token, max_keys=1000
+                prefix=prefix, delimiter=delimiter, continuation_token=token, max_keys=most
             )
             check_root(result.resp.document, "ListBucketResult")
             return Page(
@@ -147,13 +145,6 @@ class OSSObjectClient(OSSUploadClient):
                 prefixes=tuple(result.prefix_list),
                 next_token=result.next_continuation_token if result.is_truncated else None,
             )
-
-    def list_buckets(self) -> list[str]:
-        """ListBuckets, the first page: whether the credentials work at all."""
-        with self._by_oss2():
-            result = self.buckets.service().list_buckets(max_keys=100)
-            check_root(result.resp.document, "ListAllMyBucketsResult")
-            return [item.name for item in result.buckets]
 
     def sign_url(
         self, ref: ObjectRef, method: str, expires_seconds: int, headers: Mapping[str, str], params: Mapping[str, str]

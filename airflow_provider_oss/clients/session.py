@@ -22,7 +22,7 @@ from airflow_provider_oss.file_range import FileRange
 
 _READ_BYTES: Final = 256 * 1024
 _MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
-_DOCUMENT_PARAMS: Final = frozenset(("list-type", "uploadId", "uploads"))
+_DOCUMENT_PARAMS: Final = frozenset(("list-type", "tagging", "uploadId", "uploads"))
 _SERVER_ERROR_STATUS: Final = 500
 _REQUEST_ID: Final = "x-oss-request-id"
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
@@ -155,17 +155,34 @@ class Response:
             left -= len(chunk)
             yield chunk
 
+    def readinto(self, buffer: memoryview) -> int:
+        """Read as much of the body as there is room for, and return how much that was; 0 at the end."""
+        if self._raw.isclosed():
+            return 0
+        with self._keeping_at_end():
+            count = self._raw.readinto(buffer)
+            self._check_end(is_end=not count and bool(buffer))
+        return count
+
     def _take(self, amt: int | None) -> bytes:
-        """Read, and keep the connection for other requests when this was the end."""
         if self._raw.isclosed():
             return b""
-        with _closing_on_error(self._connection, self._raw):
+        with self._keeping_at_end():
             data = self._raw.read(amt)
-            if not data and amt and self._raw.length:
-                raise http.client.IncompleteRead(data, self._raw.length)
+            self._check_end(is_end=not data and bool(amt))
+        return data
+
+    def _check_end(self, *, is_end: bool) -> None:
+        if is_end and self._raw.length:
+            raise http.client.IncompleteRead(b"", self._raw.length)
+
+    @contextmanager
+    def _keeping_at_end(self) -> Iterator[None]:
+        """Read, and keep the connection for other requests when this was the end."""
+        with _closing_on_error(self._connection, self._raw):
+            yield
         if self._raw.isclosed() and not self._raw.will_close:
             self._connections.give_back(self._connection)
-        return data
 
     def __iter__(self) -> Iterator[bytes]:
         while chunk := self.read(_READ_BYTES):

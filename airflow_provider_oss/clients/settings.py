@@ -5,17 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource
+
 SignatureVersion: TypeAlias = Literal["v1", "v4"]
 AddressingStyle: TypeAlias = Literal["auto", "path", "virtual", "cname"]
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """An AccessKey, with a security token if it is a temporary one. Neither secret nor token is shown by ``repr``."""
-
-    access_key_id: str
-    access_key_secret: str = field(repr=False)
-    security_token: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +17,7 @@ class ClientSettings:
 
     endpoint: str
     """With scheme, without bucket: ``https://oss-cn-hangzhou.aliyuncs.com``."""
-    credentials: Credentials
+    credentials: Credentials | CredentialSource
     region: str | None
     """Such as ``cn-hangzhou``; needed by V4 signatures."""
     signature_version: SignatureVersion = "v4"

@@ -19,14 +19,15 @@ from functools import lru_cache
 from typing import Final, Protocol
 from urllib.parse import quote
 
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.clients.credentials.holder import CredentialsHolder
+from airflow_provider_oss.clients.settings import ClientSettings
 
 _ALGORITHM: Final = "OSS4-HMAC-SHA256"
 _PRODUCT: Final = "oss"
 _UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 _ALWAYS_SIGNED: Final = ("content-type", "content-md5")
-_V1_SIGNED_PARAMS: Final = ("partNumber", "uploadId", "uploads")
-"""Of the parameters that an upload's calls have (OSS API: signature version 1, CanonicalizedResource)."""
+_V1_SIGNED_PARAMS: Final = ("partNumber", "tagging", "uploadId", "uploads")
+"""Of the parameters that our calls have (OSS API: signature version 1, CanonicalizedResource)."""
 _TOLERANCE_SECONDS: Final = 60.0
 """OSS allows 15 minutes; a smaller correction than this cannot be what it complained about."""
 
@@ -55,17 +56,6 @@ class ServerClock:
         if differs:
             self._offset_seconds = server_time - self._now()
         return differs
-
-
-class CredentialsHolder:
-    """Credentials that can be replaced while requests are made."""
-
-    def __init__(self, credentials: Credentials) -> None:
-        self.current = credentials
-
-    def replace(self, credentials: Credentials) -> None:
-        """Sign with these from now on."""
-        self.current = credentials
 
 
 class Signer(Protocol):

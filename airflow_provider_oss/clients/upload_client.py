@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from airflow_provider_oss.clients.answers import compare_crc64, stored_object
 from airflow_provider_oss.clients.api import OSSApi
-from airflow_provider_oss.clients.documents import SAFE_IN_XML, completion, parts_page, upload_id_of, uploads_page
+from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource
+from airflow_provider_oss.clients.documents import (
+    SAFE_IN_XML,
+    check_root,
+    completion,
+    copied_part_etag,
+    parts_page,
+    upload_id_of,
+    uploads_page,
+)
 from airflow_provider_oss.clients.errors import renamed
 from airflow_provider_oss.clients.headers import (
     content_headers,
+    copy_source_headers,
     crc64_of,
     object_info,
     publishing_headers,
     sending_headers,
 )
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
-from airflow_provider_oss.exceptions import ErrorDetails, OSSChecksumMismatch
+from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.exceptions import (
+    ErrorDetails,
+    OSSChecksumMismatch,
+    OSSNoSuchKey,
+    OSSSourceChanged,
+)
 from airflow_provider_oss.model import (
     CompletedPart,
     ListedUpload,
     ObjectInfo,
     ObjectOptions,
+    ObjectRange,
     ObjectRef,
     Page,
     StoredObject,
@@ -32,14 +49,33 @@ from airflow_provider_oss.verify import content_md5, proven_etag
 
 
 class OSSUploadClient:
-    """Implements ``ports.SendingClient``. Thread-safe."""
+    """
+    Implements ``ports.SendingClient``. Thread-safe.
 
-    def __init__(self, settings: ClientSettings) -> None:
-        self._api = OSSApi(settings)
+    ``on_new_credentials`` is called, in the thread that makes the client, with what a source of credentials gave.
+    """
 
-    def replace_credentials(self, credentials: Credentials) -> None:
+    def __init__(
+        self, settings: ClientSettings, on_new_credentials: Callable[[Credentials], None] = lambda _: None
+    ) -> None:
+        self._api = OSSApi(settings, on_new_credentials)
+
+    @property
+    def credentials(self) -> Credentials:
+        """What requests are signed with now. Raises what ``CredentialsHolder.current`` does."""
+        return self._api.credentials.current
+
+    def replace_credentials(self, credentials: Credentials | CredentialSource) -> None:
         """Sign with these from now on."""
         self._api.credentials.replace(credentials)
+
+    def renew_credentials(self) -> bool:
+        """Ask the source of the credentials for others than those that OSS refused; return whether there are any."""
+        return self._api.credentials.renew()
+
+    def server_time(self) -> float:
+        """Return the time that OSS has, in unix seconds; as exact as its answers so far made necessary."""
+        return self._api.clock.now()
 
     def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
         """PutObject."""
@@ -112,6 +148,31 @@ class OSSUploadClient:
 
         return finish
 
+    def copy_object(self, source: ObjectRange, ref: ObjectRef, options: ObjectOptions) -> StoredObject:
+        """CopyObject. The copy has the metadata and tags of ``options`` and none of the source's."""
+        details = ErrorDetails(ref.bucket, ref.key)
+        headers = content_headers(ref, options) | publishing_headers(options) | sending_headers(options)
+        headers |= {"x-oss-metadata-directive": "REPLACE", "x-oss-tagging-directive": "Replace"}
+        headers |= copy_source_headers(source)
+        with renamed(details), being_there(source.ref):
+            answer = self._api.call("PUT", details, {}, headers)
+            check_root(answer.body, "CopyObjectResult")
+            return stored_object(answer, options, details)
+
+    def upload_part_copy(
+        self, ref: ObjectRef, upload_id: str, part_number: int, source: ObjectRange, options: ObjectOptions
+    ) -> CompletedPart:
+        """UploadPartCopy."""
+        details = ErrorDetails(ref.bucket, ref.key, upload_id, part_number)
+        params = {"uploadId": upload_id, "partNumber": str(part_number)}
+        last = source.offset_bytes + source.size_bytes - 1
+        headers = copy_source_headers(source) | sending_headers(options)
+        headers["x-oss-copy-source-range"] = f"bytes={source.offset_bytes}-{last}"
+        with renamed(details), being_there(source.ref):
+            answer = self._api.call("PUT", details, params, headers)
+            etag = copied_part_etag(answer.body)
+            return CompletedPart(part_number, source.size_bytes, etag, crc64_of(answer.headers))
+
     def list_parts(self, ref: ObjectRef, upload_id: str) -> tuple[StoredPart, ...]:
         """ListParts, all pages."""
         return tuple(self._listed_parts(ref, upload_id))
@@ -166,3 +227,12 @@ class OSSUploadClient:
         """AbortMultipartUpload."""
         details = ErrorDetails(ref.bucket, ref.key, upload_id)
         self._api.call("DELETE", details, {"uploadId": upload_id}, {})
+
+
+@contextmanager
+def being_there(ref: ObjectRef) -> Iterator[None]:
+    """Raise OSSSourceChanged where OSS says that an object which was there is not there any more."""
+    try:
+        yield
+    except OSSNoSuchKey as error:
+        raise OSSSourceChanged(f"{ref} was deleted while it was read", error.details) from error

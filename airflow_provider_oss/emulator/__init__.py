@@ -12,7 +12,7 @@ or as a process: ``python -m airflow_provider_oss.emulator --root DIR``.
 What it does, faithfully enough that the official clients cannot tell:
 
 - addresses: path style, virtual-host style, custom domains; signature versions 1 and 4 in headers and in URLs, STS
-  sessions, anonymous access by ACL; clock skew, expiry and region are checked
+  sessions, anonymous access by ACL; clock skew, expiry and region are checked; RAM users with policies
 - buckets: PutBucket, DeleteBucket, GetBucketInfo, GetBucketLocation, ListBuckets, Get/PutBucketAcl
 - objects: PutObject, AppendObject, GetObject (ranges, conditions, response-*), HeadObject, GetObjectMeta, CopyObject,
   DeleteObject, DeleteMultipleObjects, ListObjects, ListObjectsV2, Put/Get/DeleteObjectTagging, Put/GetObjectAcl
@@ -35,6 +35,7 @@ from airflow_provider_oss.emulator.authentication import StsSession
 from airflow_provider_oss.emulator.faults import Fault
 from airflow_provider_oss.emulator.ledger import RecordedRequest
 from airflow_provider_oss.emulator.limits import Limits
+from airflow_provider_oss.emulator.ram import RamUser
 from airflow_provider_oss.emulator.server import OSSEmulator
 
-__all__ = ["Fault", "Limits", "OSSEmulator", "RecordedRequest", "StsSession"]
+__all__ = ["Fault", "Limits", "OSSEmulator", "RamUser", "RecordedRequest", "StsSession"]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
+from airflow_provider_oss.emulator.ram import RamUser
 from airflow_provider_oss.emulator.signatures import Claim, Expectation, Version, expect, read_claim
 from airflow_provider_oss.emulator.wire.dates import xml_date
 
@@ -29,14 +30,21 @@ class StsSession:
 
 @dataclass(frozen=True, slots=True)
 class Keyring:
-    """All credentials that the server knows: one permanent pair and any number of sessions."""
+    """All credentials that the server knows: the owner's pair, RAM users, and sessions, which may become more."""
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
-    sessions: tuple[StsSession, ...] = field(default=(), repr=False)
+    sessions: Sequence[StsSession] = field(default=(), repr=False)
+    users: tuple[RamUser, ...] = ()
+
+    def user_of(self, claim: Claim) -> RamUser | None:
+        """Return the RAM user whose AccessKey the claim names, if it is one's."""
+        return next((user for user in self.users if user.access_key_id == claim.access_key_id), None)
 
     def secret_for(self, claim: Claim, now: float) -> str:
         """Return the secret that the claim should be signed with. Raises OSSError 403 when key and token do not fit."""
+        if (user := self.user_of(claim)) is not None and claim.security_token is None:
+            return user.access_key_secret
         sessions = [session for session in self.sessions if session.access_key_id == claim.access_key_id]
         if not sessions and claim.access_key_id != self.access_key_id:
             raise OSSError("InvalidAccessKeyId", extra={"OSSAccessKeyId": claim.access_key_id})
@@ -58,10 +66,13 @@ class Keyring:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """The outcome: which reading of the address holds, and whether the sender is the owner or anonymous."""
+    """The outcome: which reading of the address holds, and who sent it: the owner, a RAM user, or anyone."""
 
     target: Target
     is_owner: bool
+    """Whether the request was signed, by whomever."""
+    user: RamUser | None = None
+    """Whose policies decide; None for the owner."""
 
 
 def authenticate(
@@ -82,7 +93,7 @@ def authenticate(
     expectations = [expect(claim, request, target, secret) for target in readings]
     for target, expectation in zip(readings, expectations, strict=True):
         if hmac.compare_digest(expectation.signature.encode(), claim.signature.encode("utf-8", "replace")):
-            return Authenticated(target, is_owner=True)
+            return Authenticated(target, is_owner=True, user=keyring.user_of(claim))
     raise _mismatch(claim, expectations[0])
 
 

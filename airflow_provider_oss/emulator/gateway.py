@@ -21,6 +21,7 @@ from airflow_provider_oss.emulator.faults import Effects, Fault, Faults
 from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
 from airflow_provider_oss.emulator.operations.call import Call, Environment, check_key
 from airflow_provider_oss.emulator.operations.routes import find_operation
+from airflow_provider_oss.emulator.ram import needs
 from airflow_provider_oss.emulator.sending import Sender
 from airflow_provider_oss.emulator.wire.dates import http_date
 from airflow_provider_oss.emulator.wire.http import (
@@ -162,10 +163,13 @@ class _Exchange:
             await self._body.drain()
             self._record(None)
             return Response(200, {"Content-Type": "text/html"}, _LOGIN_PAGE)
-        call = Call(environment, request, self._target, self._body, authenticated.is_owner)
+        call = Call(environment, request, self._target, self._body, authenticated.is_owner, authenticated.user)
         if self._target.key:
             check_key(self._target.key, environment.limits)
         check_access(call, operation.access)
+        if authenticated.user is not None:
+            for need in needs(operation.name, request, self._target):
+                authenticated.user.check(need)
         return await operation.handler(call)
 
     def _identify(self, target: Target) -> None:
@@ -244,6 +248,7 @@ class _Exchange:
             user_agent=self._request.header("user-agent"),
             started_at=self._started_at,
             ended_at=self._environment.clock(),
+            range=self._request.header("range") or self._request.header("x-oss-copy-source-range"),
         )
         self._gateway.ledger.add(record)
 

@@ -36,6 +36,8 @@ class RecordedRequest:
     user_agent: str
     started_at: float
     ended_at: float
+    range: str = ""
+    """The Range header, or that of a copy's source; empty when there was none."""
 
 
 class Ledger:

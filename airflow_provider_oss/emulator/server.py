@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from airflow_provider_oss.emulator.ram import RamUser
+
 _KEEP_ALIVE_SECONDS = 60
 _GRACE_SECONDS = 1.0
 """How long a request that is being served when the server stops may take to end."""
@@ -61,6 +63,7 @@ class OSSEmulator:
         region: str = "cn-hangzhou",
         buckets: Sequence[str] = ("exports",),
         sts_sessions: Sequence[StsSession] = (),
+        ram_users: Sequence[RamUser] = (),
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
         ssl_certfile: Path | None = None,
@@ -71,7 +74,8 @@ class OSSEmulator:
         """Keep the arguments; nothing is opened before the block is entered.
 
         `port` 0 means any free one; `buckets` are created when absent; `clock` gives seconds since the epoch;
-        `cname_buckets` maps custom domains to buckets; `admin` opens the unsigned admin path.
+        `ram_users` have AccessKeys of their own and may do what their policies allow; `cname_buckets` maps custom
+        domains to buckets; `admin` opens the unsigned admin path.
         Raises ValueError for a bucket name that OSS does not take.
         """
         for name in buckets:
@@ -82,7 +86,8 @@ class OSSEmulator:
         self._ledger = Ledger()
         self._root = root
         self._address = (host, port)
-        self._keyring = Keyring(access_key_id, access_key_secret, tuple(sts_sessions))
+        self._sts_sessions = list(sts_sessions)
+        self._keyring = Keyring(access_key_id, access_key_secret, self._sts_sessions, tuple(ram_users))
         self._region = region
         self._bucket_names = tuple(buckets)
         self._limits = limits or Limits()
@@ -135,6 +140,10 @@ class OSSEmulator:
     def forget_requests(self) -> None:
         """Empty `requests`."""
         self._ledger.forget()
+
+    def add_sts_session(self, session: StsSession) -> None:
+        """Know one more, from now on. May be called from any thread."""
+        self._sts_sessions.append(session)
 
     def wait_for_requests(
         self, predicate: Callable[[RecordedRequest], bool], timeout_seconds: float = 10.0

@@ -10,7 +10,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.clients.credentials.reading import credentials_from
+from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource
+from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.exceptions import OSSInvalidConnection
 
 if TYPE_CHECKING:
@@ -25,12 +27,11 @@ _STANDARD_ENDPOINTS: Final = (
     re.compile(r"(?P<region>[a-z]{2,}-[a-z0-9-]+?)(-internal)?\.oss\.aliyuncs\.com"),
 )
 _ENDPOINT: Final = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")
-_NOT_TEXT: Final = ("connect_timeout", "read_timeout", "verify", "proxies")
-_SECRET_FIELDS: Final = ("security_token", "proxies")
-_ENVIRONMENT_NAMES: Final = (
-    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"),
-    ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN"),
-)
+_FORM_PREFIX: Final = "extra__aliyun_oss__"
+"""Airflow 2.11 puts this before a field's name when its Test button is pressed in the form."""
+_BOOLEANS: Final = ("verify", "disable_imds_v1")
+_NOT_TEXT: Final = (*_BOOLEANS, "connect_timeout", "read_timeout", "proxies", "role_session_duration")
+_SECRET_FIELDS: Final = ("security_token", "proxies", "credentials_uri", "external_id")
 
 
 class AirflowConnection(Protocol):
@@ -105,7 +106,8 @@ def _from_alibaba_provider(
 
 def _checked_extra(connection: AirflowConnection, extra: Mapping[str, Any]) -> dict[str, Any]:
     """Return the extra with texts made numbers and booleans (a URI holds only texts) and empty form fields left out."""
-    present = {name: _typed(name, value) for name, value in extra.items() if value not in (None, "", {})}
+    named = {name.removeprefix(_FORM_PREFIX): value for name, value in extra.items() if value not in (None, "", {})}
+    present = {name: _typed(name, value) for name, value in named.items()}
     for error in _validator().iter_errors(present):
         raise _invalid(connection, _explained(error))
     return present
@@ -116,7 +118,7 @@ def _typed(name: str, value: Any) -> Any:
     if name not in _NOT_TEXT or not isinstance(value, str):
         return value
     try:
-        return json.loads(value.lower() if name == "verify" else value)
+        return json.loads(value.lower() if name in _BOOLEANS else value)
     except ValueError:
         return value
 
@@ -145,7 +147,9 @@ def _explained(error: ValidationError) -> str:
 def _endpoint_of(connection: AirflowConnection) -> str | None:
     if not connection.host:
         return None
-    return f"{connection.host}:{connection.port}" if connection.port else connection.host
+    # The form has a port, and 443 is what many fill in: https:// has it anyway
+    standard = 80 if connection.host.startswith("http://") else 443
+    return f"{connection.host}:{connection.port}" if connection.port not in (None, 0, standard) else connection.host
 
 
 def _endpoint_and_region(
@@ -186,23 +190,11 @@ def _region_of(endpoint: str) -> str | None:
 
 def _credentials(
     connection: AirflowConnection, extra: Mapping[str, Any], environment: Mapping[str, str]
-) -> Credentials:
-    if extra.get("credential_source") == "environment":
-        return _credentials_from(connection, environment)
-    if not connection.login:
-        raise _invalid(connection, "login (AccessKey ID) is missing")
-    if not connection.password:
-        raise _invalid(connection, "password (AccessKey secret) is missing")
-    return Credentials(connection.login, connection.password, extra.get("security_token"))
-
-
-def _credentials_from(connection: AirflowConnection, environment: Mapping[str, str]) -> Credentials:
-    for id_name, secret_name, token_name in _ENVIRONMENT_NAMES:
-        key_id, secret = environment.get(id_name), environment.get(secret_name)
-        if key_id and secret:
-            return Credentials(key_id, secret, environment.get(token_name) or None)
-    pairs = " or ".join(f"{id_name} and {secret_name}" for id_name, secret_name, _ in _ENVIRONMENT_NAMES)
-    raise _invalid(connection, f"credential_source is 'environment', but this process has not {pairs} set")
+) -> Credentials | CredentialSource:
+    try:
+        return credentials_from(connection.login, connection.password, extra, environment)
+    except OSSInvalidConnection as error:
+        raise _invalid(connection, error.message) from None
 
 
 def _invalid(connection: AirflowConnection, problem: str) -> OSSInvalidConnection:

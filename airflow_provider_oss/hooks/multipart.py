@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import Any, Unpack
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.hooks.base import OSSBaseHook
+from airflow_provider_oss.hooks.lineage import report
 from airflow_provider_oss.model import (
     CompletedPart,
     ListedUpload,
@@ -16,7 +18,8 @@ from airflow_provider_oss.model import (
     StoredPart,
 )
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
-from airflow_provider_oss.ports import Buffer
+from airflow_provider_oss.ports import Buffer, CheckpointDirectory
+from airflow_provider_oss.transfer.stale_uploads import StaleUploads, StaleUploadsResult
 
 
 class OSSMultipartHook(OSSBaseHook):
@@ -52,17 +55,48 @@ class OSSMultipartHook(OSSBaseHook):
     ) -> StoredObject:
         """Make the object of ``parts``. Of the options, acl, forbid_overwrite and callback matter here."""
         ref = self.resolve(key, bucket_name)
-        return self._calls.complete_multipart_upload(ref, upload_id, parts, parse_options(**options))
+        stored = self._calls.complete_multipart_upload(ref, upload_id, parts, parse_options(**options))
+        report(self, written=ref)
+        return stored
 
     def abort_multipart_upload(self, key: str, upload_id: str, bucket_name: str | None = None) -> None:
         """Drop an upload and its parts. Raises OSSNoSuchUpload when it is gone."""
         self._calls.abort_multipart_upload(self.resolve(key, bucket_name), upload_id)
 
     def list_multipart_uploads(self, prefix: str = "", bucket_name: str | None = None) -> Iterator[ListedUpload]:
-        """Yield the unfinished uploads whose key begins with ``prefix``, by key and upload id; pages as it goes."""
-        bucket = self.resolve_bucket(bucket_name)
+        """
+        Yield the unfinished uploads whose key begins with ``prefix``, by key and upload id; pages as it goes.
+
+        ``prefix`` may be a whole ``oss://bucket/prefix``.
+        """
+        below = self.resolve_key_prefix(prefix, bucket_name)
         token: Any = ("", "")
         while token is not None:
-            page = self._retrying(self._client.list_multipart_uploads, bucket, prefix, token)
+            page = self._retrying(self._client.list_multipart_uploads, below.bucket, below.prefix, token)
             yield from page.items
             token = page.next_token
+
+    def abort_stale_uploads(
+        self,
+        older_than: timedelta,
+        checkpoints: CheckpointDirectory,
+        prefix: str = "",
+        bucket_name: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> StaleUploadsResult:
+        """
+        Abort the multipart uploads that nobody continues, and forget their checkpoints.
+
+        For the rule see ``transfer.stale``.
+
+        :param older_than: how long nothing may have happened to them; not shorter than the longest pause between two
+            attempts at one upload.
+        :param checkpoints: those that uploads may be continued from: in a task
+            ``checkpoint.directory.AirflowCheckpointDirectory``.
+        :param prefix: what their keys begin with, or ``oss://bucket/prefix``.
+        """
+        below = self.resolve_key_prefix(prefix, bucket_name)
+        uploads = list(self.list_multipart_uploads(below.prefix, below.bucket))
+        cutoff = self._client.server_time() - older_than.total_seconds()  # corrected, if need be, by the listing
+        return StaleUploads(below, self._calls, checkpoints, cutoff, dry_run=dry_run).run(uploads)

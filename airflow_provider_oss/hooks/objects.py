@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.hooks.base import OSSBaseHook
-from airflow_provider_oss.model import (
-    ListedObject,
-    ObjectInfo,
-)
-from airflow_provider_oss.options import ObjectOptionArguments, parse_options
-from airflow_provider_oss.transfer.deletion import delete_all
-from airflow_provider_oss.transfer.download import download
+from airflow_provider_oss.hooks.lineage import report
+from airflow_provider_oss.model import CopyResult, DownloadResult, ListedObject, ObjectInfo, Page
+from airflow_provider_oss.options import ObjectOptionArguments, parse_options, parse_tags
+from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
+from airflow_provider_oss.transfer.cancellation import Cancellation
+from airflow_provider_oss.transfer.copy import Copy
+from airflow_provider_oss.transfer.deletion import check_all_deleted, delete_all
+from airflow_provider_oss.transfer.download import Download
+from airflow_provider_oss.transfer.engine import UploadSettings
+from airflow_provider_oss.transfer.reading import read_whole
 from airflow_provider_oss.transfer.source import path_text
 
 if TYPE_CHECKING:
     from airflow_provider_oss.clients.object_client import ObjectBody
+    from airflow_provider_oss.transfer.tree.globs import Selection
 
 
 class OSSObjectHook(OSSBaseHook):
@@ -49,47 +54,180 @@ class OSSObjectHook(OSSBaseHook):
 
         :param byte_range: (first, last), both included; (None, n) means the last n bytes, (n, None) from n to the end.
         """
-        return self._retrying(self._client.get_object, self.resolve(key, bucket_name), byte_range)
+        ref = self.resolve(key, bucket_name)
+        body = self._retrying(self._client.get_object, ref, byte_range)
+        report(self, read=ref)
+        return body
 
-    def download_file(self, key: str, file_path: str | os.PathLike[str], bucket_name: str | None = None) -> ObjectInfo:
+    def read_object(
+        self,
+        key: str,
+        bucket_name: str | None = None,
+        byte_range: tuple[int | None, int | None] | None = None,
+        if_match: str | None = None,
+    ) -> bytes:
+        """
+        Return an object's bytes, or a range of them: all of them and, of a whole object, with the right CRC-64.
+
+        One request, repeated when it breaks off.
+
+        :param byte_range: as in ``get_object``; it must begin inside the object.
+        :param if_match: an ETag; when the object has another one by now, OSSSourceChanged is raised.
+        """
+        ref = self.resolve(key, bucket_name)
+        data = self._retrying(read_whole, lambda: self._client.get_object(ref, byte_range, if_match))
+        report(self, read=ref)
+        return data
+
+    def download_file(
+        self,
+        key: str,
+        file_path: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> ObjectInfo:
         """
         Write an object to ``file_path``: whole and with the right CRC-64, or not at all.
 
-        It is written beside and renamed; a download that fails leaves the old file as it was.
+        It is written beside and renamed; a download that fails leaves the old file as it was, and nothing else. A file
+        that is equal to the object is left alone. Missing directories are made. For more see ``resume_download``.
+
+        :param part_size: bytes of each range that is asked for, 100 KB to 5 GB; None chooses at least 8 MiB.
+        :param parallel: ranges received at the same time. Each takes 256 KiB of memory.
+        :param progress: called as ``progress(fraction, None, part)`` in this thread after every range.
         """
-        ref = self.resolve(key, bucket_name)
-        return self._retrying(download, lambda: self._client.get_object(ref, None), Path(path_text(file_path)))
+        download = self._download(key, file_path, bucket_name, part_size, parallel)
+        download = replace(download, progress=progress, cancellation=cancellation or Cancellation())
+        return self._downloaded(download).info
+
+    def resume_download(
+        self,
+        key: str,
+        file_path: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        overwrite: bool = True,
+        progress: ProgressCallback | None = None,
+        cancellation: Cancellation | None = None,
+    ) -> DownloadResult:
+        """
+        Begin a download, or continue one that ended early, as ``download_file`` does it.
+
+        One that ends early leaves what has arrived in hidden files beside ``file_path``; a later call on this machine,
+        or with the directory on a shared volume, compares that with what was noted of it and asks for the rest, if the
+        object is still the same.
+
+        :param overwrite: False raises OSSInvalidTarget when a file is there that is not equal to the object.
+        """
+        download = self._download(key, file_path, bucket_name, part_size, parallel)
+        return self._downloaded(
+            replace(
+                download,
+                overwrite=overwrite,
+                is_resumable=True,
+                progress=progress,
+                cancellation=cancellation or Cancellation(),
+            )
+        )
+
+    def _download(
+        self,
+        key: str,
+        file_path: str | os.PathLike[str],
+        bucket_name: str | None,
+        part_size: int | None,
+        parallel: int,
+    ) -> Download:
+        return Download(
+            self.resolve(key, bucket_name),
+            path_text(file_path),
+            self._client,
+            settings=UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
+            renew_credentials=self.renew_credentials,
+        )
+
+    def _downloaded(self, download: Download) -> DownloadResult:
+        result = download.run()
+        report(self, read=download.ref, written=download.file_path)
+        return result
 
     def list_objects(
         self, prefix: str = "", bucket_name: str | None = None, delimiter: str = ""
     ) -> Iterator[ListedObject]:
-        """Yield the objects whose key begins with ``prefix``, by key; pages as it goes. ``delimiter`` cuts subtrees."""
-        bucket = self.resolve_bucket(bucket_name)
+        """
+        Yield the objects whose key begins with ``prefix``, by key; pages as it goes. ``delimiter`` cuts subtrees.
+
+        ``prefix`` may be a whole ``oss://bucket/prefix``.
+        """
+        for page in self.list_pages(prefix, bucket_name, delimiter):
+            yield from page.items
+
+    def list_pages(
+        self, prefix: str = "", bucket_name: str | None = None, delimiter: str = "", most: int = 1000
+    ) -> Iterator[Page[ListedObject]]:
+        """Yield pages of at most ``most`` entries (1 to 1000): objects and, with ``delimiter``, common prefixes."""
+        below = self.resolve_key_prefix(prefix, bucket_name)
         token: str | None = ""
         while token is not None:
-            page = self._retrying(self._client.list_objects, bucket, prefix, delimiter, token)
-            yield from page.items
+            page = self._retrying(self._client.list_objects, below.bucket, below.prefix, delimiter, token, most)
+            yield page
             token = page.next_token
+
+    def list_buckets(self) -> list[str]:
+        """Return the names of all buckets of the account."""
+        return self._retrying(self._client.list_buckets)
 
     # Changing
 
-    def copy_object(
+    def copy_object(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
         self,
         source_key: str,
         key: str,
         source_bucket_name: str | None = None,
         bucket_name: str | None = None,
+        *,
+        part_size: int | None = None,
+        parallel: int = limits.DEFAULT_PARALLEL,
+        multipart_threshold: int = limits.MAX_COPY_SIZE_BYTES,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
         **options: Unpack[ObjectOptionArguments],
-    ) -> ObjectInfo:
+    ) -> CopyResult:
         """
-        Copy an object inside OSS (in one region, up to 1 GB) and describe the copy.
+        Copy an object of any size inside OSS, in one region; return when the copy's size and CRC-64 are the source's.
 
-        With mime, meta, headers, storage_class or tags the copy gets these in place of the source's.
+        With mime, meta, headers, storage_class or tags the copy gets these in place of all of the source's. It gets an
+        ACL from ``acl`` only. With ``checkpoint`` a later attempt can continue; without one, a copy that fails is
+        aborted. Raises OSSNoSuchKey when there is no source.
+
+        :param part_size: bytes, 100 KB to 1 GB; None chooses at least 64 MiB so that there are at most 10,000 parts.
+        :param parallel: parts copied at the same time.
+        :param multipart_threshold: bytes, at most 1 GB; a larger object is copied in parts, any other in one request.
+        :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part.
+        :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
         """
-        parsed = parse_options(**options)
-        changed = any((parsed.mime, parsed.meta, parsed.headers, parsed.storage_class, parsed.tags))
-        source, target = self.resolve(source_key, source_bucket_name), self.resolve(key, bucket_name)
-        return self._retrying(self._client.copy_object, source, target, parsed, replace_metadata=changed)
+        copy = Copy(
+            self.resolve(source_key, source_bucket_name),
+            self.resolve(key, bucket_name),
+            self._client,
+            store=checkpoint,
+            options=parse_options(**options),
+            settings=UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
+            multipart_threshold_bytes=multipart_threshold,
+            progress=progress,
+            renew_credentials=self.renew_credentials,
+            cancellation=cancellation or Cancellation(),
+        )
+        result = copy.run()
+        report(self, read=copy.source, written=copy.ref)
+        return result
 
     def delete_object(self, key: str, bucket_name: str | None = None) -> None:
         """Delete an object. That it is not there is no error."""
@@ -100,6 +238,45 @@ class OSSObjectHook(OSSBaseHook):
         bucket = self.resolve_bucket(bucket_name)
         wanted = [self.resolve(key, bucket).key for key in keys]
         return [key for reported in delete_all(self._client, self._retrying, bucket, wanted) for key in reported]
+
+    def delete_below(
+        self, prefix: str, bucket_name: str | None = None, selection: Selection | None = None
+    ) -> Iterator[list[str]]:
+        """
+        Delete the objects whose key begins with ``prefix``; yield after every request the keys deleted by it.
+
+        Raises OSSBadResponse when OSS does not report all of them.
+
+        :param selection: which of them, by their whole keys; None for all.
+        """
+        below = self.resolve_key_prefix(prefix, bucket_name)
+        found = self.list_objects(below.prefix, below.bucket)
+        wanted = (item.ref.key for item in found if selection is None or selection.matches(item.ref.key))
+        while batch := list(islice(wanted, limits.MAX_KEYS_PER_DELETE)):
+            reported = delete_all(self._client, self._retrying, below.bucket, batch)
+            deleted = [key for keys in reported for key in keys]
+            check_all_deleted(below.bucket, batch, deleted)
+            yield deleted
+
+    # Tags
+
+    def get_object_tags(self, key: str, bucket_name: str | None = None) -> dict[str, str]:
+        """Return the object's tags. Raises OSSNoSuchKey."""
+        return self._retrying(self._client.get_object_tags, self.resolve(key, bucket_name))
+
+    def set_object_tags(self, key: str, tags: Mapping[str, Any], bucket_name: str | None = None) -> dict[str, str]:
+        """
+        Give the object these tags and no others, up to 10; return them. Raises OSSNoSuchKey.
+
+        Names have 1 to 128 characters, values up to 256; numbers and booleans become text.
+        """
+        parsed = parse_tags(tags)
+        self._retrying(self._client.put_object_tags, self.resolve(key, bucket_name), parsed)
+        return parsed
+
+    def delete_object_tags(self, key: str, bucket_name: str | None = None) -> None:
+        """Remove all tags of the object. Raises OSSNoSuchKey."""
+        self._retrying(self._client.delete_object_tags, self.resolve(key, bucket_name))
 
     # Signing
 
@@ -115,6 +292,10 @@ class OSSObjectHook(OSSBaseHook):
     ) -> str:
         """
         Return a URL that lets its holder make one kind of request until it expires. Whoever has it can: do not log it.
+
+        OSSPresignURLOperator registers what makes its URL valid with Airflow's log masker. Here that is left to the
+        caller (``presigned.secrets_of_url``): with each secret the masker takes longer, for every line and for the next
+        secret, which many URLs in one task cannot afford (measured: half a second for each after 1,000).
 
         :param method: "GET", "PUT", ...; a URL for GET does not serve HEAD.
         :param expires: a ``timedelta`` (or pendulum Duration) or seconds; with V4 signatures at most 7 days.

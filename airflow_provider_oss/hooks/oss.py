@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from airflow_provider_oss.hooks.objects import OSSObjectHook
+from typing import Any
+
+from airflow_provider_oss.hooks import classic_form
+from airflow_provider_oss.hooks.buckets import OSSBucketHook
 from airflow_provider_oss.hooks.uploads import OSSUploadHook
 
 
-class OSSHook(OSSUploadHook, OSSObjectHook):
+class OSSHook(OSSUploadHook, OSSBucketHook):
     """
     Talks to Alibaba Cloud OSS with the credentials of an Airflow connection.
 
@@ -16,3 +19,15 @@ class OSSHook(OSSUploadHook, OSSObjectHook):
     arguments see OSSBaseHook; ``**options`` are those of ``airflow_provider_oss.options.parse_options``: mime, meta,
     headers, acl, storage_class, tags, forbid_overwrite, traffic_limit, callback.
     """
+
+    # Airflow asks the class that the provider's information names for these, not its bases
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """Return the connection form's own fields. Called by Airflow below 3.2 only."""
+        return classic_form.widgets()
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return what the connection form calls Airflow's fields. Called by Airflow below 3.2 only."""
+        return classic_form.field_behaviour()

@@ -8,6 +8,7 @@ from typing import Unpack
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.hooks.lineage import report_tree, report_upload, report_uploads
 from airflow_provider_oss.hooks.multipart import OSSMultipartHook
 from airflow_provider_oss.model import (
     UploadResult,
@@ -28,7 +29,6 @@ from airflow_provider_oss.transfer.tree.rules import TreeRules, TreeSource
 from airflow_provider_oss.transfer.tree.upload import TreeUpload
 from airflow_provider_oss.transfer.tree.walk import checked_symlinks
 from airflow_provider_oss.transfer.upload_ids import abandon
-from airflow_provider_oss.uri import resolve_prefix
 
 
 class OSSUploadHook(OSSMultipartHook):
@@ -41,14 +41,15 @@ class OSSUploadHook(OSSMultipartHook):
         body = data.encode() if isinstance(data, str) else data
         if len(body) > limits.MAX_PUT_SIZE_BYTES:
             raise OSSInvalidArgument(f"data has {len(body)} bytes: one request carries at most 5 GB; use upload_file")
-        return Upload(
+        upload = Upload(
             BytesSource(body),
             self.resolve(key, bucket_name),
             self._client,
             options=parse_options(**options),
             settings=UploadSettings(part_size_bytes=limits.MAX_PUT_SIZE_BYTES, retry=self.retry),
             renew_credentials=self.renew_credentials,
-        ).run()
+        )
+        return report_upload(self, upload.run())
 
     def put_file(
         self,
@@ -58,7 +59,9 @@ class OSSUploadHook(OSSMultipartHook):
         **options: Unpack[ObjectOptionArguments],
     ) -> UploadResult:
         """Store a file in one request, at most 5 GB, in constant memory."""
-        return self._single_put(key, bucket_name, options).put_file(path_text(file_path))
+        return report_upload(
+            self, self._single_put(key, bucket_name, options).put_file(path_text(file_path)), file_path
+        )
 
     def put_stream(
         self,
@@ -75,7 +78,7 @@ class OSSUploadHook(OSSMultipartHook):
             callable is tried again after a fault.
         :param content_length: bytes in the stream; None sends it in chunked transfer encoding.
         """
-        return self._single_put(key, bucket_name, options).put_stream(stream, content_length)
+        return report_upload(self, self._single_put(key, bucket_name, options).put_stream(stream, content_length))
 
     def upload_file(
         self,
@@ -132,7 +135,7 @@ class OSSUploadHook(OSSMultipartHook):
         :param source: see ``airflow_provider_oss.ports.Source``. If its fingerprint has a version and that is the one
             which an earlier attempt saw, the parts stored since then are not read again.
         """
-        return Upload(
+        upload = Upload(
             source,
             self.resolve(key, bucket_name),
             self._client,
@@ -142,7 +145,8 @@ class OSSUploadHook(OSSMultipartHook):
             progress=progress,
             renew_credentials=self.renew_credentials,
             cancellation=cancellation or Cancellation(),
-        ).run()
+        )
+        return report_upload(self, upload.run(), source.path if isinstance(source, FileSource) else None)
 
     def upload_stream(
         self,
@@ -215,7 +219,8 @@ class OSSUploadHook(OSSMultipartHook):
             renew_credentials=self.renew_credentials,
             cancellation=cancellation or Cancellation(),
         )
-        return uploads.run(FileToStore(path_text(path), self.resolve(key, bucket_name)) for key, path in files)
+        outcomes = uploads.run(FileToStore(path_text(path), self.resolve(key, bucket_name)) for key, path in files)
+        return report_uploads(self, outcomes)
 
     def upload_directory(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
         self,
@@ -248,9 +253,9 @@ class OSSUploadHook(OSSMultipartHook):
         :param checkpoints: stores for the uploads of large files: a later call with the same ones continues, one that
             fails for each. Without any an upload that fails is aborted.
         """
-        return TreeUpload(
+        upload = TreeUpload(
             TreeSource(path_text(directory, "directory"), Selection(include, exclude), checked_symlinks(symlinks)),
-            resolve_prefix(key, bucket_name, self.bucket_name or self.settings.default_bucket),
+            self.resolve_prefix(key, bucket_name),
             self._client,
             TreeRules(
                 skip_unchanged=skip_unchanged, delete_removed=delete_removed, allow_empty=allow_empty, dry_run=dry_run
@@ -261,7 +266,8 @@ class OSSUploadHook(OSSMultipartHook):
             progress=progress,
             renew_credentials=self.renew_credentials,
             cancellation=cancellation or Cancellation(),
-        ).run()
+        )
+        return report_tree(self, upload.run())
 
     def abandon_upload(self, checkpoint: CheckpointStore) -> None:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,12 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
+from airflow_provider_oss.links.oss import OSSObjectLink
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_oss.hooks.oss import OSSHook
-    from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.model import CopyResult, UploadResult
+    from airflow_provider_oss.operators.lineage import TaskLineage
     from airflow_provider_oss.options import ObjectOptionArguments
 
 
@@ -75,6 +78,7 @@ class OSSUploadBaseOperator(OSSBaseOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "meta": "json", "headers": "json", "tags": "json", "callback": "json",
     }  # fmt: skip
+    operator_extra_links = (OSSObjectLink(),)
 
     def __init__(  # noqa: PLR0913 - one argument for each thing OSS stores with an object
         self,
@@ -104,20 +108,63 @@ class OSSUploadBaseOperator(OSSBaseOperator):
         self.forbid_overwrite = forbid_overwrite
         self.traffic_limit = traffic_limit
         self.callback = callback
+        self._result: Any = None
 
     @abstractmethod
-    def upload(self, context: Context) -> UploadResult:
+    def upload(self, context: Context) -> UploadResult | CopyResult:
         """Do the work."""
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Store the object and return the result as plain data."""
         with failing_at_once():
-            result = self.upload(context)
-        self.log.info(
-            "Stored %s: %d bytes, %d of them sent and %d verified in %.1f s",
-            *(result.uri, result.size, result.bytes_sent, result.bytes_verified, result.elapsed_seconds),
-        )
+            result = self._result = self.upload(context)
+        self.log.info("%s", result.describe())
         return result.as_dict()
+
+    def post_execute(self, context: Context, result: Any = None) -> None:
+        """Publish the link where Airflow does not do that itself."""
+        super().post_execute(context, result)
+        OSSObjectLink().publish(self.console_url(), context)
+
+    def console_url(self) -> str:
+        """
+        Return where the OSS console shows what the task stores; empty where nothing does, and with do_xcom_push=False.
+
+        Asks nobody: it is empty too as long as the connection has not been read.
+        """
+        from airflow_provider_oss.exceptions import OSSInvalidArgument
+        from airflow_provider_oss.links.oss import console_url
+
+        has_connected = "hook" in vars(self) and "settings" in vars(self.hook)
+        if not has_connected or not self.do_xcom_push:
+            return ""
+        try:
+            folder = self.hook.resolve_prefix(self.folder(), self.bucket_name)
+        except OSSInvalidArgument:  # of which the task has failed
+            return ""
+        return console_url(self.hook.settings.endpoint, self.hook.settings.region, folder)
+
+    def folder(self) -> str:
+        """Return the folder of what the task stores, as ``key`` has it, a bucket before it."""
+        return folder_of(str(self.key))
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - the provider gives it
+        """Return what was read and stored, for Airflow's OpenLineage provider: nothing, when nothing was stored."""
+        from airflow_provider_oss.operators.lineage import TaskLineage, as_openlineage
+
+        return as_openlineage(TaskLineage() if self._result is None else self.lineage(self._result))
+
+    def lineage(self, result: Any) -> TaskLineage:
+        """Return what the task with this result has read and stored."""
+        from airflow_provider_oss.operators.lineage import TaskLineage, source, stored
+
+        return TaskLineage(
+            [source(location) for location in self.sources()], [stored(result.bucket, result.key, result.size)]
+        )
+
+    def sources(self) -> Sequence[str | os.PathLike[str]]:
+        """Return the files of the worker, and the URLs, that are read."""
+        return ()
 
     def object_options(self) -> ObjectOptionArguments:
         """Return the arguments that describe the object, for the hook."""
@@ -132,6 +179,11 @@ class OSSUploadBaseOperator(OSSBaseOperator):
             "traffic_limit": whole_number("traffic_limit", self.traffic_limit),
             "callback": self.callback,
         }
+
+
+def folder_of(key: str) -> str:
+    """Return the key without what is behind its last slash."""
+    return key[: key.rfind("/") + 1]
 
 
 def whole_number(name: str, value: int | str | None) -> int | None:
@@ -157,3 +209,14 @@ def failing_at_once() -> Iterator[None]:
         yield
     except OSSPermanentError as error:
         raise AirflowFailException(f"{type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def needing_an_object() -> Iterator[None]:
+    """Raise OSSInvalidSource, which no retry mends, where the object that the task is about is not there."""
+    from airflow_provider_oss.exceptions import OSSInvalidSource, OSSNoSuchKey
+
+    try:
+        yield
+    except OSSNoSuchKey as error:
+        raise OSSInvalidSource("the object does not exist", error.details) from error

@@ -12,6 +12,7 @@ from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_oss.operators.lineage import TaskLineage
     from airflow_provider_oss.transfer.tree.result import TreeResult
 
 _UNFINISHED: Final = 4
@@ -92,7 +93,7 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Store the files and return the result as plain data."""
         with failing_at_once():
-            result = self.upload(context)
+            result = self._result = self.upload(context)
             self.log.info(
                 "%s %s: sent %d files (%d bytes), %d were there already, deleted %d, failed %d, in %.1f s",
                 *("Would have stored" if result.dry_run else "Stored", result.uri, result.sent.count),
@@ -130,3 +131,17 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
             checkpoints=choose_stores(self.checkpoint, context, self.checkpoint_anchor, count=_UNFINISHED),
             **self.object_options(),
         )
+
+    def folder(self) -> str:
+        """Return the prefix."""
+        return str(self.key)
+
+    def lineage(self, result: TreeResult) -> TaskLineage:
+        """Return the directory and the prefix, unless nothing of it is there."""
+        from airflow_provider_oss.operators.lineage import TaskLineage, source, stored
+
+        count = result.sent.count + result.skipped.count
+        if result.dry_run or not count:
+            return TaskLineage()
+        size_bytes = result.sent.size_bytes + result.skipped.size_bytes
+        return TaskLineage([source(self.directory)], [stored(result.bucket, result.prefix, size_bytes, files=count)])

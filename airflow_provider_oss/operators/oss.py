@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator, whole_number
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator, OSSStreamBaseOperator
-from airflow_provider_oss.operators.streams import as_argument, name_of, open_stream
+from airflow_provider_oss.operators.streams import as_argument, name_of, open_stream, urls_of
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
@@ -62,6 +62,10 @@ class OSSPutObjectOperator(OSSUploadBaseOperator):
             return self.hook.put_file(self.key, self.file_path, self.bucket_name, **self.object_options())
         return self.hook.put_object(self.key, self.data or b"", self.bucket_name, **self.object_options())
 
+    def sources(self) -> Sequence[str | os.PathLike[str]]:
+        """Return the file, if it is one that is stored."""
+        return () if self.file_path is None else (self.file_path,)
+
 
 class OSSPutStreamOperator(OSSUploadBaseOperator):
     """
@@ -98,6 +102,10 @@ class OSSPutStreamOperator(OSSUploadBaseOperator):
             **self.object_options(),
         )
 
+    def sources(self) -> Sequence[str]:
+        """Return the URL, if the stream is not a function's."""
+        return urls_of(self.stream)
+
 
 class OSSResumableUploadOperator(OSSResumableBaseOperator):
     """
@@ -122,6 +130,10 @@ class OSSResumableUploadOperator(OSSResumableBaseOperator):
         return self.hook.upload_file(
             self.key, self.file_path, self.bucket_name, **self.resumable_arguments(context), **self.object_options()
         )
+
+    def sources(self) -> Sequence[str | os.PathLike[str]]:
+        """Return the file."""
+        return (self.file_path,)
 
 
 class OSSResumableStreamOperator(OSSStreamBaseOperator):
@@ -158,3 +170,7 @@ class OSSResumableStreamOperator(OSSStreamBaseOperator):
             **resumable,
             **self.object_options(),
         )
+
+    def sources(self) -> Sequence[str]:
+        """Return the URL, if the stream is not a function's."""
+        return urls_of(self.stream)

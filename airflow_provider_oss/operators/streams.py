@@ -57,6 +57,11 @@ def name_of(stream: StreamFunction | ObjectStoragePath | str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else parts.path
 
 
+def urls_of(stream: StreamFunction | ObjectStoragePath | str) -> tuple[str, ...]:
+    """Return what is read, as one URL or path; nothing when a function is called."""
+    return () if isinstance(stream, StreamFunction) else (str(stream),)
+
+
 def chunks_of_path(path: ObjectStoragePath) -> Iterator[bytes]:
     """Yield what is in a file, wherever it is."""
     with path.open("rb") as file:  # type: ignore[no-untyped-call]  # of universal_pathlib

@@ -1,4 +1,4 @@
-"""How a running upload is asked to stop."""
+"""How a running transfer is asked to stop."""
 
 from airflow_provider_oss.exceptions import OSSUploadCancelled
 
@@ -15,12 +15,12 @@ class Cancellation:
         self._requested = False
 
     def request(self) -> None:
-        """Ask the upload to stop soon. What OSS holds so far stays for the next attempt."""
+        """Ask the transfer to stop soon. What is done so far stays for the next attempt."""
         self._requested = True
 
     def check(self) -> None:
         """Raise OSSUploadCancelled when a stop was requested."""
         if self._requested:
             raise OSSUploadCancelled(
-                "the upload was asked to stop; the parts stored so far stay, and the next attempt continues with them"
+                "the transfer was asked to stop; what is done so far stays, and the next attempt continues with it"
             )

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final, Protocol
 
 from airflow_provider_oss import limits
+from airflow_provider_oss.exceptions import ErrorDetails, OSSBadResponse
 from airflow_provider_oss.model import ObjectRef
 
 if TYPE_CHECKING:
@@ -35,3 +36,13 @@ def delete_all(client: DeletingClient, retrying: Retrying, bucket: str, keys: Se
         if _NOT_IN_XML.search(key):
             retrying(client.delete_object, ObjectRef(bucket, key))
             yield [key]
+
+
+def check_all_deleted(bucket: str, wanted: Sequence[str], reported: Sequence[str]) -> None:
+    """Raise OSSBadResponse unless OSS reported all of these deleted: another attempt deletes the rest."""
+    done = set(reported)
+    if left := [key for key in wanted if key not in done]:
+        raise OSSBadResponse(
+            f"OSS did not report {len(left)} of {len(wanted)} objects deleted, among them {left[0]!r}",
+            ErrorDetails(bucket),
+        )

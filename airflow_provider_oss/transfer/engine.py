@@ -24,7 +24,6 @@ from airflow_provider_oss.exceptions import (
     OSSCallbackFailed,
     OSSChecksumMismatch,
     OSSConnectionTimeout,
-    OSSCredentialsExpired,
     OSSInvalidArgument,
     OSSInvalidPart,
     OSSNoSuchUpload,
@@ -36,6 +35,7 @@ from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
     ObjectOptions,
+    ObjectRange,
     ObjectRef,
     StoredObject,
     StoredPart,
@@ -45,6 +45,7 @@ from airflow_provider_oss.options import digest
 from airflow_provider_oss.ports import CheckpointStore, Clock, ProgressCallback, SendingClient, Source
 from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
+from airflow_provider_oss.transfer.copy_feed import CopyFeed, CopySource
 from airflow_provider_oss.transfer.feed import Feed, ReaderFeed, SourceFailed
 from airflow_provider_oss.transfer.keeper import CheckpointKeeper
 from airflow_provider_oss.transfer.parts import PartOutcome, PartTransfer
@@ -60,6 +61,7 @@ from airflow_provider_oss.transfer.retry import (
     cannot_renew,
     make_retrying,
     may_have_been_done,
+    renewing,
 )
 from airflow_provider_oss.transfer.slots import Slots
 from airflow_provider_oss.transfer.stream import StreamSource
@@ -94,7 +96,7 @@ class UploadSettings:
 class Upload:
     """What is to be uploaded, where to, and how: the arguments of ``run``."""
 
-    source: Source | StreamSource
+    source: Source | StreamSource | CopySource
     ref: ObjectRef
     client: SendingClient
     store: CheckpointStore | None = None
@@ -138,6 +140,8 @@ class Upload:
     def _open(self) -> Feed:
         if isinstance(self.source, StreamSource):
             return StreamFeed(self.source, self.clock, self.cancellation.check)
+        if isinstance(self.source, CopySource):
+            return CopyFeed(self.source)
         reader = self.source.open()
         try:
             return ReaderFeed(reader)
@@ -156,7 +160,9 @@ class _Attempt:
         self._slots = Slots(upload.settings.parallel)
         self._client = self._client_until(threading.Event())
         self._keeper = CheckpointKeeper(upload.store, upload.settings.save_interval_seconds, upload.clock)
-        self._reporter = ProgressReporter(upload.ref, feed.size_bytes, upload.progress, upload.clock)
+        self._reporter = ProgressReporter(
+            upload.ref, feed.size_bytes, upload.progress, upload.clock, "copied" if feed.copies else "sent"
+        )
         self._started = upload.clock.monotonic()
         self._upload_ids = UploadIds(upload.ref, upload.options, self._client, self._keeper, upload.clock)
         self._parts = PartTransfer(feed, self._client_until, upload.options, threads=self._threads())
@@ -172,7 +178,8 @@ class _Attempt:
         """Return one more than parts may be sent at a time: a connection need not wait for the answer to another's."""
         parallel = self._upload.settings.parallel
         takes_memory = self._feed.reads_forward  # a whole part for each thread
-        return parallel if takes_memory or parallel == 1 else parallel + 1
+        is_all_waiting = self._feed.copies  # there is nothing but the answer
+        return parallel if takes_memory or is_all_waiting or parallel == 1 else parallel + 1
 
     def _client_until(self, stopping: threading.Event) -> RetryingClient:
         """Return a client that repeats failed calls until ``stopping`` is set."""
@@ -184,7 +191,7 @@ class _Attempt:
         """Look at every failure that is worth repeating, in the thread of the call."""
         if method == "initiate_multipart_upload" and may_have_been_done(error):
             self._upload_ids.note_lost_answer()
-        if method == "upload_part" and isinstance(error, OSSConnectionTimeout):
+        if method in ("upload_part", "upload_part_copy") and isinstance(error, OSSConnectionTimeout):
             self._slots.halve()
         if method == "upload_part" and isinstance(error, OSSChecksumMismatch):
             self._feed.check_unchanged()  # what changed after it was looked at is not sent any more
@@ -221,7 +228,8 @@ class _Attempt:
 
     def _wanted(self) -> Wanted:
         part_size_bytes = self._upload.settings.part_size_bytes
-        return Wanted(self._ref, self._measure(), part_size_bytes, digest(self._upload.options))
+        copied_from = self._feed.fingerprint if self._feed.copies else None
+        return Wanted(self._ref, self._measure(), part_size_bytes, digest(self._upload.options), copied_from)
 
     def _measure(self) -> int | None:
         """Return the source's size, as if from its beginning; None for a stream of more than one part."""
@@ -229,14 +237,11 @@ class _Attempt:
 
     def _with_renewed_credentials(self, latest: Checkpoint | None) -> UploadResult:
         """Go on as often as new credentials can be had for those that expired."""
-        while True:
-            try:
-                return self._continue_or_begin(decide(latest, self._wanted()))
-            except OSSCredentialsExpired as error:
-                if not self._upload.renew_credentials():
-                    raise
-                log.info("%s: going on with new credentials: %s", self._ref, error)
-                latest = self._checkpoint or latest
+        return renewing(
+            self._upload.renew_credentials,
+            self._ref,
+            lambda: self._continue_or_begin(decide(self._checkpoint or latest, self._wanted())),
+        )
 
     def _continue_or_begin(self, decision: Decision) -> UploadResult:
         try:
@@ -276,9 +281,13 @@ class _Attempt:
         return self._send_and_complete(self._begun, decision.plan, {})
 
     def _put(self) -> UploadResult:
-        data = self._feed.whole()
-        crc = crc64(data)
-        stored = self._client.put_object(self._ref, data, crc, self._upload.options)
+        data, options = self._feed.whole(), self._upload.options
+        if isinstance(data, ObjectRange):
+            crc = self._crc64()
+            stored = self._client.copy_object(data, self._ref, options)
+        else:
+            crc = crc64(data)
+            stored = self._client.put_object(self._ref, data, crc, options)
         self._keeper.delete()  # a checkpoint that could not be read is still there
         self._reporter.total_is(len(data))
         self._reporter.part_sent(len(data), None, stored)
@@ -386,32 +395,40 @@ class _Attempt:
             raise
         self._upload_has_ended()
         self._reporter.line()
-        return self._result(stored, combined_crc64(parts))
+        return self._result(stored, self._crc64())
 
     # Ending
 
     def _result(self, stored: StoredObject, crc: int | None) -> UploadResult:
         """Compare the stored object with the source as a whole. Raises OSSChecksumMismatch when they differ."""
         # An answer without a CRC-64 leaves the parts' own proofs: Complete refuses parts with other ETags.
-        if stored.crc64 is not None and stored.crc64 != crc:
+        if None not in (stored.crc64, crc) and stored.crc64 != crc:
             raise OSSChecksumMismatch(
                 f"the object {self._ref} that OSS stored has the CRC-64 {stored.crc64}, the source has {crc}"
             )
+        told_crc = stored.crc64 if self._feed.copies else crc
         elapsed_seconds = self._upload.clock.monotonic() - self._started
         return make_result(
-            self._ref, stored, crc, self._reporter.progress, attempts=self._attempts, elapsed_seconds=elapsed_seconds
+            self._ref,
+            stored,
+            told_crc,
+            self._reporter.progress,
+            attempts=self._attempts,
+            elapsed_seconds=elapsed_seconds,
         )
 
     def _find_equal_object(self) -> StoredObject | None:
         """Return the object when it is there and equal to the source: another call or attempt made it."""
         return find_equal(self._client, self._ref, self._content, self._feed.size_bytes)
 
-    def _content(self) -> Content:
-        parts = self._completed.values()
-        size_bytes = sum(part.size_bytes for part in parts)
-        return (
-            Content(size_bytes, combined_crc64(parts)) if size_bytes == self._feed.size_bytes else self._feed.content()
-        )
+    def _content(self) -> Content | None:
+        if self._feed.copies or sum(part.size_bytes for part in self._completed.values()) != self._feed.size_bytes:
+            return self._feed.content()
+        return Content(self._feed.size_bytes, combined_crc64(self._completed.values()))
+
+    def _crc64(self) -> int | None:
+        content = self._content()
+        return None if content is None else content.crc64
 
     def _recognised(self, found: StoredObject) -> UploadResult:
         self._upload_has_ended()

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Protocol
 
 from airflow_provider_oss.file_range import FileRange
-from airflow_provider_oss.model import Fingerprint, Part
+from airflow_provider_oss.model import Fingerprint, ObjectRange, Part
 from airflow_provider_oss.ports import Body, SourceReader
 from airflow_provider_oss.transfer.plan import Plan, in_working_order, whole
 from airflow_provider_oss.transfer.recognition import Content, source_crc64
@@ -38,6 +38,14 @@ class Slice:
     release: Callable[[], None] = lambda: None
 
 
+@dataclass(frozen=True, slots=True)
+class CopiedSlice:
+    """One part that OSS copies itself."""
+
+    part: Part
+    source: ObjectRange
+
+
 class Feed(Protocol):
     """The data of one attempt."""
 
@@ -53,6 +61,10 @@ class Feed(Protocol):
     def reads_forward(self) -> bool:
         """Whether ``slices`` runs the user's code: it must be drawn from in the caller's thread then."""
 
+    @property
+    def copies(self) -> bool:
+        """Whether OSS reads the source itself: parts are ranges of an object, and nothing of them can be compared."""
+
     def measure(self, part_size_bytes: int | None) -> int | None:
         """
         Return the source's size; None for a stream that does not end within its first part, which is read to see that.
@@ -60,14 +72,14 @@ class Feed(Protocol):
         ``part_size_bytes`` is what the user asked for. Begins anew if the source was read before.
         """
 
-    def slices(self, plan: Plan, stored: Collection[int]) -> Iterator[Slice | None]:
+    def slices(self, plan: Plan, stored: Collection[int]) -> Iterator[Slice | CopiedSlice | None]:
         """Yield every part once, from the beginning; None from time to time. ``stored`` are worth verifying."""
 
-    def whole(self) -> Body:
+    def whole(self) -> Body | ObjectRange:
         """Return a source of one part, fit to be published at once: what is looked at is what is sent."""
 
-    def content(self) -> Content:
-        """Return size and CRC-64 of the whole source, reading as little as can be."""
+    def content(self) -> Content | None:
+        """Return size and CRC-64 of the whole source, reading as little as can be; None when OSS does not tell them."""
 
     def check_unchanged(self) -> None:
         """Raise OSSSourceChanged when the source is not what it was when it was opened."""
@@ -80,6 +92,7 @@ class ReaderFeed:
     """Feeds from a source that can be read at any offset: workers read for themselves, in any order."""
 
     reads_forward = False
+    copies = False
 
     def __init__(self, reader: SourceReader) -> None:
         self._reader = reader

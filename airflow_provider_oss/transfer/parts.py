@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.model import Checkpoint, CompletedPart, ObjectOptions, StoredPart
 from airflow_provider_oss.ports import ObjectClient
-from airflow_provider_oss.transfer.feed import Feed, Slice
+from airflow_provider_oss.transfer.feed import CopiedSlice, Feed, Slice
 from airflow_provider_oss.transfer.plan import Plan
 from airflow_provider_oss.transfer.workers import PartWorkers
 from airflow_provider_oss.verify import proven_etag
@@ -42,7 +42,7 @@ class PartTransfer:
         self._client_until = client_until
         self._options = options
         self._threads = threads
-        self._workers: PartWorkers[Slice, PartOutcome] | None = None
+        self._workers: PartWorkers[Slice | CopiedSlice, PartOutcome] | None = None
 
     def run(
         self, checkpoint: Checkpoint, plan: Plan, stored: Mapping[int, StoredPart], *, is_same_content: bool = False
@@ -51,16 +51,18 @@ class PartTransfer:
         Yield the outcome of every part, in order of completion; None now and then while waiting.
 
         With ``is_same_content`` the source is known to be what the stored parts were made of: those that OSS lists with
-        the right size and a CRC-64 are not read.
+        the right size and a CRC-64 are not read. Of a copy they need no CRC-64: the whole object's decides at the end.
         """
         stopping = threading.Event()
         client = self._client_until(stopping)
 
-        def handle(piece: Slice) -> PartOutcome:
-            held = stored.get(piece.part.number)
+        def handle(piece: Slice | CopiedSlice) -> PartOutcome:
+            held = stored.get(piece.part.number) if is_same_content else None
+            if isinstance(piece, CopiedSlice):
+                return _as_listed(piece, held) or self._copy(client, checkpoint, piece)
             try:
-                known = _as_listed(piece, held) if is_same_content else None
-                return known or self._verify_or_send(client, checkpoint, piece, held)
+                known = _as_listed(piece, held)
+                return known or self._verify_or_send(client, checkpoint, piece, stored.get(piece.part.number))
             finally:
                 piece.release()
 
@@ -77,6 +79,12 @@ class PartTransfer:
         """Begin no further part, wait so long for those in flight, and return whether none is in flight any more."""
         return self._workers is None or self._workers.stop(within_seconds)
 
+    def _copy(self, client: ObjectClient, checkpoint: Checkpoint, piece: CopiedSlice) -> PartOutcome:
+        """Run in a worker thread."""
+        number, upload_id = piece.part.number, checkpoint.upload_id
+        copied = client.upload_part_copy(checkpoint.ref, upload_id, number, piece.source, self._options)
+        return PartOutcome(copied, was_sent=True)
+
     def _verify_or_send(
         self, client: ObjectClient, checkpoint: Checkpoint, piece: Slice, stored: StoredPart | None
     ) -> PartOutcome:
@@ -90,9 +98,11 @@ class PartTransfer:
         return PartOutcome(sent, was_sent=True)
 
 
-def _as_listed(piece: Slice, stored: StoredPart | None) -> PartOutcome | None:
-    """Return the part as OSS lists it, if its size is right and its CRC-64 is there."""
-    if stored is None or stored.etag is None or stored.crc64 is None or stored.size_bytes != piece.part.size_bytes:
+def _as_listed(piece: Slice | CopiedSlice, stored: StoredPart | None) -> PartOutcome | None:
+    """Return the part as OSS lists it, if its size is right and its CRC-64, where it has to have one, is there."""
+    if stored is None or stored.etag is None or stored.size_bytes != piece.part.size_bytes:
+        return None
+    if stored.crc64 is None and isinstance(piece, Slice):
         return None
     part = CompletedPart(stored.number, stored.size_bytes, stored.etag, stored.crc64)
     return PartOutcome(part, was_sent=False)

@@ -23,9 +23,15 @@ class ProgressReporter:
     """
 
     def __init__(
-        self, ref: ObjectRef, total_bytes: int | None, callback: ProgressCallback | None, clock: Clock
+        self,
+        ref: ObjectRef,
+        total_bytes: int | None,
+        callback: ProgressCallback | None,
+        clock: Clock,
+        done: str = "sent",
     ) -> None:
         self._ref = ref
+        self._done = done
         self._callback = callback
         self._clock = clock
         self._started = self._last_line = clock.monotonic()
@@ -70,7 +76,7 @@ class ProgressReporter:
     def line(self) -> None:
         """Log a line: percentage, MiB, sent against verified, speed of sending, time left at that speed."""
         self._last_line = self._clock.monotonic()
-        log.info("%s: %s", self._ref, describe(self.progress, self._last_line - self._started))
+        log.info("%s: %s", self._ref, describe(self.progress, self._last_line - self._started, self._done))
 
     def _call_back(self, checkpoint: Checkpoint | None, response: Any) -> None:
         self._highest_fraction = max(self._highest_fraction, self.progress.fraction)
@@ -78,11 +84,15 @@ class ProgressReporter:
             self._callback(self._highest_fraction, checkpoint, response)
 
 
-def describe(progress: Progress, elapsed_seconds: float) -> str:
-    """Return progress as one line for people; without a percentage while the source's size is not known."""
+def describe(progress: Progress, elapsed_seconds: float, sent: str = "sent") -> str:
+    """
+    Return progress as one line for people; without a percentage while the source's size is not known.
+
+    ``sent`` says what was done with ``sent_bytes``.
+    """
     done, total = f"{progress.done_bytes / MIB:.1f}", progress.total_bytes
     amount = f"{done} MiB" if total is None else f"{progress.fraction:.1%} ({done} of {total / MIB:.1f} MiB)"
-    text = f"{amount}, sent {progress.sent_bytes / MIB:.1f} MiB, verified {progress.verified_bytes / MIB:.1f} MiB"
+    text = f"{amount}, {sent} {progress.sent_bytes / MIB:.1f} MiB, verified {progress.verified_bytes / MIB:.1f} MiB"
     if not progress.sent_bytes or elapsed_seconds <= 0:
         return text
     bytes_per_second = progress.sent_bytes / elapsed_seconds

@@ -32,7 +32,7 @@ class HeadClient(Protocol):
 
 
 def find_equal(
-    client: HeadClient, ref: ObjectRef, read: Callable[[], Content], size_bytes: int | None = None
+    client: HeadClient, ref: ObjectRef, read: Callable[[], Content | None], size_bytes: int | None = None
 ) -> StoredObject | None:
     """
     Return the object, CRC-64 included, if it is what ``read`` returns; None when missing, different or unprovable.
@@ -44,7 +44,7 @@ def find_equal(
     if found is None or (size_bytes is not None and found.size_bytes != size_bytes):
         return None
     content = read()
-    if (found.size_bytes, found.crc64) != (content.size_bytes, content.crc64):
+    if content is None or (found.size_bytes, found.crc64) != (content.size_bytes, content.crc64):
         return None
     log.info("%s: the object is there already and equal to the source", found.ref)
     return StoredObject(found.etag, found.crc64, version_id=found.version_id)

@@ -22,7 +22,7 @@ def make_result(
         uri=ref.uri,
         size=progress.total_bytes,
         etag=stored.etag,
-        crc64=str(crc64),
+        crc64="" if crc64 is None else str(crc64),
         version_id=stored.version_id,
         request_id=stored.request_id,
         attempts=attempts,

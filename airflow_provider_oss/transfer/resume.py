@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from airflow_provider_oss import limits
-from airflow_provider_oss.model import Checkpoint, ObjectRef
+from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef
 from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, Plan, automatic_part_size_bytes, make_plan
 
 
@@ -20,6 +20,8 @@ class Wanted:
     part_size_bytes: int | None
     """What the user asked for; None leaves the choice to us."""
     options_digest: str
+    copied_from: Fingerprint | None = None
+    """The source of a copy. Parts made of anything else are of no use, since nothing of them can be compared."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,10 @@ def _obstacle(checkpoint: Checkpoint, wanted: Wanted, plan: Plan) -> str | None:
         (
             checkpoint.options_digest != wanted.options_digest,
             "mime, meta, headers, storage_class or tags changed, and OSS fixes them when an upload begins",
+        ),
+        (
+            wanted.copied_from is not None and not checkpoint.source.is_same_content(wanted.copied_from),
+            "its parts were copied from another object, or from another version of it",
         ),
         (
             part_size_bytes != _expected_part_size_bytes(checkpoint, wanted),

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import NoReturn
+from typing import NoReturn, TypeVar
 
 from tenacity import (
     RetryCallState,
@@ -30,6 +30,8 @@ from airflow_provider_oss.exceptions import (
     OSSChecksumMismatch,
     OSSClockCorrected,
     OSSConnectionError,
+    OSSCredentialsExpired,
+    OSSCredentialsUnavailable,
     OSSProviderError,
     OSSServiceUnavailable,
     OSSSourceUnavailable,
@@ -39,11 +41,14 @@ from airflow_provider_oss.model import (
     ListedUpload,
     ObjectInfo,
     ObjectOptions,
+    ObjectRange,
     ObjectRef,
     StoredObject,
     StoredPart,
 )
 from airflow_provider_oss.ports import Body, SendingClient
+
+Answer = TypeVar("Answer")
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +73,7 @@ _WORTH_REPEATING = (
     OSSBadResponse,
     OSSChecksumMismatch,
     OSSClockCorrected,
+    OSSCredentialsUnavailable,
     OSSSourceUnavailable,
 )
 
@@ -75,6 +81,17 @@ _WORTH_REPEATING = (
 def cannot_renew() -> bool:
     """Stand for credentials that cannot be renewed."""
     return False
+
+
+def renewing(renew_credentials: Callable[[], bool], subject: object, work: Callable[[], Answer]) -> Answer:
+    """Do the work anew as often as new credentials can be had for those that expired."""
+    while True:
+        try:
+            return work()
+        except OSSCredentialsExpired as error:
+            if not renew_credentials():
+                raise
+            log.info("%s: going on with new credentials: %s", subject, error)
 
 
 def is_worth_repeating(error: BaseException) -> bool:
@@ -113,7 +130,7 @@ def make_retrying(
         assert isinstance(error, OSSProviderError)  # noqa: S101 - is_worth_repeating says so
         tries = tried("1 try" if state.attempt_number == 1 else f"{state.attempt_number} tries")
         cut_short = state.attempt_number < policy.tries
-        outcome = f"not repeated after {tries}: the upload stops" if cut_short else f"given up after {tries}"
+        outcome = f"not repeated after {tries}: the transfer stops" if cut_short else f"given up after {tries}"
         raise type(error)(f"{error.message}; {outcome}", error.details) from error.__cause__
 
     return Retrying(
@@ -179,6 +196,21 @@ class RetryingClient:
                 return answer()
 
         return self._call(upload_part)
+
+    def copy_object(self, source: ObjectRange, ref: ObjectRef, options: ObjectOptions) -> StoredObject:
+        """Repeatable, as put_object is."""
+        return self._call(self._client.copy_object, source, ref, options)
+
+    def upload_part_copy(
+        self, ref: ObjectRef, upload_id: str, part_number: int, source: ObjectRange, options: ObjectOptions
+    ) -> CompletedPart:
+        """Repeatable: a part replaces the part of its number. It is in flight until the answer is there."""
+
+        def upload_part_copy() -> CompletedPart:
+            with self._in_flight():
+                return self._client.upload_part_copy(ref, upload_id, part_number, source, options)
+
+        return self._call(upload_part_copy)
 
     def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
         """Repeatable."""

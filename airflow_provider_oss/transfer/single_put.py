@@ -9,18 +9,14 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from airflow_provider_oss import limits
-from airflow_provider_oss.exceptions import (
-    OSSCredentialsExpired,
-    OSSInvalidSource,
-    OSSObjectAlreadyExists,
-)
+from airflow_provider_oss.exceptions import OSSInvalidSource, OSSObjectAlreadyExists
 from airflow_provider_oss.model import ObjectOptions, ObjectRef, Progress, StoredObject, UploadResult
 from airflow_provider_oss.ports import Clock
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.plan import whole
 from airflow_provider_oss.transfer.recognition import HeadClient, find_equal_object, find_equal_stream
 from airflow_provider_oss.transfer.result import make_result
-from airflow_provider_oss.transfer.retry import RetryPolicy, cannot_renew, make_retrying
+from airflow_provider_oss.transfer.retry import RetryPolicy, cannot_renew, make_retrying, renewing
 from airflow_provider_oss.transfer.source import FileReader, FileSource
 from airflow_provider_oss.transfer.stream import Stream, chunks_of
 
@@ -110,13 +106,7 @@ class SinglePut:
 
     def _repeat(self, send: Callable[[], StoredObject]) -> StoredObject:
         """Repeat as the policy says, and as often as new credentials can be had for those that expired."""
-        while True:
-            try:
-                return make_retrying(self.retry, threading.Event())(send)
-            except OSSCredentialsExpired as error:
-                if not self.renew_credentials():
-                    raise
-                log.info("%s: going on with new credentials: %s", self.ref, error)
+        return renewing(self.renew_credentials, self.ref, lambda: make_retrying(self.retry, threading.Event())(send))
 
     def _send(self, chunks: Iterator[bytes], content_length: int | None) -> StoredObject:
         return self.client.put_stream(self.ref, chunks, content_length, self.options)

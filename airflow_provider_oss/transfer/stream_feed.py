@@ -28,6 +28,7 @@ class StreamFeed:
     """
 
     reads_forward = True
+    copies = False
 
     def __init__(self, source: StreamSource, clock: Clock, check: Callable[[], None]) -> None:
         self._source = source

@@ -16,6 +16,7 @@ from typing import Final
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
     OSSCredentialsExpired,
+    OSSCredentialsUnavailable,
     OSSNoSuchUpload,
     OSSPermanentError,
     OSSProviderError,
@@ -28,6 +29,8 @@ from airflow_provider_oss.transfer.plan import Plan
 
 log = logging.getLogger(__name__)
 
+_NOTHING_BEGUN: Final = (OSSPermanentError, OSSCredentialsExpired, OSSCredentialsUnavailable)
+"""How Initiate fails when OSS has begun no upload."""
 _CLOCK_TOLERANCE_SECONDS: Final = 15 * 60
 """How far OSS's clock may be from ours: it refuses requests beyond."""
 
@@ -126,7 +129,7 @@ class UploadIds:
             if self._answers_lost:
                 self._abort_lost(intent, keep=upload_id)
         except BaseException as error:
-            is_refusal = isinstance(error, OSSPermanentError | OSSCredentialsExpired) and not self._answers_lost
+            is_refusal = isinstance(error, _NOTHING_BEGUN) and not self._answers_lost
             if is_refusal:
                 self._keeper.delete()
             elif not self._keeper.keeps:

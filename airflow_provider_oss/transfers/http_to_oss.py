@@ -86,6 +86,7 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         self.use_ranges = use_ranges
         self.decompress = decompress
         self.trust_connection_close = trust_connection_close
+        self._asked = ""
 
     def upload(self, context: Context) -> UploadResult:
         """Ask the server, and store what it answers."""
@@ -93,6 +94,7 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
 
         resumable = self.resumable_arguments(context)
         request = self._request(connections=resumable["parallel"])
+        self._asked = request.name
         answer = open_http(
             request,
             use_ranges=self.use_ranges,
@@ -109,6 +111,10 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         finally:
             answer.close()
             request.session.close()
+
+    def sources(self) -> Sequence[str]:
+        """Return the URL, without what may be secret in it."""
+        return (self._asked,)
 
     def _request(self, connections: int) -> HttpRequest:
         """Return the request: what the connection says is read here, in the main thread."""

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
 
     from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.operators.lineage import TaskLineage
     from airflow_provider_oss.sources.selection import SelectedSource
+    from airflow_provider_oss.transfers.many import StoredAll
 
 
 class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
@@ -60,6 +62,7 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
         self.source = source
         self.source_conn_id = source_conn_id
         self.prefix = prefix
+        self._read: list[str] = []
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Store the one file, or all of them, and return the result as plain data."""
@@ -77,6 +80,7 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
         selected = self._selected()
         if len(selected) != 1 or self.key is None:
             raise OSSInvalidArgument(f"source={self.source!r} is {len(selected)} files: give prefix in place of key")
+        self._read = [selected[0].name]
         return self.hook.upload_source(
             self.key, selected[0].source, self.bucket_name, **self.resumable_arguments(context), **self.object_options()
         )
@@ -88,13 +92,33 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
         with failing_at_once():
             keys = keys_below(prefix, self._selected())
             job = StoreAll(self.hook, self.bucket_name, self.resumable_arguments(context), self.object_options())
-            result = job.run(keys)
+            result = self._result = job.run(keys)
             if result.failed and self.do_xcom_push:
                 context["ti"].xcom_push(
                     key="return_value", value=result.as_dict()
                 )  # a task that raises returns nothing
             result.raise_failures()
         return result.as_dict()
+
+    def folder(self) -> str:
+        """Return the folder of the one object, or the prefix."""
+        return super().folder() if self.prefix is None else str(self.prefix)
+
+    def lineage(self, result: UploadResult | StoredAll) -> TaskLineage:
+        """Return the files that are stored and their objects."""
+        from airflow_provider_oss.operators.lineage import TaskLineage, source, stored
+        from airflow_provider_oss.transfers.many import StoredAll
+
+        if not isinstance(result, StoredAll):
+            return super().lineage(result)
+        return TaskLineage(
+            [source(one.source) for one in result.objects],
+            [stored(one.bucket, one.key, one.size) for one in result.objects],
+        )
+
+    def sources(self) -> Sequence[str]:
+        """Return the one file."""
+        return self._read
 
     def _selected(self) -> list[SelectedSource]:
         from airflow_provider_oss.sources.selection import select

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_oss.operators.base import failing_at_once, whole_number
+from airflow_provider_oss.operators.base import failing_at_once, folder_of, whole_number
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_oss.operators.lineage import TaskLineage
     from airflow_provider_oss.options import ObjectOptionArguments
     from airflow_provider_oss.transfers.export import ExportResult, Wanted
     from airflow_provider_oss.transfers.query import Session
@@ -102,7 +103,7 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the query, store its rows and return the result as plain data."""
         with failing_at_once():
-            result = self.upload(context)
+            result = self._result = self.upload(context)
         self.log.info(
             "Exported %d rows in %d objects: %d bytes, %d of them sent and %d verified in %.1f s",
             *(result.rows, len(result.objects), result.bytes, result.bytes_sent, result.bytes_verified),
@@ -119,6 +120,35 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         self._session = Session(self._connector())
         export = Export(self.hook, self._session, wanted, self._options(wanted), self.resumable_arguments(context))
         return export.run(self.key, self.bucket_name)
+
+    def folder(self) -> str:
+        """Return the folder that has all pieces."""
+        return folder_of(str(self.key).partition("{index}")[0])
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """Add the query, and the tables it reads."""
+        from airflow_provider_oss.transfers.query_lineage import query_lineage
+
+        lineage, query = (
+            super().get_openlineage_facets_on_complete(task_instance),
+            query_lineage(self.conn_id, self.sql),
+        )
+        lineage.inputs.extend(query.inputs)
+        lineage.run_facets.update(query.run_facets)
+        lineage.job_facets.update(query.job_facets)
+        return lineage
+
+    def lineage(self, result: ExportResult) -> TaskLineage:
+        """Return the objects with their rows and columns, and the manifest."""
+        from airflow_provider_oss.operators.lineage import TaskLineage, stored
+        from airflow_provider_oss.uri import parse_oss_uri
+
+        pieces = [
+            stored(parse_oss_uri(one.uri).bucket, one.key, one.bytes, rows=one.rows, columns=result.columns)
+            for one in result.objects
+        ]
+        manifest = None if result.manifest is None else parse_oss_uri(result.manifest)
+        return TaskLineage(outputs=pieces if manifest is None else [*pieces, stored(manifest.bucket, manifest.key)])
 
     def on_kill(self) -> None:
         """Ask upload and query to stop, without waiting for either."""

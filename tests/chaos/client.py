@@ -53,6 +53,9 @@ class DisturbedClient:
     def replace_credentials(self, credentials: Credentials) -> None:
         self._client.replace_credentials(credentials)
 
+    def renew_credentials(self) -> bool:
+        return self._client.renew_credentials()
+
     def _call(self, operation: str, act: Callable[[], Any]) -> Any:
         self._interference.before(operation)
         try:

@@ -1,7 +1,7 @@
 """
 What happens when: every call of an upload, every fault, one stated outcome. Pure data.
 
-The campaign runs each cell and compares; the README shows the same table. This module imports nothing of the package.
+The campaign runs each cell and compares; docs/faults.md shows the same table. Nothing of the package is imported here.
 """
 
 from __future__ import annotations

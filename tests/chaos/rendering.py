@@ -1,4 +1,4 @@
-"""The outcome table as Markdown, for the README. Pure."""
+"""The outcome table as Markdown, for docs/faults.md. Pure."""
 
 from __future__ import annotations
 

@@ -12,11 +12,11 @@ from uuid import UUID
 from tests.support.airflow_version import HAS_TASK_STATE, IS_AIRFLOW_2
 
 if IS_AIRFLOW_2:
-    from tests.checkpoint.edge_of_airflow_2 import UNREACHABLE, Supervisor, connected
+    from tests.checkpoint.edge_of_airflow_2 import UNREACHABLE, Supervisor, connected, get_task_states
 else:
-    from tests.checkpoint.edge_of_airflow_3 import UNREACHABLE, Supervisor, connected
+    from tests.checkpoint.edge_of_airflow_3 import UNREACHABLE, Supervisor, connected, get_task_states
 
-__all__ = ["UNREACHABLE", "Supervisor", "connected", "task_state_accessor", "task_state_context"]
+__all__ = ["UNREACHABLE", "Supervisor", "connected", "get_task_states", "task_state_accessor", "task_state_context"]
 
 TI_ID = UUID("01a20005-698b-774c-b35e-f0bb865fb1fe")
 

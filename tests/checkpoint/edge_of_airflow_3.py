@@ -25,6 +25,7 @@ class Supervisor:
     Stands where ``SUPERVISOR_COMMS`` does. Values cross as JSON, as they do on the wire.
 
     ``down`` makes every request fail. ``task_ids`` are the task instances of the run: an XCom needs one.
+    ``task_instances`` are states, by dag, run and task id; that of a mapped instance is followed by "_" and its index.
     """
 
     def __init__(self, task_ids: tuple[str, ...] = ("anchor",)) -> None:
@@ -32,6 +33,7 @@ class Supervisor:
         self.variables: dict[str, comms.PutVariable] = {}
         self.xcoms: dict[tuple[str, ...], Any] = {}
         self.task_state: dict[tuple[str, str], comms.SetTaskStateStore] = {}
+        self.task_instances: dict[tuple[str, str, str], str | None] = {}
         self.down = False
         self._hides_variables = False
 
@@ -75,6 +77,14 @@ class Supervisor:
         if self._hides_variables or message.key not in self.variables:
             return comms.ErrorResponse(error=ErrorType.VARIABLE_NOT_FOUND, detail={"key": message.key})
         return comms.VariableResult(key=message.key, value=self.variables[message.key].value)
+
+    @_answer.register(comms.GetTaskStates)
+    def _get_task_states(self, message: comms.GetTaskStates) -> BaseModel:
+        states: dict[str, dict[str, str | None]] = {}
+        for (dag_id, run_id, name), state in self.task_instances.items():
+            if dag_id == message.dag_id and run_id in (message.run_ids or ()):
+                states.setdefault(run_id, {})[name] = state
+        return comms.TaskStatesResult(task_states=states)
 
     @_answer.register(comms.PutVariable)
     def _put_variable(self, message: comms.PutVariable) -> BaseModel:
@@ -136,3 +146,7 @@ def connected(monkeypatch: pytest.MonkeyPatch, _: Path, task_ids: tuple[str, ...
     supervisor = Supervisor(task_ids)
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", supervisor, raising=False)
     yield supervisor
+
+
+get_task_states = task_runner.RuntimeTaskInstance.get_task_states
+"""What a task instance asks for the states of others."""

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
 
-from airflow_provider_oss.checkpoint.choice import NAMES, choose_store, choose_stores, owner_of
+from airflow_provider_oss.checkpoint.choice import NAMES, choose_store, choose_stores
+from airflow_provider_oss.checkpoint.owners import owner_of
 from airflow_provider_oss.checkpoint.task_state import TaskStateCheckpointStore
 from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
 from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore

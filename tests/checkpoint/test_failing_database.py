@@ -12,21 +12,22 @@ IN_DATABASE = """
 import os, sqlite3
 from airflow.models.variable import Variable
 from sqlalchemy.exc import OperationalError
-from airflow_provider_oss.checkpoint.variable import _is_in_database
+from airflow_provider_oss.checkpoint.variable import _keys_in_database
 
-Variable.set("there", "value")
-print(_is_in_database("there"), _is_in_database("ther"))
+for key in ("an_there", "an_thereby", "anXthere", "other"):
+    Variable.set(key, "value")
+print(sorted(_keys_in_database("an_there")), _keys_in_database("nowhere"))
 with sqlite3.connect(os.environ["AIRFLOW_HOME"] + "/airflow.db") as connection:
     connection.execute("DROP TABLE variable")
 try:
-    print(_is_in_database("there"))
+    print(_keys_in_database("there"))
 except OperationalError:
     print("raised")
 """
 
 
 def test_variable_of_airflow_2(tmp_path: Path) -> None:
-    """Where a task asks the database itself, as in Airflow 2, a database that fails raises."""
+    """Where a task asks the database itself, as in Airflow 2, it finds keys by prefix; a database that fails raises."""
     home = tmp_path / "home"
     prepare_home(home)
     done = subprocess.run(
@@ -37,4 +38,4 @@ def test_variable_of_airflow_2(tmp_path: Path) -> None:
         check=False,
         timeout=200,
     )
-    assert done.stdout.splitlines()[-2:] == ["True False", "raised"], done.stderr
+    assert done.stdout.splitlines()[-2:] == ["['an_there', 'an_thereby'] []", "raised"], done.stderr

@@ -21,7 +21,7 @@ from airflow_provider_oss.exceptions import (
     OSSInvalidConnection,
     OSSRequestRejected,
 )
-from airflow_provider_oss.model import ObjectOptions, ObjectRef
+from airflow_provider_oss.model import ObjectOptions, ObjectRange, ObjectRef
 from tests.clients.support import DOMAIN, EXPIRED, SESSION, client_with, forward_proxy
 from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, TINY_PARTS, client_settings
 
@@ -46,7 +46,9 @@ def use_every_call(client: OSSObjectClient, ref: ObjectRef = REF) -> None:
     client.complete_multipart_upload(ref, upload_id, [part], ObjectOptions())
     with client.get_object(ref, None) as body:
         assert body.read() == data
-    client.copy_object(ref, ObjectRef(ref.bucket, "copy"), ObjectOptions(), replace_metadata=False)
+    info = client.head_object(ref)
+    client.copy_object(ObjectRange(ref, info.etag, 0, info.size_bytes), ObjectRef(ref.bucket, "copy"), ObjectOptions())
+    assert client.get_object_tags(ref) == {}
     assert {item.ref.key for item in client.list_objects(ref.bucket, "", "", "").items} == {ref.key, "copy"}
     client.abort_multipart_upload(ref, client.initiate_multipart_upload(ref, ObjectOptions()))
     assert not client.list_multipart_uploads(ref.bucket, "", ("", "")).items

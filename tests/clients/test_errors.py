@@ -32,6 +32,7 @@ from airflow_provider_oss.exceptions import (
     OSSProviderError,
     OSSRequestRejected,
     OSSServiceUnavailable,
+    OSSSourceChanged,
 )
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
 from tests.clients.support import canned_server, client_of
@@ -63,7 +64,7 @@ ANSWERS: list[tuple[int, str, type[OSSProviderError]]] = [
     (409, "FileAlreadyExists", OSSObjectAlreadyExists),
     (409, "BucketNotEmpty", OSSRequestRejected),
     (411, "MissingContentLength", OSSRequestRejected),
-    (412, "PreconditionFailed", OSSRequestRejected),
+    (412, "PreconditionFailed", OSSSourceChanged),
     (416, "InvalidRange", OSSRequestRejected),
     (429, "QpsLimitExceeded", OSSServiceUnavailable),
     (500, "InternalError", OSSServiceUnavailable),
@@ -92,7 +93,6 @@ CODES_WITHOUT_A_CLASS_OF_OUR_OWN = {
     "OperationNotSupported": OSSRequestRejected,
     "PartNotSequential": OSSRequestRejected,
     "PositionNotEqualToLength": OSSRequestRejected,
-    "PreconditionFailed": OSSRequestRejected,
     "RestoreAlreadyInProgress": OSSRequestRejected,
     "SignatureDoesNotMatch": OSSAccessDenied,
     "WORMConfigurationLocked": OSSAccessDenied,
@@ -198,7 +198,25 @@ def test_remedies_belong_to_codes() -> None:
             OSSClockSkew,
             OSSCredentialsExpired,
             OSSNoSuchBucket,
+            OSSSourceChanged,
         )
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        (
+            {"Code": "AccessDenied", "Endpoint": "oss-cn-beijing.aliyuncs.com", "EC": "0003-00001403"},
+            "set the connection's host (endpoint) to oss-cn-beijing.aliyuncs.com",
+        ),
+        ({"Code": "InvalidArgument", "EC": "0002-00000226"}, "set region in the connection's extra"),
+        ({"Code": "AccessDenied", "EC": "0003-00000001"}, "check the RAM policy"),
+    ],
+)
+def test_remedy_is_the_closest(said: dict[str, str], remedy: str) -> None:
+    """Where OSS names the right endpoint that is the remedy; an EC of ours says more than its code."""
+    error = errors.answer_error(403, {}, said | {"Message": "No."}, ErrorDetails(BUCKET), has_document=True)
+    assert error.message.startswith(f"No; {remedy}")
 
 
 @pytest.mark.parametrize(

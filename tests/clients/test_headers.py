@@ -15,7 +15,7 @@ from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSObjectAlreadyExists
-from airflow_provider_oss.model import Callback, ObjectOptions, ObjectRef
+from airflow_provider_oss.model import Callback, ObjectOptions, ObjectRange, ObjectRef
 from airflow_provider_oss.options import parse_options
 from tests.conftest import BUCKET
 
@@ -99,7 +99,7 @@ def test_forbid_overwrite(client: OSSObjectClient) -> None:
     with pytest.raises(OSSObjectAlreadyExists):
         client.complete_multipart_upload(REF, upload_id, [part], careful)
     with pytest.raises(OSSObjectAlreadyExists):
-        client.copy_object(ObjectRef(BUCKET, "dump.bin"), REF, careful, replace_metadata=False)
+        client.copy_object(ObjectRange(REF, client.head_object(REF).etag, 0, 3), REF, careful)
     assert client.head_object(REF).size_bytes == 3
 
 

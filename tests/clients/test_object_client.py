@@ -5,6 +5,7 @@ from __future__ import annotations
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -18,10 +19,13 @@ from airflow_provider_oss.exceptions import (
     OSSConnectionError,
     OSSInvalidArgument,
     OSSNoSuchKey,
+    OSSNoSuchUpload,
     OSSRequestRejected,
+    OSSSourceChanged,
 )
-from airflow_provider_oss.model import ListedObject, ObjectOptions, ObjectRef
+from airflow_provider_oss.model import ListedObject, ObjectInfo, ObjectOptions, ObjectRange, ObjectRef
 from airflow_provider_oss.options import parse_options
+from airflow_provider_oss.verify import md5_etag
 from tests.clients.support import client_with
 from tests.clients.test_upload_client import every_key
 from tests.conftest import BUCKET, KEY_SECRET
@@ -96,9 +100,8 @@ def test_copy_list_delete_every_key(shared_client: OSSObjectClient, key: str) ->
     source, target = ObjectRef(BUCKET, key), ObjectRef("other", key)
     put(shared_client, key)
 
-    copied = shared_client.copy_object(source, target, PLAIN, replace_metadata=False)
-
-    assert copied.size_bytes == 10
+    whole = whole_of(shared_client.head_object(source))
+    assert shared_client.copy_object(whole, target, PLAIN).crc64 == crc64(b"0123456789")
     for bucket in (BUCKET, "other"):
         assert [item.ref for item in shared_client.list_objects(bucket, key[:1], "", "").items] == [
             ObjectRef(bucket, key)
@@ -109,31 +112,80 @@ def test_copy_list_delete_every_key(shared_client: OSSObjectClient, key: str) ->
     assert not shared_client.list_objects("other", "", "", "").items
 
 
-def test_copy_keeps_or_replaces_what_is_stored_with_the_object(client: OSSObjectClient) -> None:
-    """A copy has its source's metadata and tags, or those that are given, and never a mixture."""
+def whole_of(info: ObjectInfo) -> ObjectRange:
+    return ObjectRange(info.ref, info.etag, 0, info.size_bytes)
+
+
+def test_a_copy_has_what_is_given(client: OSSObjectClient) -> None:
+    """A copy has the metadata and tags that are given, and nothing of its source's."""
     source = parse_options(mime="text/csv", meta={"from": "source"}, tags={"from": "source"})
     client.put_object(REF, b"data", crc64(b"data"), source)
-    changed = parse_options(mime="text/plain", meta={"to": "target"}, tags={"to": "target"}, storage_class="IA")
+    given = parse_options(mime="text/plain", meta={"to": "target"}, tags={"to": "target ü&="}, storage_class="IA")
     target = ObjectRef(BUCKET, "copy")
-    bucket = client.buckets.get(BUCKET)
 
-    kept = client.copy_object(REF, target, PLAIN, replace_metadata=False)
-    assert (kept.content_type, kept.meta) == ("text/csv", {"from": "source"})
-    assert bucket.get_object_tagging("copy").tag_set.tagging_rule == {"from": "source"}
+    client.copy_object(whole_of(client.head_object(REF)), target, given)
 
-    replaced = client.copy_object(REF, target, changed, replace_metadata=True)
-    assert (replaced.content_type, replaced.meta) == ("text/plain", {"to": "target"})
-    assert replaced.storage_class == "IA"
-    assert bucket.get_object_tagging("copy").tag_set.tagging_rule == {"to": "target"}
+    copied = client.head_object(target)
+    assert (copied.content_type, copied.meta, copied.storage_class) == ("text/plain", {"to": "target"}, "IA")
+    assert client.get_object_tags(target) == {"to": "target ü&="}
+    assert client.get_object_tags(REF) == {"from": "source"}
 
 
-def test_copy_of_a_missing_object(client: OSSObjectClient) -> None:
-    """A copy whose source is missing is an error and makes nothing."""
-    target = ObjectRef(BUCKET, "copy")
-    with pytest.raises(OSSNoSuchKey):
-        client.copy_object(REF, target, PLAIN, replace_metadata=False)
+@pytest.mark.parametrize(
+    ("interfere", "message"),
+    [
+        (lambda client: client.put_object(REF, b"else", crc64(b"else"), PLAIN), "was replaced while it was read"),
+        (lambda client: client.delete_object(REF), "was deleted while it was read"),
+    ],
+    ids=["replaced", "deleted"],
+)
+def test_copy_of_another_version(
+    client: OSSObjectClient, interfere: Callable[[OSSObjectClient], object], message: str
+) -> None:
+    """A source that is not the one that was looked at is not copied, neither whole nor in part."""
+    client.put_object(REF, b"data", crc64(b"data"), PLAIN)
+    source, target = whole_of(client.head_object(REF)), ObjectRef(BUCKET, "copy")
+    upload_id = client.initiate_multipart_upload(target, PLAIN)
+    interfere(client)
+
+    with pytest.raises(OSSSourceChanged, match=message):
+        client.copy_object(source, target, PLAIN)
+    with pytest.raises(OSSSourceChanged, match=message):
+        client.upload_part_copy(target, upload_id, 1, source, PLAIN)
+
+    assert client.list_parts(target, upload_id) == ()
     with pytest.raises(OSSNoSuchKey):
         client.head_object(target)
+
+
+def test_a_copied_part(client: OSSObjectClient) -> None:
+    """A part is the range of the source that was asked for."""
+    client.put_object(REF, b"0123456789", crc64(b"0123456789"), PLAIN)
+    source, target = whole_of(client.head_object(REF)), ObjectRef(BUCKET, "copy")
+    upload_id = client.initiate_multipart_upload(target, PLAIN)
+
+    part = client.upload_part_copy(target, upload_id, 3, replace(source, offset_bytes=2, size_bytes=5), PLAIN)
+
+    assert (part.number, part.size_bytes, part.etag) == (3, 5, md5_etag(b"23456"))
+    client.complete_multipart_upload(target, upload_id, [part], PLAIN)
+    with client.get_object(target, None) as body:
+        assert body.read() == b"23456"
+
+
+def test_other_refusals_of_a_copy(client: OSSObjectClient) -> None:
+    """What OSS refuses for other reasons stays what it is."""
+    client.put_object(REF, b"data", crc64(b"data"), PLAIN)
+    source = whole_of(client.head_object(REF))
+    with pytest.raises(OSSNoSuchUpload):
+        client.upload_part_copy(ObjectRef(BUCKET, "copy"), "GONE", 1, source, PLAIN)
+    with pytest.raises(OSSRequestRejected, match="range of the copy source"):
+        client.upload_part_copy(
+            ObjectRef(BUCKET, "copy"),
+            client.initiate_multipart_upload(ObjectRef(BUCKET, "copy"), PLAIN),
+            1,
+            replace(source, size_bytes=5),
+            PLAIN,
+        )
 
 
 def test_deleting_what_is_not_there(client: OSSObjectClient) -> None:

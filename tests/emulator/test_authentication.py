@@ -14,26 +14,17 @@ from oss2.credentials import StaticCredentialsProvider
 
 from airflow_provider_oss.emulator import OSSEmulator, StsSession
 from tests.emulator.support import KEY_ID, REGION, SECRET, Answer, Client, send
-
-
-class Clock:
-    """A clock that the test sets."""
-
-    def __init__(self) -> None:
-        self.offset = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.offset
+from tests.support.moved_clock import MovedClock
 
 
 @pytest.fixture
-def clock() -> Clock:
+def clock() -> MovedClock:
     """The server's clock, right at first."""
-    return Clock()
+    return MovedClock()
 
 
 @pytest.fixture
-def server(tmp_path: Path, clock: Clock) -> Iterator[OSSEmulator]:
+def server(tmp_path: Path, clock: MovedClock) -> Iterator[OSSEmulator]:
     """A server with that clock and three sessions, one of them expired."""
     sessions = [
         StsSession("STS.one", "secret one", "token one"),
@@ -125,7 +116,7 @@ def test_an_altered_plain_query(client: Client, version: str) -> None:
 
 
 @pytest.mark.parametrize(("offset", "status"), [(-890, 200), (890, 200), (-910, 403), (910, 403)])
-def test_clock_skew(client: Client, clock: Clock, offset: float, status: int) -> None:
+def test_clock_skew(client: Client, clock: MovedClock, offset: float, status: int) -> None:
     """Up to 15 minutes either way are fine; beyond, the answer says what time it is."""
     clock.offset = offset
     answer = client.send("GET", "a")
@@ -222,7 +213,7 @@ def test_additional_headers(server: OSSEmulator) -> None:
         assert get(client, target, headers).code == "SignatureDoesNotMatch"
 
 
-def test_an_expired_url(client: Client, clock: Clock) -> None:
+def test_an_expired_url(client: Client, clock: MovedClock) -> None:
     """After its time a URL is refused, and before the last second it is not."""
     target = presigned(client, expires=60)
     clock.offset = 55
@@ -300,6 +291,14 @@ def test_sessions(
     secret = {"STS.one": "secret one", "STS.old": "secret old"}.get(key, SECRET)
     answer = sts_client(server, version, key, secret, token).send("GET", "a")
     assert (answer.status, answer.code, answer.text("EC")) == expected
+
+
+def test_a_session_that_is_added(client: Client, version: str) -> None:
+    """A server that runs takes a new session from the moment on at which it is told, until it expires."""
+    newcomer = sts_client(client.server, version, "STS.new", "secret new", "token new")
+    assert newcomer.send("GET", "a").code == "InvalidAccessKeyId"
+    client.server.add_sts_session(StsSession("STS.new", "secret new", "token new", expires_at=time.time() + 3600))
+    assert newcomer.send("GET", "a").body == b"x"
 
 
 def test_presigned_with_a_session(client: Client, version: str) -> None:

@@ -337,6 +337,16 @@ def test_copy_conditions(bucket: oss2.Bucket) -> None:
     assert not bucket.object_exists("b")
 
 
+def test_ranges_are_on_record(server: OSSEmulator, bucket: oss2.Bucket) -> None:
+    """The record of a request says which range was asked for, of an object or of the source of a copied part."""
+    bucket.put_object("a", b"0123456789")
+    bucket.get_object("a", byte_range=(2, 5)).read()
+    upload_id = bucket.init_multipart_upload("b").upload_id
+    bucket.upload_part_copy("exports", "a", (3, 7), "b", upload_id, 1)
+    ranges = {request.operation: request.range for request in server.requests}
+    assert (ranges["PutObject"], ranges["GetObject"], ranges["UploadPartCopy"]) == ("", "bytes=2-5", "bytes=3-7")
+
+
 def test_conditions(bucket: oss2.Bucket) -> None:
     """Conditions that fail are 412 or 304, and conditions that hold change nothing."""
     etag = bucket.put_object("a", b"x").etag

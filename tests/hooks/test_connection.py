@@ -129,6 +129,15 @@ def test_empty_form_fields_are_not_given(empty: object) -> None:
     assert settings_of(connection(extra=extra, schema="", port=None)) == settings_of(connection())
 
 
+def test_names_of_the_form() -> None:
+    """Airflow 2.11 sends what is tested in the form under long names, beside the short ones, and both are one field."""
+    extra = {"region": "cn-beijing", "read_timeout": "5"}
+    long = {f"extra__aliyun_oss__{name}": value for name, value in extra.items()}
+    assert settings_of(connection(extra=extra | long)) == settings_of(connection(extra=extra))
+    with pytest.raises(OSSInvalidConnection, match="unknown fields: regoin"):
+        settings_of(connection(extra={"extra__aliyun_oss__regoin": "cn-beijing"}))
+
+
 @pytest.mark.parametrize(
     ("host", "region"),
     [
@@ -193,10 +202,18 @@ def test_region_argument_goes_before(region: str) -> None:
         ("http://127.0.0.1:9000", None, "http://127.0.0.1:9000"),
         ("https://storage.internal/", None, "https://storage.internal"),
         ("storage.internal", 8443, "https://storage.internal:8443"),
+        ("storage.internal", 443, "https://storage.internal"),
+        ("storage.internal", 80, "https://storage.internal:80"),
+        ("http://127.0.0.1", 80, "http://127.0.0.1"),
+        ("http://127.0.0.1", 0, "http://127.0.0.1"),
     ],
 )
 def test_endpoints(host: str, port: int | None, expected: str) -> None:
-    """An endpoint has a scheme, https unless it is given, and may have a port of its own or the connection's."""
+    """
+    An endpoint has a scheme, https unless it is given, and may have a port of its own or the connection's.
+
+    The scheme's own port is left out, and so is the 0 that Airflow's Test button sends for no port.
+    """
     found = settings_of(connection(host=host, port=port, extra={"region": "cn-hangzhou"}))
     assert found.endpoint == expected
 
@@ -288,7 +305,7 @@ def test_credentials_of_the_environment(prefix_id: str, prefix_secret: str, pref
 @pytest.mark.parametrize("environment", [{}, {"ALIBABA_CLOUD_ACCESS_KEY_ID": "env-id"}, {"OSS_ACCESS_KEY_SECRET": "x"}])
 def test_environment_without_credentials(environment: dict[str, str]) -> None:
     """An environment that has no whole pair is an error that names both pairs; no half is mixed with another."""
-    from_environment = with_extra(credential_source="environment")
+    from_environment = connection(login="", extra={"credential_source": "environment"})
     with pytest.raises(OSSInvalidConnection, match=r"ALIBABA_CLOUD_ACCESS_KEY_ID and .* or OSS_ACCESS_KEY_ID and"):
         settings_of(from_environment, environment=environment)
 

@@ -15,6 +15,7 @@ from airflow_provider_oss.exceptions import (
     OSSObjectAlreadyExists,
 )
 from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.limits import KIB
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
 from tests.conftest import BUCKET
 from tests.hooks.support import DATA, read
@@ -147,15 +148,28 @@ def test_copy(hook: OSSHook) -> None:
     hook.put_object("key", DATA, mime="text/csv", meta={"from": "source"})
 
     copied = hook.copy_object("key", "copy", bucket_name="other")
-    assert (copied.ref, copied.content_type, copied.meta) == (
-        ObjectRef("other", "copy"),
-        "text/csv",
-        {"from": "source"},
+    assert (copied.uri, copied.source_uri, copied.size, copied.bytes_copied) == (
+        "oss://other/copy",
+        f"oss://{BUCKET}/key",
+        len(DATA),
+        len(DATA),
     )
+    info = hook.head_object("oss://other/copy")
+    assert (info.content_type, info.meta) == ("text/csv", {"from": "source"})
     assert read(hook, "copy", "other") == DATA
 
-    changed = hook.copy_object("oss://other/copy", "again", meta={"to": "target"}, mime="text/plain")
-    assert (changed.content_type, changed.meta) == ("text/plain", {"to": "target"})
+    hook.copy_object("oss://other/copy", "again", meta={"to": "target"}, mime="text/plain")
+    info = hook.head_object("again")
+    assert (info.content_type, info.meta) == ("text/plain", {"to": "target"})
+
+
+def test_copy_in_parts(hook: OSSHook, server: OSSEmulator) -> None:
+    """An object above the threshold is copied in parts of the size that is asked for."""
+    hook.put_object("key", DATA)
+    copied = hook.copy_object("key", "copy", multipart_threshold=0, part_size=100 * KIB)
+    assert read(hook, "copy") == DATA
+    assert copied.bytes_copied == len(DATA)
+    assert [request.operation for request in server.requests].count("UploadPartCopy") == 3
 
 
 @pytest.mark.parametrize(
@@ -165,14 +179,33 @@ def test_copy(hook: OSSHook) -> None:
 def test_copy_with_something_else(hook: OSSHook, options: dict[str, object]) -> None:
     """Giving any one thing replaces all that the source has."""
     hook.put_object("key", DATA, mime="text/csv", meta={"from": "source"}, tags={"from": "source"})
-    copied = hook.copy_object("key", "copy", **options)  # type: ignore[arg-type]
-    assert "from" not in copied.meta
+    hook.copy_object("key", "copy", **options)  # type: ignore[arg-type]
+    assert "from" not in hook.head_object("copy").meta
     assert hook.get_conn().get_object_tagging("copy").tag_set.tagging_rule == options.get("tags", {})
 
 
 def test_copy_that_overwrites_is_forbidden(hook: OSSHook) -> None:
     """``forbid_overwrite`` holds for copies too, and alone it replaces no metadata."""
     hook.put_object("key", DATA, meta={"from": "source"})
-    assert hook.copy_object("key", "copy", forbid_overwrite=True, acl="private").meta == {"from": "source"}
+    hook.copy_object("key", "copy", forbid_overwrite=True, acl="private")
+    assert hook.head_object("copy").meta == {"from": "source"}
+    hook.put_object("copy", "something else")
     with pytest.raises(OSSObjectAlreadyExists):
         hook.copy_object("key", "copy", forbid_overwrite=True)
+
+
+def test_pages_and_buckets(hook: OSSHook) -> None:
+    """Pages have objects and common prefixes, as many as asked for; the buckets are all of the account."""
+    for key in ("a/1", "a/2", "b", "c"):
+        hook.put_object(key, "data")
+    pages = [([item.ref.key for item in page.items], page.prefixes) for page in hook.list_pages(delimiter="/", most=2)]
+    assert pages == [(["b"], ("a/",)), (["c"], ())]
+    assert hook.list_buckets() == [BUCKET, "other"]
+
+
+def test_read_object(hook: OSSHook, server: OSSEmulator) -> None:
+    """An object, or a range of it, is returned whole, by another request when one breaks off."""
+    hook.put_object("key", DATA)
+    server.faults.add(Fault(operation="GetObject", times=1, truncate_response=True))
+    assert hook.read_object("key") == DATA
+    assert hook.read_object(f"oss://{BUCKET}/key", byte_range=(10, 19)) == DATA[10:20]

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import gzip
 from dataclasses import fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
 
+import oss2
 import pytest
 
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.model import UploadResult
-from tests.conftest import BUCKET
+from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, REGION
 from tests.integration.conftest import random_file
 from tests.integration.uploading import RunningUpload, Uploads
 from tests.support.airflow_version import DEFAULT_STORE, HAS_TASK_STATE
+from tests.support.secret_search import find
 from tests.support.trees import write_tree
 from tests.support.web_server import WebServer, plain, ranged
 
@@ -173,6 +177,49 @@ def test_http_mirror(uploads: Uploads, web_server: WebServer, folder: Path) -> N
         result = uploads.airflow.xcom("oss_http_mirror", run_id, f"file_{number}")
         assert_stored(uploads, result, f"mirror/{run_id}/data/{name}.csv", content)
     uploads.assert_nothing_left()
+
+
+def test_objects_and_buckets(uploads: Uploads) -> None:
+    """The example fills a bucket of its own, lists and tags what it has, mapped, and leaves nothing of it."""
+    dag_id, bucket = "oss_objects_and_buckets", "a-bucket-of-its-own"
+    run_id = uploads.trigger(dag_id, bucket=bucket)
+    assert uploads.airflow.wait_for_run(dag_id, run_id) == "success"
+
+    results = {
+        task: uploads.airflow.xcom(dag_id, run_id, task)
+        for task in ("create", "list", "tags", "delete_exports", "delete_bucket")
+    }
+    keys = ["exports/eu/orders.csv", "exports/us/orders.csv"]
+    assert results == {
+        "create": {"bucket": bucket, "created": True},
+        "list": keys,
+        "tags": {"run": run_id},
+        "delete_exports": {"deleted": 2, "keys": keys, "dry_run": False},
+        "delete_bucket": {"bucket": bucket, "deleted": True},
+    }
+    buckets = oss2.Service(oss2.AuthV4(KEY_ID, KEY_SECRET), uploads.server.endpoint, region=REGION).list_buckets()
+    assert bucket not in [one.name for one in buckets.buckets]
+
+
+def test_presigned_urls(uploads: Uploads) -> None:
+    """Who has the URLs of the example writes and reads an object; no task's log has what makes them valid."""
+    dag_id = "oss_presigned_urls"
+    run_id = uploads.trigger(dag_id)
+    assert uploads.airflow.wait_for_run(dag_id, run_id) == "success"
+
+    assert uploads.airflow.xcom(dag_id, run_id, "read") == "a,b"
+    stored = uploads.bucket.head_object(f"handed-over/{run_id}/report.csv")
+    assert stored.headers["Content-Type"] == "text/csv"
+    secrets = {}
+    for task in ("to_write", "to_read"):
+        signed = uploads.airflow.xcom(dag_id, run_id, task)
+        secrets[task] = parse_qs(urlsplit(signed["url"]).query)["x-oss-signature"][0]
+        assert datetime.fromisoformat(signed["expires_at"]) > datetime.now(UTC)
+    # Not in those of Airflow's components, where its supervisor writes every XCom at that level
+    logs = [path for path in uploads.airflow.home.glob("logs/**/*") if path.is_file()]
+    assert len([path for path in logs if f"dag_id={dag_id}" in str(path)]) == 4
+    left = {str(path): find(secrets, path.read_bytes()) for path in logs}
+    assert {path: found for path, found in left.items() if found} == {}
 
 
 @pytest.mark.parametrize(

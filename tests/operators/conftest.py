@@ -5,12 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, Context, XCom
 
-from tests.checkpoint.airflow_edge import Supervisor, connected, task_state_context
+from tests.checkpoint.airflow_edge import Supervisor, connected, get_task_states, task_state_context
+from tests.support.airflow_version import HAS_TASK_STATE
+
+if TYPE_CHECKING:
+    from tests.support.openlineage import Lineage
+
+# It is about checkpoints of others, of which a task of Airflow 3.0 to 3.2 sees none, and one of Airflow 2 all
+collect_ignore = [] if HAS_TASK_STATE else ["test_maintenance.py"]
 
 RUN_ID = "manual__1"
 DATA = bytes(range(256)) * 1600
@@ -27,6 +34,8 @@ class Instance:
     map_index: int = -1
     dag_id: str = "export"
     run_id: str = RUN_ID
+
+    get_task_states = staticmethod(get_task_states)
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Send it to Airflow, as a task instance does."""
@@ -90,6 +99,21 @@ def run(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Con
         return operator.execute(context)
 
     return execute
+
+
+@pytest.fixture
+def told(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Context]) -> Callable[[Build], Lineage]:
+    """Run an operator as a task and return what OpenLineage's provider learns of it at its end."""
+    from tests.support.openlineage import lineage_of  # noqa: PLC0415 - takes a second, and few tests need it
+
+    def tell(build: Build) -> Lineage:
+        operator = in_dag(build)
+        context = context_of(operator)
+        operator.render_template_fields(context)
+        operator.execute(context)
+        return lineage_of(operator)
+
+    return tell
 
 
 @pytest.fixture

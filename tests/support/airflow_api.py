@@ -9,7 +9,7 @@ import httpx
 from tests.support.airflow_version import SERVER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import Literal, Self
 
@@ -31,13 +31,13 @@ class AirflowApi:
     ) -> None:
         self._client.close()
 
-    def unhealthy(self) -> list[str]:
-        """Return the components that are not up yet; the server itself is the first to be missed."""
+    def unhealthy(self, needed: Sequence[str] = SERVER.needed_components) -> list[str]:
+        """Return the needed components that are not up yet; the server itself is the first to be missed."""
         try:
             health, *_ = [_checked(self._client.get(path)) for path in SERVER.health_paths]
         except httpx.TransportError:
             return [SERVER.command]
-        return [name for name in SERVER.needed_components if health[name]["status"] != "healthy"]
+        return [name for name in needed if health[name]["status"] != "healthy"]
 
     def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
         """Add a connection; ``fields`` as the API names them, ``extra`` as JSON text."""
@@ -72,6 +72,12 @@ class AirflowApi:
         }
         self._request("POST", f"/dags/{dag_id}/clearTaskInstances", body)
 
+    def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> dict[str, str | None]:
+        """Return the address behind each extra link of the task instance; None where there is none."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links?map_index={map_index}"
+        links: dict[str, str | None] = self._request("GET", path, None)["extra_links"]
+        return links
+
     def log_in(self) -> None:
         """Get a token for the requests that follow, where they need one."""
         if not SERVER.has_tokens:
@@ -79,7 +85,7 @@ class AirflowApi:
         token = _checked(self._client.get("/auth/token"))["access_token"]
         self._client.headers["Authorization"] = f"Bearer {token}"
 
-    def _request(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
         return _checked(self._client.request(method, f"{SERVER.api_path}{path}", json=body))
 
 

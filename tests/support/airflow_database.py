@@ -155,6 +155,11 @@ class MetadataDatabase:
         """Return all Variables as stored (readable, because the harness gives Airflow no encryption key)."""
         return {row["key"]: row["val"] for row in self._select("SELECT key, val FROM variable ORDER BY key")}
 
+    def connection_extra(self, conn_id: str) -> Any:
+        """Return the extra of a stored connection (readable, as Variables are)."""
+        [row] = self._select("SELECT extra FROM connection WHERE conn_id = ?", (conn_id,))
+        return json.loads(row["extra"])
+
     def dump(self, but_for: str) -> Iterator[tuple[str, Any]]:
         """Yield every value that is stored in any table but one, under the name of its table and column."""
         for table in self._select("SELECT name FROM sqlite_master WHERE type = 'table' AND name != ?", (but_for,)):

@@ -69,6 +69,19 @@ class AirflowProcesses:
         self.components.append(component)
         return component
 
+    def named(self, name: str) -> list[Component]:
+        """Return the components of this name that were started and not ended."""
+        return [component for component in self.components if component.name == name]
+
+    def kill(self, component: Component) -> None:
+        """Kill one component with all that it has started, as when its machine dies."""
+        for process in self.alive():
+            with suppress(psutil.NoSuchProcess, ProcessLookupError):
+                if os.getsid(process.pid) == component.process.pid:
+                    process.kill()
+        component.process.wait(_KILL_SECONDS)
+        self.components.remove(component)
+
     def check_alive(self) -> None:
         """Raise ``RuntimeError`` with the end of every component's output when one of them has ended."""
         ended = [component.name for component in self.components if component.process.poll() is not None]

@@ -1,7 +1,8 @@
 """A real Airflow on this machine, for tests that kill tasks and for the demonstration.
 
 Scheduler (LocalExecutor), dag-processor and api-server run as separate commands, started at the same time, with SQLite.
-``airflow standalone`` would add a parent and a triggerer that nobody needs here, and leaves children when it is killed.
+``airflow standalone`` would add a parent that nobody needs here and a triggerer that few tests need, and leaves
+children when it is killed.
 Measured with Airflow 3.3.2 on 2 cores: 13 to 16 s until a DAG can be triggered (21 s of CPU, nearly all of it imports),
 1 s from there to a task's first line, 2 to 3 s to end it all; 0.9 GB of memory. So tests share one where they can.
 """
@@ -35,15 +36,20 @@ class LocalAirflow:
     """An Airflow that is up inside the ``with`` block and gone, with all its processes, after it.
 
     ``home`` is made if need be and keeps database and logs afterwards; nothing is written elsewhere. ``env`` reaches
-    every component and every task: connections are given there as ``AIRFLOW_CONN_<ID>``.
+    every component and every task: connections are given there as ``AIRFLOW_CONN_<ID>``. The UI is at ``url``; with
+    ``only_server`` it is all there is, and nothing runs DAGs.
     Times are seconds. Waiting methods raise ``TimeoutError`` saying what was seen last, and ``RuntimeError`` with the
     end of the logs as soon as a component dies.
     """
 
-    def __init__(self, home: Path, dags_folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, home: Path, dags_folder: Path, env: Mapping[str, str] | None = None, *, only_server: bool = False
+    ) -> None:
         self.home = home
         self.dags_folder = dags_folder
         self.env = dict(env or {})
+        self.only_server = only_server
+        self.url = ""
         self.database = MetadataDatabase(home / DATABASE_NAME)
         self._exit = ExitStack()
 
@@ -61,18 +67,29 @@ class LocalAirflow:
     def _start(self, stack: ExitStack) -> None:
         prepare_home(self.home)
         with _reserved_port() as port:
-            url = f"http://{LOOPBACK}:{port}"
+            self.url = url = f"http://{LOOPBACK}:{port}"
             server = {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/", "AIRFLOW__API__BASE_URL": url}
             environment = airflow_environment(self.home, self.dags_folder, server | self.env)
             self._processes = AirflowProcesses(self.home, environment)
             stack.callback(self._processes.stop)
             where = [SERVER.host_option, LOOPBACK, "--port", str(port)]
             self._processes.start(SERVER.command, [SERVER.command, *where])
-            for name, arguments in SERVER.others.items():
-                self._processes.start(name, arguments)
+            if not self.only_server:
+                for name, arguments in SERVER.others.items():
+                    self._processes.start(name, arguments)
             self._api = stack.enter_context(AirflowApi(url))
             self._wait_until_healthy()
         self._api.log_in()
+
+    def start_triggerer(self) -> None:
+        """Start what waits for deferred tasks, unless it runs: few tests need it."""
+        if not self._processes.named("triggerer"):
+            self._processes.start("triggerer", ["triggerer", "--skip-serve-logs"])
+
+    def kill_triggerer(self) -> None:
+        """Kill it as when its machine dies: the next one takes its triggers over when heartbeats are missed (10 s)."""
+        for component in self._processes.named("triggerer"):
+            self._processes.kill(component)
 
     def wait_for_dag(self, dag_id: str, timeout: float = 60.0) -> None:
         """Wait until the DAG can be triggered. Raises ``RuntimeError`` with the traceback when a DAG file is broken."""
@@ -93,6 +110,10 @@ class LocalAirflow:
         """Unpause the DAG, start a run and return the run's id."""
         self._api.unpause(dag_id)
         return self._api.trigger(dag_id, conf or {}, run_id)
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the DAG run when its schedule says so."""
+        self._api.unpause(dag_id)
 
     def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120.0) -> str:
         """Wait until the run has ended and return ``"success"`` or ``"failed"``."""
@@ -204,6 +225,10 @@ class LocalAirflow:
         """
         self._api.clear(dag_id, run_id, task_id, map_index)
 
+    def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
+        """Return the address behind each extra link that the UI shows of the task; None where there is none."""
+        return self._api.extra_links(dag_id, run_id, task_id, map_index)
+
     def xcom(self, dag_id: str, run_id: str, task_id: str, key: str = "return_value", map_index: int = -1) -> Any:
         """Return one XCom's value. Raises ``LookupError`` when it does not exist."""
         wanted = (dag_id, run_id, task_id, key, map_index)
@@ -241,14 +266,18 @@ class LocalAirflow:
     def _wait_until_healthy(self) -> None:
         def look() -> bool | None:
             self._processes.check_alive()
-            return None if self._api.unhealthy() else True
+            return None if self._missing() else True
 
         wait_until(
             look,
             START_TIMEOUT_SECONDS,
             "Airflow to start",
-            lambda: f"not up: {', '.join(self._api.unhealthy())}\n{self._processes.tails()}",
+            lambda: f"not up: {', '.join(self._missing())}\n{self._processes.tails()}",
         )
+
+    def _missing(self) -> list[str]:
+        """Return what was started and is not up yet."""
+        return self._api.unhealthy(("metadatabase",) if self.only_server else SERVER.needed_components)
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_provider_oss.checkpoint.codec import decode, encode
-from airflow_provider_oss.model import Checkpoint
+from airflow_provider_oss.model import Checkpoint, FoundCheckpoint
 
 OWNER = "a test"
 
@@ -66,3 +66,25 @@ class FailingStore(MemoryStore):
         self.calls.append(method)
         if method == self._method and self.calls.count(method) >= self._since:
             raise StoreDownError(f"the store is down for {method}")
+
+
+class MemoryDirectory:
+    """The checkpoints of other task instances, said by a test: those whose owners are over, and all that there are."""
+
+    def __init__(self, *found: FoundCheckpoint, over: tuple[str, ...] = (), unseen: tuple[str, ...] = ()) -> None:
+        self.found = list(found)
+        self.over = over
+        self.unseen = unseen
+
+    def find(self) -> list[FoundCheckpoint]:
+        """Return those that are left."""
+        return list(self.found)
+
+    def is_over(self, found: FoundCheckpoint) -> bool:
+        """Whether the test says so."""
+        return found.owner in self.over
+
+    def forget(self, found: FoundCheckpoint) -> bool:
+        """Remove it."""
+        self.found.remove(found)
+        return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -97,19 +98,26 @@ def in_turn(*handlers: Handler) -> Handler:
 
 
 class WebServer:
-    """Answers at ``url`` inside the ``with`` block. ``pages`` maps paths to handlers; ``requests`` is what arrived."""
+    """
+    Answers at ``url`` inside the ``with`` block. ``pages`` maps paths to handlers; ``requests`` is what arrived.
 
-    def __init__(self) -> None:
+    As a proxy it answers for whatever host it is asked for.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.pages: dict[str, Handler] = {}
         self.requests: list[WebRequest] = []
         self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._tls = tls
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._server.answer = self._answer
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
     @property
     def url(self) -> str:
         """Scheme, host and port."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"{'http' if self._tls is None else 'https'}://127.0.0.1:{self._server.server_port}"
 
     @property
     def ranges(self) -> list[tuple[int, int]]:
@@ -150,13 +158,16 @@ class _Handler(BaseHTTPRequestHandler):
     def handle_one_request(self) -> None:
         try:
             super().handle_one_request()
-        except ConnectionError:  # the client has heard enough
+        except (ConnectionError, ssl.SSLError):  # the client has heard enough
             self.close_connection = True
 
     def do_GET(self) -> None:
         self._answer()
 
     def do_POST(self) -> None:
+        self._answer()
+
+    def do_PUT(self) -> None:
         self._answer()
 
     def _answer(self) -> None:

@@ -18,6 +18,7 @@ from airflow_provider_oss.model import (
     ListedUpload,
     ObjectInfo,
     ObjectOptions,
+    ObjectRange,
     ObjectRef,
     StoredObject,
     StoredPart,
@@ -85,6 +86,17 @@ class PassingClient(AnsweringAtOnce):
     ) -> CompletedPart:
         return self.call(
             "upload_part", lambda: self._client.upload_part(ref, upload_id, part_number, body, crc64, options)
+        )
+
+    def copy_object(self, source: ObjectRange, ref: ObjectRef, options: ObjectOptions) -> StoredObject:
+        return self.call("copy_object", lambda: self._client.copy_object(source, ref, options))
+
+    def upload_part_copy(
+        self, ref: ObjectRef, upload_id: str, part_number: int, source: ObjectRange, options: ObjectOptions
+    ) -> CompletedPart:
+        return self.call(
+            "upload_part_copy",
+            lambda: self._client.upload_part_copy(ref, upload_id, part_number, source, options),
         )
 
     def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:

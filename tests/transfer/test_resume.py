@@ -35,6 +35,19 @@ def test_the_same_wish_is_continued(size_bytes: int) -> None:
     assert decision == Continue(PartPlan(size_bytes, PART), CHECKPOINT)
 
 
+def test_a_copy_of_the_same_version_is_continued() -> None:
+    """The parts of a copy are of use when they are of the very version that is to be copied."""
+    source = Fingerprint("oss://other/a", SIZE, version="v1")
+    checkpoint = replace(CHECKPOINT, source=source)
+
+    assert decide(checkpoint, replace(WANTED, copied_from=source)) == Continue(PartPlan(SIZE, PART), checkpoint)
+    for other in (replace(source, version="v2"), replace(source, name="oss://other/b"), replace(source, version=None)):
+        decision = decide(checkpoint, replace(WANTED, copied_from=other))
+        assert isinstance(decision, Fresh)
+        assert decision.abandoned is checkpoint
+        assert "copied from another object, or from another version" in decision.reason
+
+
 @pytest.mark.parametrize(
     ("wanted", "reason"),
     [

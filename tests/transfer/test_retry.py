@@ -30,6 +30,7 @@ REPEATED = {
     "OSSBadResponse",
     "OSSChecksumMismatch",
     "OSSClockCorrected",
+    "OSSCredentialsUnavailable",
     "OSSSourceUnavailable",
 }
 ERRORS = [
@@ -162,7 +163,7 @@ def test_who_is_told_to_stop_does_not_repeat() -> None:
     stopping.set()
     call = Flaky(99)
 
-    with pytest.raises(OSSServiceUnavailable, match=r"^busy; not repeated after 1 try: the upload stops$"):
+    with pytest.raises(OSSServiceUnavailable, match=r"^busy; not repeated after 1 try: the transfer stops$"):
         make_retrying(AT_ONCE, stopping)(call)
 
     assert call.calls == 1

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_provider_oss.emulator.addressing import is_bucket_name
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
+from airflow_provider_oss.emulator.ram import Need, resource_of
 from airflow_provider_oss.emulator.wire.http import encode_percent
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_oss.emulator.body import Body
     from airflow_provider_oss.emulator.limits import Limits
+    from airflow_provider_oss.emulator.ram import RamUser
     from airflow_provider_oss.emulator.state.records import BucketRecord, ObjectRecord
     from airflow_provider_oss.emulator.state.store import Store
     from airflow_provider_oss.emulator.wire.http import Request, Target
@@ -47,6 +49,8 @@ class Call:
     body: Body
     is_owner: bool
     """Whether the request was signed; an anonymous one has passed the ACLs."""
+    user: RamUser | None = None
+    """Whose policies have to allow what is done; None for the owner and for anyone."""
 
     @property
     def store(self) -> Store:
@@ -61,6 +65,11 @@ class Call:
     def now(self) -> float:
         """Seconds since the epoch by the server's clock."""
         return self.environment.clock()
+
+    def require_permission(self, action: str, bucket: str, key: str) -> None:
+        """Raise OSSError 403 AccessDenied unless the sender may do this too, beside what the operation itself needs."""
+        if self.user is not None:
+            self.user.check(Need(action, resource_of(bucket, key)))
 
     def require_bucket(self) -> BucketRecord:
         """Return the bucket of the target. Raises OSSError 404 NoSuchBucket or 400 InvalidBucketName.

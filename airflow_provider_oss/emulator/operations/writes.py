@@ -134,6 +134,7 @@ async def delete_multiple_objects(call: Call) -> Response:
     bucket = call.require_bucket()
     for key in keys:
         check_key(key, call.limits)
+        call.require_permission("oss:DeleteObject", bucket.name, key)
     for key in keys:
         call.store.delete_object(bucket.name, key)
     if quiet:
@@ -160,6 +161,7 @@ def read_copy_source(call: Call) -> ObjectRecord:
         raise not_implemented("The version of a copy source")
     if not bucket or not key:
         raise invalid_argument("x-oss-copy-source", encode_percent(text, safe="/"), "The copy source is invalid.")
+    call.require_permission("oss:GetObject", bucket, key)
     require_bucket(call.store, bucket)
     source = require_object(call.store, bucket, key)
     conditions.check(call.request, source, conditions.COPY_SOURCE_PREFIX)

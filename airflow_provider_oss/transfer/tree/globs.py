@@ -1,4 +1,4 @@
-"""Which files of a tree are meant. Pure."""
+"""The language of globs: which files of a tree, or which keys, are meant. Pure."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _Step: TypeAlias = Callable[[str], object] | None
 """What a component of a path must match; None stands for any number of components."""
 
 _ANY_DEPTH: Final = "**"
+_WILDCARD: Final = re.compile(r"[*?[]")
 
 
 class Selection:
@@ -50,6 +51,26 @@ class Selection:
         return is_included and not any(glob.holds_all_of(parts) for glob in self._exclude)
 
 
+def has_wildcard(glob: str) -> bool:
+    """Whether the text is more than a name."""
+    return _WILDCARD.search(glob) is not None
+
+
+def literal_prefix(glob: str) -> str:
+    """Return what every name that matches begins with: the text before the first wildcard."""
+    return _WILDCARD.split(glob, maxsplit=1)[0]
+
+
+def key_matcher(glob: str) -> Callable[[str], bool]:
+    """
+    Return what tells whether a whole key matches: globs are those of Selection, but a key may have empty components.
+
+    Raises OSSInvalidArgument for a ``**`` within a component.
+    """
+    compiled = _compiled("key", glob)
+    return lambda key: _matches(compiled.steps, key.split("/"))
+
+
 @dataclass(frozen=True, slots=True)
 class _Glob:
     steps: tuple[_Step, ...]
@@ -74,6 +95,11 @@ def _glob(name: str, glob: Any) -> _Glob:
             "neither begin nor end with a slash and have no component '.' or '..'; for all that is below logs, write "
             "'logs/**'"
         )
+    return _compiled(name, glob)
+
+
+def _compiled(name: str, glob: str) -> _Glob:
+    parts = glob.split("/")
     if wrong := next((part for part in parts if _ANY_DEPTH in part and part != _ANY_DEPTH), None):
         raise OSSInvalidArgument(f"{name}={glob!r} has ** within the component {wrong!r}: it must be a whole one")
     steps = tuple(None if part == _ANY_DEPTH else re.compile(fnmatch.translate(part)).match for part in parts)

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from airflow_provider_oss.exceptions import (
-    OSSCredentialsExpired,
     OSSInvalidArgument,
 )
 from airflow_provider_oss.limits import MIB
@@ -28,7 +27,7 @@ from airflow_provider_oss.transfer.engine import UploadSettings
 from airflow_provider_oss.transfer.many_files import FileOutcome, FileToStore, FileUploads
 from airflow_provider_oss.transfer.places import CheckpointPlaces
 from airflow_provider_oss.transfer.plan import make_plan
-from airflow_provider_oss.transfer.retry import RetryingClient, cannot_renew, make_retrying
+from airflow_provider_oss.transfer.retry import RetryingClient, cannot_renew, make_retrying, renewing
 from airflow_provider_oss.transfer.tree.compare import Candidate, Comparison
 from airflow_provider_oss.transfer.tree.failures import Failures
 from airflow_provider_oss.transfer.tree.progress import CallbackFailed, TreeProgress
@@ -130,14 +129,7 @@ class _Attempt:
         self._progress.line_if_due()
 
     def _renewing(self, work: Callable[[], Answer]) -> Answer:
-        """Do it anew as often as new credentials can be had for those that expired."""
-        while True:
-            try:
-                return work()
-            except OSSCredentialsExpired as error:
-                if not self._upload.renew_credentials():
-                    raise
-                log.info("%s: going on with new credentials: %s", self._target, error)
+        return renewing(self._upload.renew_credentials, self._target, work)
 
     # What is there
 

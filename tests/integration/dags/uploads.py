@@ -29,6 +29,7 @@ def raise_when_asked(fraction: float, _checkpoint: Any, _response: Any) -> None:
 
 def upload(store: str, **arguments: Any) -> OSSResumableUploadOperator:
     """Return the task that all these DAGs are about."""
+    usual = {"retries": 3, "retry_delay": timedelta(seconds=1)}
     return OSSResumableUploadOperator(
         task_id="upload",
         file_path="{{ dag_run.conf['file_path'] }}",
@@ -37,9 +38,7 @@ def upload(store: str, **arguments: Any) -> OSSResumableUploadOperator:
         parallel=PARALLEL,
         checkpoint=store,
         progress=raise_when_asked,
-        retries=3,
-        retry_delay=timedelta(seconds=1),
-        **arguments,
+        **usual | arguments,
     )
 
 
@@ -51,3 +50,8 @@ for name in ("auto", "task_state", "variable", "xcom"):
 
 with DAG("upload_alone", schedule=None):
     upload("xcom")
+
+with DAG("upload_variable_once", schedule=None):
+    upload("variable", retries=0)
+with DAG("upload_variable_later", schedule=None):
+    upload("variable", retry_delay=timedelta(seconds=20))

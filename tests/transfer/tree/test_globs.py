@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.transfer.tree.globs import Selection
+from airflow_provider_oss.transfer.tree.globs import Selection, has_wildcard, key_matcher, literal_prefix
 
 PATHS = [
     "a.csv",
@@ -133,3 +133,27 @@ def _matches(glob: list[str], path: list[str]) -> bool:
         least = 1 if len(glob) == 1 else 0
         return any(_matches(glob[1:], path[taken:]) for taken in range(least, len(path) + 1))
     return bool(path) and glob[0] in {"*", "?", path[0]} and _matches(glob[1:], path[1:])
+
+
+@pytest.mark.parametrize(
+    ("glob", "prefix"),
+    [("logs/2026-*/a.csv", "logs/2026-"), ("a?.csv", "a"), ("a/[!b]*", "a/"), ("**/a", ""), ("a/b#c.csv", "a/b#c.csv")],
+)
+def test_what_all_names_begin_with(glob: str, prefix: str) -> None:
+    """The text before the first wildcard bounds what has to be looked at; without any it is all of the name."""
+    assert literal_prefix(glob) == prefix
+    assert has_wildcard(glob) is (prefix != glob)
+
+
+@pytest.mark.parametrize(("glob", "key"), [("a//*.csv", "a//b.csv"), ("a/*/", "a/b/"), ("a/**", "a/"), ("./*", "./a")])
+def test_keys_may_have_empty_components(glob: str, key: str) -> None:
+    """What no path of a file has, a key may have, and a glob for it."""
+    assert key_matcher(glob)(key)
+    assert not key_matcher(glob)(f"b{key}")
+
+
+@given(st.lists(st.text("ab*?", min_size=1, max_size=3), min_size=1, max_size=4), st.sampled_from(PATHS))
+def test_keys_match_as_paths_do(components: list[str], path: str) -> None:
+    """Of a key that could be a path a glob means the same as of the path."""
+    glob = "/".join(component.replace("**", "*") for component in components)
+    assert key_matcher(glob)(path) is Selection(glob).matches(path)

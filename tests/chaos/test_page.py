@@ -1,4 +1,4 @@
-"""The README says what the campaign proves."""
+"""The documentation says what the campaign proves."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from airflow_provider_oss import exceptions
 from tests.chaos.outcomes import CALLS, FAULTS, Verdict, rows
 from tests.chaos.rendering import BEGIN, END, rendered
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 
 
-def test_readme_shows_the_table() -> None:
-    """Between its two markers the README has the outcome table, character by character."""
-    _, _, rest = README.read_text("utf-8").partition(BEGIN)
+def test_the_page_shows_the_table() -> None:
+    """Between its two markers docs/faults.md has the outcome table, character by character."""
+    _, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     table, end, _ = rest.partition(END)
     assert end
     assert table.strip() == rendered()

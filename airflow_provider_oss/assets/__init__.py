@@ -1,0 +1,1 @@
+"""Airflow assets that are objects in OSS."""

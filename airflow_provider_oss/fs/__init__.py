@@ -1,0 +1,1 @@
+"""``oss://`` as a filesystem: for Airflow's ObjectStoragePath and for all that uses fsspec."""

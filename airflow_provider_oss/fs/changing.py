@@ -1,0 +1,167 @@
+"""Copying, moving and deleting what is there, inside OSS."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
+from glob import has_magic
+from typing import TYPE_CHECKING, Any
+
+from fsspec.implementations.local import trailing_sep
+from fsspec.utils import other_paths
+
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
+from airflow_provider_oss.fs import paths
+from airflow_provider_oss.fs.listing import Info
+from airflow_provider_oss.fs.looking import OSSLookingFileSystem
+from airflow_provider_oss.transfer.deletion import check_all_deleted
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.hooks.oss import OSSHook
+
+
+class OSSChangingFileSystem(OSSLookingFileSystem):
+    """
+    Copies inside OSS; deletes 1000 objects a request.
+
+    There are no directories to make. A bucket is never made nor deleted: that is more than a path can say.
+    """
+
+    def copy(
+        self,
+        path1: Any,
+        path2: Any,
+        recursive: bool = False,
+        maxdepth: int | None = None,
+        on_error: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Copy objects as fsspec's ``copy`` does; ``kwargs`` are those of ``OSSHook.copy_object``."""
+        for source, target in self._pairs(path1, path2, recursive=recursive, maxdepth=maxdepth):
+            try:
+                self.cp_file(source, target, **kwargs)
+            except OSSNoSuchKey:
+                if on_error == "raise" or (on_error is None and not recursive):
+                    raise
+
+    def mv(
+        self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any
+    ) -> None:  # fmt: skip
+        """Copy objects, all of them; then delete those that were copied and nothing else."""
+        if paths.strip(path1) == paths.strip(path2):
+            return
+        copied = []
+        for source, target in self._pairs(path1, path2, recursive=recursive, maxdepth=maxdepth):
+            self.cp_file(source, target, **kwargs)
+            copied.append(source)
+        self._delete(copied)
+        self._delete(f"{source}/" for source in copied if recursive)
+
+    def _pairs(
+        self, path1: Any, path2: Any, *, recursive: bool, maxdepth: int | None
+    ) -> list[tuple[str, str]]:  # fmt: skip
+        """Return sources and targets by the rules that fsspec's ``copy`` documents."""
+        if isinstance(path1, list) and isinstance(path2, list):
+            return list(zip(self._strip_protocol(path1), self._strip_protocol(path2), strict=True))
+        is_one = not isinstance(path1, list)
+        sources = self.expand_path(path1, recursive=recursive, maxdepth=maxdepth)
+        if is_one and (not recursive or maxdepth is not None):
+            sources = [source for source in sources if not (trailing_sep(source) or self.isdir(source))]
+        if not sources:
+            return []
+        into = isinstance(path2, str) and (trailing_sep(path2) or self.isdir(path2))
+        is_pattern = is_one and has_magic(path1) and not self._is_name(path1)
+        exists = is_one and (
+            (is_pattern and len(sources) == 1) or (not is_pattern and into and not trailing_sep(path1))
+        )
+        targets = other_paths(sources, paths.strip(path2), exists=exists, flatten=not is_one)
+        return list(zip(sources, targets, strict=True))
+
+    def cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
+        """Copy one object inside OSS, of a prefix the object that stands for an empty folder, if there is one."""
+        source, target = paths.strip(path1), paths.strip(path2)
+        if source == target or target.startswith(f"{source}/"):
+            raise OSSInvalidArgument(f"path2={path2!r} is path1={path1!r} itself, or below it: choose another")
+        try:
+            self._ask(lambda hook: hook.copy_object(paths.uri(source), paths.uri(target), **kwargs))
+        except OSSNoSuchKey:
+            if not self._is_directory(*paths.split(source)):
+                raise
+            with suppress(OSSNoSuchKey):
+                self._ask(lambda hook: hook.copy_object(paths.uri(f"{source}/"), paths.uri(f"{target}/"), **kwargs))
+
+    def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
+        """
+        Delete objects; with ``recursive`` all below them too.
+
+        Raises FileNotFoundError when nothing is there, IsADirectoryError for a prefix without ``recursive``, and
+        OSSInvalidArgument for a whole bucket.
+        """
+        doomed: list[str] = []
+        for each in path if isinstance(path, list | tuple | set) else [path]:
+            for name, info in self._matched(each, recursive=recursive).items():
+                if "/" not in name:
+                    raise OSSInvalidArgument(f"path={each!r} is a whole bucket, which no path may empty: name prefixes")
+                doomed += self._all_of(info, maxdepth) if recursive else [name] if info["type"] == "file" else []
+        self._delete(doomed)
+
+    def _matched(self, path: str, *, recursive: bool) -> dict[str, Info]:
+        """Return the entry of a path, or those that a pattern matches. Raises FileNotFoundError when there is none."""
+        if has_magic(paths.strip(path)) and not self._is_name(path):
+            if found := self.glob(path, detail=True):
+                return dict(found)
+            raise FileNotFoundError(errno.ENOENT, "nothing matches", path)
+        info = self.info(path)
+        if info["type"] == "directory" and not recursive:
+            raise IsADirectoryError(errno.EISDIR, "no object has this key, others begin with it: recursive=True", path)
+        return {info["name"]: info}
+
+    def _all_of(self, info: Info, maxdepth: int | None) -> list[str]:
+        """Return every object below an entry, itself, and those that stand for empty folders."""
+        name = info["name"]
+        if maxdepth is not None:
+            return list(self.find(name, maxdepth=maxdepth))
+        bucket, key = paths.split(name)
+        below = self._ask(lambda hook: [item.ref.key for item in hook.list_objects(paths.uri(f"{bucket}/{key}/"))])
+        return [*([name] if info["type"] == "file" else []), *(f"{bucket}/{key}" for key in below)]
+
+    def rm_file(self, path: str) -> None:
+        """Delete one object. That it is not there is no error."""
+        self._ask(lambda hook: hook.delete_object(paths.uri(paths.strip(path))))
+
+    def _delete(self, names: Iterable[str]) -> None:
+        keys: dict[str, list[str]] = {}
+        for name in names:
+            bucket, key = paths.split(name)
+            keys.setdefault(bucket, []).append(key)
+        for bucket, doomed in keys.items():
+            reported = self._ask(partial(_delete_objects, bucket, doomed))
+            check_all_deleted(bucket, doomed, reported)
+
+    def mkdir(self, path: str, *_: Any, **__: Any) -> None:
+        """Do nothing: a prefix is there as soon as a key begins with it. Of a bucket see that it is there."""
+        path = paths.strip(path)
+        if "/" not in path and not self.exists(path):
+            raise FileNotFoundError(
+                errno.ENOENT, "no such bucket, and none is made for a path: make it with OSSCreateBucketOperator", path
+            )
+
+    def makedirs(self, path: str, exist_ok: bool = False) -> None:
+        """Do as ``mkdir``; without ``exist_ok`` raise FileExistsError for what is there."""
+        if not exist_ok and self.exists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+        self.mkdir(path)
+
+    def rmdir(self, path: str) -> None:
+        """Delete the object that stands for an empty folder. Raises OSError when the folder is not empty."""
+        path = paths.strip(path)
+        if self.ls(path):
+            raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
+        self._delete([f"{path}/"])
+
+
+def _delete_objects(bucket: str, keys: list[str], hook: OSSHook) -> list[str]:
+    return hook.delete_objects((f"oss://{bucket}/{key}" for key in keys), bucket)

@@ -1,0 +1,221 @@
+"""What is there: the part of the filesystem that changes nothing."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from glob import has_magic
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from fsspec.spec import AbstractFileSystem
+from fsspec.utils import tokenize
+
+from airflow_provider_oss.exceptions import OSSCredentialsExpired, OSSInvalidArgument, OSSNoSuchKey
+from airflow_provider_oss.fs import paths
+from airflow_provider_oss.fs.listing import Info, directory_info, entries, file_info
+from airflow_provider_oss.hooks import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.hooks.oss import OSSHook
+
+Answer = TypeVar("Answer")
+
+
+class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """
+    Answers from OSS itself, every time: no listing is kept. Thread-safe.
+
+    Not there is FileNotFoundError (``exists`` says False), refused is PermissionError; every other error is raised too,
+    where fsspec's own methods would say "not there" or leave it out.
+    """
+
+    protocol: ClassVar[str] = "oss"
+    root_marker: ClassVar[str] = ""
+
+    def __init__(self, oss_conn_id: str = DEFAULT_CONN_ID, region: str | None = None, **storage_options: Any) -> None:
+        super().__init__(oss_conn_id=oss_conn_id, region=region, **storage_options)
+        self.oss_conn_id = oss_conn_id
+        self.region = region
+        self._hooks: dict[int, OSSHook] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def hook(self) -> OSSHook:
+        """The hook; a process that was forked gets its own, for connections cannot be shared."""
+        from airflow_provider_oss.hooks.oss import OSSHook
+
+        with self._lock:
+            hook = self._hooks.get(os.getpid())
+            if hook is None:
+                hook = OSSHook(self.oss_conn_id, region=self.region)
+                self._hooks = {os.getpid(): hook}
+            return hook
+
+    def _ask(self, call: Callable[[OSSHook], Answer]) -> Answer:
+        """Return what ``call`` does with the hook; once more with the connection's new token when the old expired."""
+        hook = self.hook
+        try:
+            return call(hook)
+        except OSSCredentialsExpired:
+            if not hook.renew_credentials():
+                raise
+        return call(hook)
+
+    @property
+    def fsid(self) -> str:
+        """The same for the same connection."""
+        return f"oss-{self.oss_conn_id}"
+
+    @classmethod
+    def _strip_protocol(cls, path: Any) -> Any:
+        return [paths.strip(each) for each in path] if isinstance(path, list) else paths.strip(path)
+
+    @staticmethod
+    def _get_kwargs_from_urls(path: str) -> dict[str, str]:
+        conn_id = paths.conn_id_of(path)
+        return {} if conn_id is None else {"oss_conn_id": conn_id}
+
+    def info(self, path: str, **_: Any) -> Info:
+        """
+        Return name, size and type, of an object also ETag, LastModified and StorageClass; of a prefix a directory.
+
+        Raises FileNotFoundError when there is neither.
+        """
+        path = paths.strip(path)
+        bucket, key = paths.split(path)
+        if not path:
+            return directory_info("")
+        try:
+            if key:
+                return file_info(self._ask(lambda hook: hook.head_object(paths.uri(path))))
+        except OSSNoSuchKey:
+            if not self._is_directory(bucket, key):
+                raise
+        else:
+            self._is_directory(bucket, key)
+        return directory_info(path)
+
+    def _is_directory(self, bucket: str, key: str) -> bool:
+        """Whether keys begin with this one and a slash. Raises OSSNoSuchBucket."""
+        prefix = f"{key}/" if key else ""
+        page = self._ask(lambda hook: next(hook.list_pages(paths.uri(f"{bucket}/{prefix}"), most=1)))
+        return bool(page.items)
+
+    def _entries(self, path: str, begins: str = "", depth: int | None = None) -> dict[str, Info]:
+        """Return what is below a directory, by name; itself when an object has its name."""
+        bucket, key = paths.split(path)
+        if not bucket:
+            raise OSSInvalidArgument("the path names no bucket: objects of all buckets are not listed at once")
+        directory = f"{key}/" if key else ""
+
+        def collect(hook: OSSHook) -> dict[str, Info]:
+            found: dict[str, Info] = {}
+            for info in entries(hook, bucket, directory, begins, depth):
+                found.setdefault(info["name"], info)  # where a key is a prefix too, its object comes first
+            return found
+
+        return self._ask(collect)
+
+    def ls(self, path: str, detail: bool = True, **_: Any) -> list[Any]:
+        """Return the entries of a directory, of a file itself, of no path the buckets. Raises FileNotFoundError."""
+        path = paths.strip(path)
+        if not path:
+            found = {name: directory_info(name) for name in self._ask(lambda hook: hook.list_buckets())}
+        else:
+            found = self._entries(path, depth=1)
+            if not found and "/" in path:
+                found = {path: self.info(path)}
+            elif found.get(path, {}).get("type") == "directory":
+                del found[path]
+        return [found[name] for name in sorted(found)] if detail else sorted(found)
+
+    def find(
+        self, path: str, maxdepth: int | None = None, withdirs: bool = False, detail: bool = False, **kwargs: Any
+    ) -> Any:  # fmt: skip
+        """Return all files below, with ``withdirs`` directories too. Listed at once unless ``maxdepth`` is given."""
+        path, begins = paths.strip(path), kwargs.get("prefix", "")
+        below = self._entries(path, begins, maxdepth)
+        own = below.pop(path, None)
+        found = {name: info for name, info in below.items() if withdirs or info["type"] == "file"}
+        if withdirs and not begins and "/" in path and (below or own):
+            found[path] = directory_info(path)
+        if not below and not begins and "/" in path and self.isfile(path):
+            found[path] = self.info(path)
+        names = sorted(found)
+        return {name: found[name] for name in names} if detail else names
+
+    def glob(self, path: str, maxdepth: int | None = None, **kwargs: Any) -> Any:
+        """Return the paths that match; only what begins as the pattern does is listed."""
+        stripped = paths.strip(path)
+        if has_magic(stripped):
+            fixed = stripped[: min(stripped.find(each) for each in "*?[" if each in stripped)]
+            if "/" in fixed:
+                kwargs["prefix"] = fixed.rpartition("/")[2]
+        return super().glob(path, maxdepth, **kwargs)
+
+    def walk(
+        self, path: str, maxdepth: int | None = None, topdown: bool = True, on_error: Any = "omit", **kwargs: Any
+    ) -> Iterator[Any]:  # fmt: skip
+        """Walk as fsspec does; "omit" leaves out what is gone meanwhile, and nothing else."""
+        handle = _raise_unless_missing if on_error == "omit" else on_error
+        yield from super().walk(path, maxdepth, topdown, handle, **kwargs)
+
+    def expand_path(self, path: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any) -> Any:
+        """Return what the patterns match; a name with a star, a question mark or a bracket goes before a pattern."""
+        if isinstance(path, str) and self._is_name(path):
+            return super().expand_path([path], recursive, maxdepth, **kwargs | {"assume_literal": True})
+        return super().expand_path(path, recursive, maxdepth, **kwargs)
+
+    def _is_name(self, path: str) -> bool:
+        """Whether what looks like a pattern is the name of something that is there."""
+        return has_magic(paths.strip(path)) and self.exists(path)
+
+    def du(self, path: str, total: bool = True, maxdepth: int | None = None, **kwargs: Any) -> Any:
+        """Return the bytes below, or those of each file."""
+        found = self.find(path, maxdepth=maxdepth, detail=True, **kwargs)
+        sizes = {name: info["size"] for name, info in found.items()}
+        return sum(sizes.values()) if total else sizes
+
+    def exists(self, path: str, **_: Any) -> bool:
+        """Whether there is an object of this key, or keys that begin with it and a slash."""
+        return self._type(path) is not None
+
+    def isfile(self, path: str) -> bool:
+        """Whether there is an object of this key."""
+        return self._type(path) == "file"
+
+    def isdir(self, path: str) -> bool:
+        """Whether there is no object of this key, and there are keys that begin with it and a slash."""
+        return self._type(path) == "directory"
+
+    def _type(self, path: str) -> str | None:
+        try:
+            return str(self.info(path)["type"])
+        except FileNotFoundError:
+            return None
+
+    def checksum(self, path: str) -> int:
+        """Return a number that stays the same as long as size and ETag do."""
+        info = self.info(path)
+        return int(tokenize(info["size"], info.get("ETag")), 16)
+
+    def modified(self, path: str) -> datetime:
+        """Return when the object was written. Raises FileNotFoundError when there is none."""
+        info = self.info(path)
+        if info["type"] != "file":
+            raise FileNotFoundError(path)
+        time: datetime = info["LastModified"]
+        return time
+
+    created = modified  # an object is never changed, another one takes its place
+
+    def sign(self, path: str, expiration: int = 100, **_: Any) -> str:
+        """Return a URL with which its holder can read the object for so many seconds."""
+        return self._ask(lambda hook: hook.sign_url("GET", paths.uri(paths.strip(path)), expiration))
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error

@@ -1,0 +1,37 @@
+"""An object being read."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING, Any
+
+from fsspec.spec import AbstractBufferedFile
+
+from airflow_provider_oss import limits
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.fs.filesystem import OSSFileSystem
+
+
+class OSSReader(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
+    """
+    Reads ranges, ahead of what is asked for, of the object that was there when it was opened.
+
+    Raises OSSSourceChanged when the object has been replaced meanwhile: bytes of two objects are never mixed. Raises
+    FileNotFoundError when there is none.
+
+    :param block_size: bytes read ahead; 8 MiB when None.
+    """
+
+    DEFAULT_BLOCK_SIZE = 8 * limits.MIB
+
+    def __init__(self, fs: OSSFileSystem, path: str, block_size: int | None, **kwargs: Any) -> None:
+        info = fs.info(path)
+        if info["type"] != "file":
+            raise IsADirectoryError(errno.EISDIR, "no object has this key, others begin with it and a slash", path)
+        self._etag = info["ETag"]
+        super().__init__(fs, path, "rb", block_size, **kwargs | {"size": info["size"]})
+        self.details = info
+
+    def _fetch_range(self, start: int, end: int) -> bytes:
+        return self.fs.read_range(self.path, start, end, self._etag) if end > start else b""

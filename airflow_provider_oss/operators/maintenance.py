@@ -1,0 +1,88 @@
+"""What has to be done from time to time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+_A_WEEK: Final = timedelta(days=7)
+
+
+class OSSAbortStaleUploadsOperator(OSSBaseOperator):
+    """
+    Aborts multipart uploads that nobody continues and tells what they cost; removes checkpoint Variables of no use.
+
+    OSS keeps the parts of an unfinished upload, billed and invisible among the objects, until it is aborted. One is
+    aborted when for ``older_than`` it was neither begun nor a part of it stored, and no live checkpoint names it: one
+    whose task instance may run again, or that was saved within ``older_than``. Where a part's time may not be looked up
+    (permission oss:ListParts), the upload stays.
+
+    Which checkpoints a task can see depends on Airflow: on 2.11 those in Variables and XComs, on 3.3 those in
+    Variables, on 3.0 to 3.2 none. Never seen are those in the task state store, and in stores of your own. Uploads
+    named there are protected by ``older_than`` alone: it must be longer than the longest pause between two attempts
+    (``retry_delay``, or until somebody clears a failed task). An attempt that finds its upload gone begins anew.
+
+    A checkpoint Variable is removed with its upload, or when its upload is gone, but never while its task instance may
+    run again, nor when it cannot be read or names another bucket.
+
+    Returns a dict: ``uploads`` (numbers: those found), ``aborted``, ``bytes`` (of their parts), ``kept`` (by reason:
+    ``recent``, ``checkpoint``, ``unknown``), ``kept_bytes``, ``variables_removed``, ``first`` (the first ten aborted),
+    ``unseen_stores``, ``bucket``, ``prefix``, ``dry_run``. For ``oss_conn_id`` and ``region`` see OSSBaseOperator.
+
+    :param older_than: a timedelta, seconds, or ISO 8601 such as ``P7D``. Templated.
+    :param prefix: what the keys begin with, taken as it is, or ``oss://bucket/prefix``; "" is the whole bucket.
+        Templated.
+    :param bucket_name: bucket; None for the connection's schema. Templated.
+    :param dry_run: only tell what would be done.
+    """
+
+    template_fields: Sequence[str] = (*OSSBaseOperator.template_fields, "older_than", "prefix", "bucket_name")
+
+    def __init__(
+        self,
+        *,
+        older_than: timedelta | float | str = _A_WEEK,
+        prefix: str = "",
+        bucket_name: str | None = None,
+        dry_run: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.older_than = older_than
+        self.prefix = prefix
+        self.bucket_name = bucket_name
+        self.only_tell = dry_run  # ``dry_run`` is a method of every Airflow operator
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Look once, and return what was found and done."""
+        from airflow_provider_oss.checkpoint.directory import AirflowCheckpointDirectory
+        from airflow_provider_oss.operators.durations import duration
+
+        with failing_at_once():
+            checkpoints = AirflowCheckpointDirectory(context)
+            if checkpoints.unseen:
+                self.log.info(
+                    "Checkpoints in %s cannot be seen by a task of this Airflow: uploads that only they name are "
+                    "protected by older_than=%s alone",
+                    *(" and ".join(checkpoints.unseen), self.older_than),
+                )
+            result = self.hook.abort_stale_uploads(
+                duration("older_than", self.older_than),
+                checkpoints,
+                self.prefix,
+                self.bucket_name,
+                dry_run=self.only_tell,
+            )
+        self.log.info(
+            "%s %d of %d unfinished uploads with %d bytes, %s %d checkpoint Variables; kept: %s",
+            *("Would have aborted" if self.only_tell else "Aborted", result.aborted, result.uploads, result.bytes),
+            *("would have removed" if self.only_tell else "removed", result.variables_removed, result.kept or "none"),
+        )
+        return asdict(result)

@@ -1,0 +1,1 @@
+"""What waits in Airflow's triggerer for the sensors that are deferred."""

@@ -1,0 +1,1 @@
+"""What a user sees in Airflow's UI, looked at through a real browser."""
