@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 BROWSER := .cache/chromium/chromium
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test screenshots chaos lint bench constraints clean
+.PHONY: help demo test matrix screenshots chaos lint bench constraints clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -26,8 +26,12 @@ $(BROWSER): | $(INSTALLED)
 	@echo "Looking for a Chromium, or fetching Debian's into .cache (once; half a minute)"
 	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m tests.support.chromium
 
-test: $(INSTALLED) $(BROWSER) lint  ## Check style and types, then run all tests with branch coverage
+test: $(INSTALLED) $(BROWSER) lint  ## Check style and types, run all tests with branch coverage, then those of Airflow on the oldest one
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report term --cov-fail-under 90
+	@$(BIN)/python -m tests.matrix --only 2.11 --short
+
+matrix: $(INSTALLED)  ## Run all tests on every Airflow, each in its own environment; ONLY="2.11 3.0" narrows it
+	@$(BIN)/python -m tests.matrix $(if $(ONLY),--only "$(ONLY)")
 
 screenshots: $(INSTALLED) $(BROWSER)  ## Take the pictures of the connection form in docs/images again
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -n 0 tests/browser
@@ -44,9 +48,8 @@ bench: $(INSTALLED)  ## Measure this package and its peers on this machine; ONLY
 	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group bench
 	@$(BIN)/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS))
 
-constraints: $(INSTALLED)  ## Pin the newest versions of everything that is installed here
-	@UV_CACHE_DIR=.cache/uv $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --upgrade --group dev --group bench pyproject.toml \
-		--no-emit-index-url --no-emit-find-links --no-annotate --no-header --output-file constraints.txt
+constraints: $(INSTALLED)  ## Pin the newest versions of everything, for every Airflow; ONLY="2.11 3.0" narrows it
+	@$(BIN)/python -m tests.matrix --pin $(if $(ONLY),--only "$(ONLY)")
 
 clean:  ## Remove what the targets made
 	rm -rf $(VENV) .cache .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache dist

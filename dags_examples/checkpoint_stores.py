@@ -1,13 +1,14 @@
 """
 The same upload with each checkpoint store.
 
-``task_state`` (Airflow 3.3 and later) and ``variable`` need nothing else. ``xcom`` keeps the checkpoint in the XCom of
-another task of the run, here ``export``: Airflow deletes a task's own XComs when it is retried.
+``auto`` is the task state store (``task_state``) from Airflow 3.3 on, before that a Variable. ``xcom`` keeps the
+checkpoint in the XCom of another task of the run, here ``export``: Airflow deletes a task's own XComs when it is
+retried.
 """
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_oss.operators.oss import OSSResumableUploadOperator
 
@@ -25,7 +26,7 @@ with DAG(
         return params["file_path"]
 
     file_path = export()
-    for store in ("task_state", "variable", "xcom"):
+    for store in ("auto", "variable", "xcom"):
         OSSResumableUploadOperator(
             task_id=f"upload_{store}",
             file_path=file_path,

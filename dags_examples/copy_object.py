@@ -6,7 +6,7 @@ A copy of more than 1 GB is made in parts, and a retried attempt continues it.
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_oss.operators.copy import OSSCopyObjectOperator
 

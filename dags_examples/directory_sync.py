@@ -7,7 +7,7 @@ changed since, by content, not by time.
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
 

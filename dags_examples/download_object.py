@@ -7,7 +7,7 @@ workers share, or the disk of the worker if there is one.
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_oss.operators.download import OSSDownloadObjectOperator
 

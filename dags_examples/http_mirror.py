@@ -7,7 +7,7 @@ The connection ``http_default`` has the host and, if need be, login and password
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_oss.transfers.http_to_oss import HttpToOSSOperator
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.sdk import DAG, Param, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 from airflow_provider_oss.operators.oss import OSSResumableUploadOperator
 

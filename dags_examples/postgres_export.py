@@ -9,7 +9,7 @@ makes the query give the same order again. A table like this one will do:
 
 from datetime import datetime, timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
 

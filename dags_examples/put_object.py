@@ -1,6 +1,6 @@
 """Store small things in one request: a text made from a template, and a file with everything OSS keeps beside it."""
 
-from airflow.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_oss.operators.oss import OSSPutObjectOperator
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from airflow.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_oss.operators.oss import OSSPutStreamOperator
 

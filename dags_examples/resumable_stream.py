@@ -7,7 +7,7 @@ A function is called anew in every attempt. It should yield the same bytes then:
 from collections.abc import Iterator
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_oss.operators.oss import OSSResumableStreamOperator
 

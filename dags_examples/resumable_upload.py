@@ -7,7 +7,7 @@ DAG is triggered; the connection ``oss_default`` names the endpoint, the AccessK
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_oss.operators.oss import OSSResumableUploadOperator
 

@@ -7,7 +7,7 @@ id of its connection before the bucket. S3 needs ``apache-airflow-providers-amaz
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param
+from airflow.providers.common.compat.sdk import DAG, Param
 
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
 

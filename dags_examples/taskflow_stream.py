@@ -7,7 +7,7 @@ A retried attempt calls the function again and sends only what OSS does not hold
 from collections.abc import Iterator
 from datetime import timedelta
 
-from airflow.sdk import DAG, Param, task
+from airflow.providers.common.compat.sdk import DAG, Param, task
 
 with DAG(
     dag_id="oss_taskflow_stream",

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings, Credentials
 from airflow_provider_oss.emulator import Limits, OSSEmulator
+from tests.support.airflow_version import OWN_WARNINGS
 from tests.support.web_server import WebServer
 
 if TYPE_CHECKING:
@@ -28,6 +29,12 @@ BUCKET = "exports"
 REGION = "cn-hangzhou"
 
 TINY_PARTS = Limits(min_part_size_bytes=1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let older versions of Airflow warn of themselves."""
+    for line in OWN_WARNINGS:
+        config.addinivalue_line("filterwarnings", line)
 
 
 @pytest.fixture

@@ -40,13 +40,19 @@ class VariableCheckpointStore:
         return None if text is None else codec.decode(text, self.owner)
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write the Variable."""
+        """Write the Variable. Raises when Airflow did not take it."""
         text = json.dumps(codec.encode(checkpoint, self.owner))
         Variable.set(self.key, text, description=f"Checkpoint of the OSS upload of {self.owner}")
+        if _hides_failures() and Variable.get(self.key, None) != text:
+            raise OSSTransientError(f"Airflow did not save the Variable {self.key!r}, the checkpoint of {self.owner!r}")
 
     def delete(self) -> None:
-        """Remove the Variable."""
+        """Remove the Variable. Raises when it is still there."""
         Variable.delete(self.key)
+        if _hides_failures() and _is_stored(self.key):
+            raise OSSTransientError(
+                f"Airflow did not delete the Variable {self.key!r}: the upload has ended, delete it"
+            )
 
 
 def read(key: str, what: str) -> str | None:
@@ -77,6 +83,11 @@ def _is_stored(key: str) -> bool:
     return _is_answered(key) if keys is None else key in keys
 
 
+def _hides_failures() -> bool:
+    """Return whether Variable.set and Variable.delete only log an error answer, as in Airflow 3.0 to 3.2."""
+    return AIRFLOW_V_3_0_PLUS and not hasattr(Variable, "keys")  # it came when that was mended, with 3.3
+
+
 def _keys_in_database(prefix: str) -> list[str]:
     """Ask the database, which tasks of Airflow 2 may do."""
     from airflow.models.variable import Variable as StoredVariable  # noqa: PLC0415 - not for tasks of Airflow 3
@@ -89,8 +100,8 @@ def _keys_in_database(prefix: str) -> list[str]:
 
 def _is_answered(key: str) -> bool:
     """Ask the api-server as Variable.get does, and look at the answer, which Airflow 3.1 and 3.2 do not."""
-    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType  # noqa: PLC0415 - not in Airflow 2
-    from airflow.sdk.execution_time import comms, task_runner  # noqa: PLC0415
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType  # noqa: PLC0415, TID251 - not in Airflow 2
+    from airflow.sdk.execution_time import comms, task_runner  # noqa: PLC0415, TID251
 
     answer = task_runner.SUPERVISOR_COMMS.send(comms.GetVariable(key=key))
     if isinstance(answer, comms.ErrorResponse):

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from airflow.providers.common.compat.sdk import XCom
+from airflow.providers.common.compat.sdk import MappedOperator, XCom
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_oss.checkpoint import codec
 from airflow_provider_oss.exceptions import OSSInvalidArgument
@@ -47,10 +48,21 @@ class XComCheckpointStore:
 
     def delete(self) -> None:
         """Remove the XCom."""
-        XCom.delete(key=self.key, map_index=-1, **self._anchor())
+        if AIRFLOW_V_3_0_PLUS:
+            XCom.delete(key=self.key, map_index=-1, **self._anchor())
+        else:
+            _delete_from_database(key=self.key, map_index=-1, **self._anchor())
 
     def _anchor(self) -> dict[str, str]:
         return {"dag_id": self.dag_id, "run_id": self.run_id, "task_id": self.anchor_task_id}
+
+
+def _delete_from_database(**columns: Any) -> None:
+    """Find the XCom in the database, which tasks of Airflow 2 may do: what its XCom.delete takes is the row."""
+    from airflow.utils.session import create_session  # noqa: PLC0415 - not for tasks of Airflow 3
+
+    with create_session() as session:
+        XCom.delete(session.query(XCom).filter_by(**columns).all(), session)
 
 
 def choose_anchor(task: Any, wanted: str | None) -> str:
@@ -83,4 +95,4 @@ def _sorted_within(candidates: Iterable[str], usable: set[str]) -> Iterator[str]
 
 
 def _is_mapped(task: Any) -> bool:
-    return bool(task.is_mapped) or task.get_closest_mapped_task_group() is not None
+    return isinstance(task, MappedOperator) or task.get_closest_mapped_task_group() is not None

@@ -129,10 +129,12 @@ def store_context(file: StateFile) -> dict[str, Any]:
 
 @contextmanager
 def airflow_edges(file: StateFile) -> Iterator[None]:
-    """Let the Variable and XCom stores use the file, in this process, while the block runs."""
+    """Let the Variable and XCom stores use the file as if it were Airflow 3.3, in this process, in this block."""
     with (
         patch("airflow_provider_oss.checkpoint.variable.Variable", Variables(file)),
+        patch("airflow_provider_oss.checkpoint.variable.AIRFLOW_V_3_0_PLUS", new=True),
         patch("airflow_provider_oss.checkpoint.xcom.XCom", XComs(file)),
+        patch("airflow_provider_oss.checkpoint.xcom.AIRFLOW_V_3_0_PLUS", new=True),
     ):
         yield
 

@@ -8,8 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final, Literal, TypeAlias
 
-from airflow.providers.common.compat.sdk import AirflowFailException
-from airflow.sdk import DAG, BaseOperator
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator
 
 from airflow_provider_oss.exceptions import OSSPermanentError
 from airflow_provider_oss.hooks.oss import OSSHook

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, BaseOperator
+from airflow.providers.common.compat.sdk import DAG, BaseOperator
 
 from airflow_provider_oss.checkpoint.choice import NAMES, choose_store, choose_stores
 from airflow_provider_oss.checkpoint.owners import owner_of

@@ -5,21 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.sdk.execution_time import task_runner
 
 from airflow_provider_oss.checkpoint.directory import AirflowCheckpointDirectory
 from airflow_provider_oss.checkpoint.variable import KEY_PREFIX, VariableCheckpointStore
 from airflow_provider_oss.exceptions import OSSTransientError
 from airflow_provider_oss.model import FoundCheckpoint
 from airflow_provider_oss.ports import CheckpointDirectory
-from tests.checkpoint.airflow_edge import Supervisor
+from tests.checkpoint.airflow_edge import Supervisor, get_task_states
 from tests.checkpoint.test_stores import ANOTHER, CHECKPOINT, OWNER
 
 RUN_ID = "scheduled__2026-11-21T00:00:00+00:00"
 
 
 class Instance:
-    get_task_states = staticmethod(task_runner.RuntimeTaskInstance.get_task_states)
+    get_task_states = staticmethod(get_task_states)
 
 
 @pytest.fixture
@@ -84,7 +83,7 @@ def test_what_cannot_be_read(
 def test_what_airflow_does_not_give(directory: AirflowCheckpointDirectory, supervisor: Supervisor) -> None:
     """A Variable that is listed and not given is an error: nobody knows which upload it names."""
     VariableCheckpointStore(OWNER).save(CHECKPOINT)
-    supervisor.hides_variables = True
+    supervisor.hide_variables()
     with pytest.raises(OSSTransientError, match="did not give its value"):
         directory.find()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from airflow.sdk import DAG, BaseOperator, TaskGroup, task
+from airflow.providers.common.compat.sdk import DAG, BaseOperator, TaskGroup, task
 
 from airflow_provider_oss.checkpoint.xcom import choose_anchor
 from airflow_provider_oss.exceptions import OSSInvalidArgument
@@ -85,7 +85,7 @@ def test_mapped_tasks_cannot_be_anchors() -> None:
 
 def test_member_of_a_mapped_group() -> None:
     """A task inside a mapped group is passed over like a mapped task."""
-    from airflow.sdk import task_group  # noqa: PLC0415
+    from airflow.providers.common.compat.sdk import task_group  # noqa: PLC0415
 
     @task_group(group_id="a_group")
     def grouped(value: int) -> None:

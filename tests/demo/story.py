@@ -8,7 +8,6 @@ import shutil
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,7 @@ from tests.demo.plan import DemoPlan, plan_for
 from tests.demo.server import ServerProcess, running_server
 from tests.demo.sizes import in_words
 from tests.support.airflow_processes import wait_until_gone
+from tests.support.airflow_version import VERSION
 from tests.support.local_airflow import LocalAirflow
 from tests.support.outside_view import (
     Comparison,
@@ -75,7 +75,7 @@ def demonstrate(folder: Path, file: Path | None, random_bytes: int, stack: ExitS
     server = stack.enter_context(running_server(folder / "oss"))
     say(f"Local OSS server: process {server.pid}, {server.endpoint}, empty.")
     airflow = LocalAirflow(folder / "airflow", _EXAMPLES, {"AIRFLOW_CONN_OSS_DEFAULT": connection_json(server)})
-    say(f"Airflow {version('apache-airflow-core')} is starting: scheduler with LocalExecutor, SQLite. About 20 s ...")
+    say(f"Airflow {VERSION} is starting: scheduler with LocalExecutor, SQLite. About 20 s ...")
     stack.enter_context(airflow)
     airflow.wait_for_dag(DAG_ID)
     return _Demonstration(say, server, airflow, file, plan).run()

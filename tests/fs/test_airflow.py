@@ -148,7 +148,7 @@ def _fail() -> bytes:
 def elsewhere() -> BreakingFileSystem:
     """Another remote storage that Airflow knows, as ``memory://``."""
     try:
-        from airflow.sdk.io import attach  # noqa: PLC0415
+        from airflow.sdk.io import attach  # noqa: PLC0415, TID251
     except ImportError:
         from airflow.io import attach  # noqa: PLC0415
 

@@ -14,8 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import oss2
 import pytest
-from airflow.sdk.exceptions import AirflowNotFoundException
-from airflow.sdk.log import redact
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, redact
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator, StsSession
 from airflow_provider_oss.exceptions import OSSCredentialsExpired, OSSInvalidArgument, OSSInvalidConnection

@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_oss.limits import DEFAULT_PARALLEL, MIB
 from tests.integration.dags.streams import blocks
 from tests.integration.uploading import RunningUpload, Uploads
+from tests.support.airflow_version import DEFAULT_STORE, KILLED
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
 
@@ -41,12 +42,12 @@ def test_two_kills(uploads: Uploads, folder: Path) -> None:
         upload.wait_until_stored(more_parts=12)
         upload.kill()
         assert uploads.unfinished() == [key]
-        assert uploads.checkpoints() == {f"task_state {upload.owner}"}
+        assert uploads.checkpoints() == {f"{DEFAULT_STORE} {upload.owner}"}
     uploads.server.faults.clear()
     assert upload.end() == "success"
 
     assert upload.attempts() == ["failed", "failed", "success"]
-    assert ["SIGKILL" in upload.log(try_number) for try_number in (1, 2, 3)] == [True, True, False]
+    assert [KILLED in upload.log(try_number) for try_number in (1, 2, 3)] == [True, True, False]
     assert upload.result()["attempts"] == 3
     assert upload.result()["bytes_verified"] >= 24 * PART_SIZE
     upload.assert_continued(sent_twice_bytes=2 * IN_FLIGHT_BYTES)

@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_oss.emulator import Fault
 from tests.integration.dags.uploads import PARALLEL, PART_SIZE
 from tests.integration.uploading import RunningUpload, Uploads
+from tests.support.airflow_version import DEFAULT_STORE, KILLED, STORES
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
 
@@ -16,7 +17,7 @@ IN_FLIGHT = PARALLEL + 1
 IN_FLIGHT_BYTES = IN_FLIGHT * PART_SIZE
 MIB_PER_SECOND = 4.0  # of each connection: slow enough to be interrupted in the middle on a busy machine
 
-each_store = pytest.mark.parametrize("store", ["task_state", "variable", "xcom"])
+each_store = pytest.mark.parametrize("store", STORES)
 
 
 def assert_kept_in(upload: RunningUpload, store: str) -> None:
@@ -40,7 +41,7 @@ def test_two_kills(uploads: Uploads, file_200: Path, store: str) -> None:
     assert upload.end() == "success"
 
     assert upload.attempts() == ["failed", "failed", "success"]
-    assert ["SIGKILL" in upload.log(try_number) for try_number in (1, 2, 3)] == [True, True, False]
+    assert [KILLED in upload.log(try_number) for try_number in (1, 2, 3)] == [True, True, False]
     assert upload.result()["attempts"] == 3
     assert upload.result()["bytes_verified"] >= 24 * PART_SIZE
     upload.assert_continued(sent_twice_bytes=2 * IN_FLIGHT_BYTES)
@@ -61,7 +62,7 @@ def test_two_exceptions(uploads: Uploads, file_64: Path, store: str) -> None:
 
 
 def test_error_of_the_server(uploads: Uploads, file_64: Path) -> None:
-    """An attempt that gives up a part after five answers of 500 is continued; ``auto`` is the task state store here."""
+    """An attempt that gives up a part after five answers of 500 is continued; the store is ``auto``."""
     key, tries = "unavailable.bin", 5
     uploads.server.faults.add(Fault(operation="UploadPart", key=key, part_number=14, status=500, times=tries))
     upload = uploads.start("upload_auto", file_64, key)
@@ -108,14 +109,14 @@ def test_mark_failed_then_clear(uploads: Uploads, file_64: Path, store: str) -> 
 
 
 def test_death_of_the_worker(uploads: Uploads, file_64: Path) -> None:
-    """When supervisor and task die together another worker continues; ``auto`` is the task state store here."""
+    """When supervisor and task die together another worker continues; ``auto`` is the best store that there is."""
     key = "orphaned.bin"
     uploads.slow_down(key, MIB_PER_SECOND)
     upload = uploads.start("upload_auto", file_64, key)
     upload.wait_for_attempt(1)
     upload.wait_until_stored(more_parts=8)
     upload.kill(whole_tree=True)
-    assert_kept_in(upload, "task_state")
+    assert_kept_in(upload, DEFAULT_STORE)
     uploads.server.faults.clear()
     assert upload.end() == "success"
 

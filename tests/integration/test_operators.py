@@ -18,6 +18,7 @@ from airflow_provider_oss.model import UploadResult
 from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, REGION
 from tests.integration.conftest import random_file
 from tests.integration.uploading import RunningUpload, Uploads
+from tests.support.airflow_version import DEFAULT_STORE, HAS_TASK_STATE
 from tests.support.secret_search import find
 from tests.support.trees import write_tree
 from tests.support.web_server import WebServer, plain, ranged
@@ -136,7 +137,7 @@ def test_mapped_uploads(uploads: Uploads, folder: Path) -> None:
     ]
     mapped[1].wait_until_stored(more_parts=1)
     mapped[1].kill()
-    assert uploads.checkpoints() == {f"task_state {mapped[1].owner}"}
+    assert uploads.checkpoints() == {f"{DEFAULT_STORE} {mapped[1].owner}"}
     uploads.server.faults.clear()
     assert mapped[0].end() == "success"
 
@@ -227,6 +228,11 @@ def test_presigned_urls(uploads: Uploads) -> None:
         ("upload_auto", "64-mib.bin", "oss://not-there/a.bin", "OSSNoSuchBucket"),
         ("upload_auto", "missing.bin", "missing.bin", "OSSInvalidSource"),
         ("upload_alone", "64-mib.bin", "alone.bin", "OSSInvalidArgument: checkpoint='xcom' cannot work for task"),
+        *(
+            []
+            if HAS_TASK_STATE
+            else [("upload_task_state", "64-mib.bin", "below-3.3.bin", "needs the task state store")]
+        ),
     ],
 )
 def test_permanent_errors(

@@ -18,6 +18,7 @@ from tests.conftest import BUCKET, KEY_SECRET, REGION
 from tests.integration.conftest import SESSION, random_file
 from tests.integration.uploading import RunningUpload, Uploads
 from tests.support.airflow_home import DATABASE_NAME
+from tests.support.airflow_version import DEBUG_LINE, DEFAULT_STORE, KILLED
 from tests.support.secret_search import find
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def test_nothing_secret_is_shown(
     upload.kill()
     assert upload.end() == "failed"
     left = list(uploads.airflow.database.dump(but_for="connection"))  # with the checkpoint, which is deleted later
-    assert uploads.checkpoints() == {f"task_state {upload.owner}"}
+    assert uploads.checkpoints() == {f"{DEFAULT_STORE} {upload.owner}"}
     upload.clear()
     assert upload.end() == "success"
     check_what_happened(upload)
@@ -97,10 +98,10 @@ def test_nothing_secret_is_shown(
 def check_what_happened(upload: RunningUpload) -> None:
     """Every fault left its trace, the logs say all there is to say, and the objects are right."""
     assert upload.attempts() == [*["failed"] * 4, "success"]
-    traces = ("OSSServiceUnavailable", "OSSCredentialsExpired", "SIGKILL", "OSSAccessDenied", "100.0%")
+    traces = ("OSSServiceUnavailable", "OSSCredentialsExpired", KILLED, "OSSAccessDenied", "100.0%")
     for try_number, trace in enumerate(traces, 1):
         assert trace in upload.log(try_number)
-        assert '"level":"debug"' in upload.log(try_number)
+        assert DEBUG_LINE in upload.log(try_number)
     upload.uploads.assert_equal(upload.key, upload.file)
     for conn_id in ("oss_v4", "oss_v1"):
         assert upload.uploads.bucket.get_object(f"{upload.key}.{conn_id}").read() == b"presigned"

@@ -10,6 +10,7 @@ import pytest
 from airflow_provider_oss.limits import DEFAULT_PARALLEL, MIB
 from tests.integration.test_interrupted_streams import stream_file
 from tests.integration.uploading import RunningUpload, Uploads
+from tests.support.airflow_version import DEFAULT_STORE
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
 
@@ -34,7 +35,7 @@ def test_a_kill(uploads: Uploads, folder: Path) -> None:
     upload.wait_until_stored(more_parts=5)
     upload.kill()
     assert uploads.unfinished() == [upload.key]
-    assert uploads.checkpoints() == {f"task_state {upload.owner}"}
+    assert uploads.checkpoints() == {f"{DEFAULT_STORE} {upload.owner}"}
     uploads.server.faults.clear()
     assert upload.end() == "success"
 

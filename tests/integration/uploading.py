@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import oss2
 
-_WAIT_SECONDS = 60.0
+_WAIT_SECONDS = 120.0
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator, Context
 
 from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.exceptions import (
@@ -263,7 +262,7 @@ def test_task_state_before_airflow_33(
     connect()
     wanted = in_dag(lambda: OSSResumableUploadOperator(task_id="u", key="k", file_path=file, checkpoint="task_state"))
     context: Any = context_of(wanted)
-    del context["task_state_store"]
+    context.pop("task_state_store", None)
     with pytest.raises(AirflowFailException, match=r"Airflow 3\.3 or later"):
         wanted.execute(context)
     assert server.requests == ()

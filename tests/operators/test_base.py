@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, BaseOperator, Context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator, Context, MappedOperator
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
@@ -187,7 +186,7 @@ def test_mapping(
     """Every operator can be mapped over its arguments, and one of the instances works."""
     with DAG("export", schedule=None):
         expanded = operator.partial(task_id="upload", **constant).expand_kwargs([mapped, {**mapped, "key": "k2"}])
-    assert expanded.is_mapped
+    assert isinstance(expanded, MappedOperator)
 
     instance = expanded.unmap(mapped)
     context = context_of(instance)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
 from airflow_provider_oss.emulator import OSSEmulator

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow.sdk import Context, ObjectStoragePath
+from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
 from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.exceptions import OSSUploadCancelled
@@ -20,6 +20,7 @@ from airflow_provider_oss.operators.oss import OSSPutObjectOperator, OSSPutStrea
 from tests.checkpoint.airflow_edge import Supervisor
 from tests.emulator.support import accept, callback_server
 from tests.operators.conftest import DATA, Build, Run
+from tests.support.airflow_version import STORES
 from tests.support.stores import MemoryStore
 
 PART_BYTES = 100 * KIB
@@ -168,7 +169,7 @@ def interrupt_after(parts: int) -> Callable[..., None]:
     return progress
 
 
-@pytest.mark.parametrize("checkpoint", ["auto", "task_state", "variable", "xcom"])
+@pytest.mark.parametrize("checkpoint", ["auto", *STORES])
 def test_retry_continues(run: Run, supervisor: Supervisor, server: OSSEmulator, file: Path, checkpoint: str) -> None:
     """With every store a second attempt sends what the first did not, and leaves nothing behind anywhere."""
     with pytest.raises(InterruptedTaskError):
@@ -273,7 +274,7 @@ def test_checkpoint_of_a_person(run: Run, supervisor: Supervisor, file: Path, ca
         run(resumable(file, checkpoint="variable", progress=interrupt_after(1)))
     [key] = supervisor.variables
     broken = json.dumps({"upload_id": "remember me"})
-    supervisor.variables[key] = supervisor.variables[key].model_copy(update={"value": broken})
+    supervisor.plant_variable(key, broken)
 
     result = run(resumable(file, checkpoint="variable"))
 

@@ -11,8 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
-from airflow.sdk.log import redact
+from airflow.providers.common.compat.sdk import AirflowFailException, redact
 
 from airflow_provider_oss.emulator import OSSEmulator, StsSession
 from airflow_provider_oss.hooks.oss import OSSHook

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 import zstandard
-from airflow.sdk import Context, ObjectStoragePath
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, Context, ObjectStoragePath
 
 from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSUploadCancelled
@@ -21,6 +20,7 @@ from airflow_provider_oss.operators.oss import OSSResumableStreamOperator
 from airflow_provider_oss.operators.streams import StreamFunction, name_of
 from tests.checkpoint.airflow_edge import Supervisor
 from tests.operators.conftest import DATA, Build, Run
+from tests.support.airflow_version import STORES
 from tests.support.sources import slices_of, some_bytes
 from tests.support.stores import MemoryStore
 
@@ -90,7 +90,7 @@ def test_url_and_compression_are_templated(run: Run, file: Path) -> None:
     assert gzip.decompress(read()) == DATA
 
 
-@pytest.mark.parametrize("checkpoint", ["auto", "task_state", "variable", "xcom"])
+@pytest.mark.parametrize("checkpoint", ["auto", *STORES])
 def test_retry_continues(run: Run, supervisor: Supervisor, server: OSSEmulator, checkpoint: str) -> None:
     """With every store a second attempt reads again and sends what the first did not, and leaves nothing behind."""
     with pytest.raises(TheSourceBrokeError):

@@ -1,4 +1,4 @@
-"""What a user does in Airflow's UI, done through the same REST API (v2) with a token of the open auth manager."""
+"""What a user does in Airflow's UI, done through the REST API: v2 with a token of the open auth manager, or v1."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from tests.support.airflow_version import SERVER
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import TracebackType
     from typing import Literal, Self
 
 _TIMEOUT_SECONDS = 30.0
-NEEDED_COMPONENTS = ("metadatabase", "scheduler", "dag_processor")
 
 
 class AirflowApi:
@@ -30,16 +31,12 @@ class AirflowApi:
     ) -> None:
         self._client.close()
 
-    def unhealthy(self, needed: Sequence[str] = NEEDED_COMPONENTS) -> list[str]:
-        """Return the needed components that are not up yet; the api-server itself is the first to be missed.
-
-        Asking also warms up the execution API, which makes the first task start in 1 s instead of 5 (measured).
-        """
+    def unhealthy(self, needed: Sequence[str] = SERVER.needed_components) -> list[str]:
+        """Return the needed components that are not up yet; the server itself is the first to be missed."""
         try:
-            health = _checked(self._client.get("/api/v2/monitor/health"))
-            _checked(self._client.get("/execution/health"))
+            health, *_ = [_checked(self._client.get(path)) for path in SERVER.health_paths]
         except httpx.TransportError:
-            return ["api_server"]
+            return [SERVER.command]
         return [name for name in needed if health[name]["status"] != "healthy"]
 
     def add_connection(self, conn_id: str, fields: Mapping[str, Any]) -> None:
@@ -52,7 +49,7 @@ class AirflowApi:
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any], run_id: str | None) -> str:
         """Start a run and return its id, which Airflow makes up when ``run_id`` is None."""
-        body = {"conf": dict(conf), "logical_date": None} | ({"dag_run_id": run_id} if run_id else {})
+        body = {"conf": dict(conf), **SERVER.run_defaults} | ({"dag_run_id": run_id} if run_id else {})
         return str(self._request("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def set_task_state(
@@ -60,12 +57,19 @@ class AirflowApi:
     ) -> None:
         """Mark the task instance as the user does: a running one is then terminated by its supervisor."""
         one = f"/{map_index}" if map_index >= 0 else ""
-        self._request("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}{one}", {"new_state": state})
+        body = {"new_state": state, "dry_run": False}  # what v1 does by default is nothing
+        self._request("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}{one}", body)
 
     def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> None:
         """Clear the task instance, whatever its state, and set its run going again."""
         one = [task_id, map_index] if map_index >= 0 else task_id
-        body = {"dry_run": False, "only_failed": False, "task_ids": [one], "dag_run_id": run_id}
+        body = {
+            "dry_run": False,
+            "only_failed": False,
+            "task_ids": [one],
+            "dag_run_id": run_id,
+            "reset_dag_runs": True,
+        }
         self._request("POST", f"/dags/{dag_id}/clearTaskInstances", body)
 
     def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> dict[str, str | None]:
@@ -75,12 +79,14 @@ class AirflowApi:
         return links
 
     def log_in(self) -> None:
-        """Get a token for the requests that follow."""
+        """Get a token for the requests that follow, where they need one."""
+        if not SERVER.has_tokens:
+            return
         token = _checked(self._client.get("/auth/token"))["access_token"]
         self._client.headers["Authorization"] = f"Bearer {token}"
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:
-        return _checked(self._client.request(method, f"/api/v2{path}", json=body))
+        return _checked(self._client.request(method, f"{SERVER.api_path}{path}", json=body))
 
 
 def _checked(response: httpx.Response) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What Airflow's metadata database says, as plain rows: all SQL of the harness, read-only, written for Airflow 3.3."""
+"""What Airflow's metadata database says, as plain rows: all SQL of the harness, read-only, for Airflow 2.11 to 3.3."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from tests.support.airflow_version import HAS_TASK_STATE, SERVED_DAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,10 +82,10 @@ _ATTEMPTS = f"""
     ORDER BY try_number
 """  # noqa: S608 - only our own constant
 
-_SERIALIZED_DAG = """
+_SERIALIZED_DAG = f"""
     SELECT 1 FROM serialized_dag JOIN dag ON dag.dag_id = serialized_dag.dag_id
-    WHERE dag.dag_id = ? AND NOT dag.is_stale
-"""
+    WHERE dag.dag_id = ? AND {SERVED_DAG}
+"""  # noqa: S608 - only our own constant
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +135,9 @@ class MetadataDatabase:
         ]
 
     def task_state_rows(self) -> list[TaskStateRow]:
-        """Return all entries of the task state store (table ``task_state_store``) of all runs."""
+        """Return all entries of the task state store (table ``task_state_store``) of all runs, where it exists."""
+        if not HAS_TASK_STATE:
+            return []
         return [
             TaskStateRow(
                 row["dag_id"],
@@ -190,6 +194,6 @@ def _time(stored: str | None) -> datetime | None:
     return datetime.fromisoformat(stored).replace(tzinfo=UTC)
 
 
-def _decoded(stored: str | float | None) -> Any:
+def _decoded(stored: str | bytes | float | None) -> Any:
     """Read a JSON value; SQLite turns text that is a number into a number when the column is declared JSON."""
-    return json.loads(stored) if isinstance(stored, str) else stored
+    return json.loads(stored) if isinstance(stored, str | bytes) else stored

@@ -15,9 +15,10 @@ import subprocess
 import sys
 import tempfile
 from contextlib import closing
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tests.support.airflow_version import SERVER, VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,33 +31,16 @@ _SETTINGS = {
     "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
     "AIRFLOW__CORE__PARALLELISM": "4",
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-    "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
     # No key: Variables are stored readable, so that a test can see what a task left behind.
     "AIRFLOW__CORE__FERNET_KEY": "",
     # A DAG that is written again is served again at once (default: after 30 s).
     "AIRFLOW__CORE__MIN_SERIALIZED_DAG_UPDATE_INTERVAL": "0",
-    "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",
-    "AIRFLOW__DAG_PROCESSOR__BUNDLE_REFRESH_CHECK_INTERVAL": "1",
-    "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
-    # Files are parsed when they change; parsing unchanged ones again only takes CPU from the test.
-    "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
-    "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
     "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
     "AIRFLOW__SCHEDULER__SCHEDULER_HEARTBEAT_SEC": "1",
     "AIRFLOW__SCHEDULER__JOB_HEARTBEAT_SEC": "1",
-    # A worker that died is noticed within this and one interval (defaults: 300 s and 10 s).
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
-    "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "1",
     # Triggers of a triggerer that is gone are taken over within this (default: 30 s).
     "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
-    # A task learns at its next heartbeat that it was marked failed (default: within 5 s).
-    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    # Answers are slow while Airflow warms up on a busy machine, and a request to start a task that the worker gives up
-    # on and repeats is answered "already running", which fails the task (default: 5 s).
-    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "30",
-    # A killed task whose own children still hold its log sockets is given up after this (default: 60 s).
-    "AIRFLOW__WORKERS__SOCKET_CLEANUP_TIMEOUT": "3",
-    "AIRFLOW__API__WORKERS": "1",
+    **SERVER.settings,
 }
 
 
@@ -80,6 +64,7 @@ def airflow_environment(home: Path, dags_folder: Path, extra: Mapping[str, str])
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH": str(home / "bundles"),
         "AIRFLOW__API_AUTH__JWT_SECRET": secrets.token_urlsafe(64),
         "AIRFLOW__API__SECRET_KEY": secrets.token_urlsafe(32),
+        "AIRFLOW__WEBSERVER__SECRET_KEY": secrets.token_urlsafe(32),
         # A proxy of the calling environment must not stand between Airflow's own processes.
         "NO_PROXY": f"{LOOPBACK},localhost",
         "no_proxy": f"{LOOPBACK},localhost",
@@ -93,21 +78,21 @@ def prepare_home(home: Path, cache: Path = CACHE) -> None:
     Raises ``FileExistsError`` when ``home`` already holds a database.
     """
     home.mkdir(parents=True, exist_ok=True)
-    _prevent_generated_config(home)
+    _write_expected_files(home)
     database = home / DATABASE_NAME
     if database.exists():
         raise FileExistsError(f"{home} already holds an Airflow database")
     shutil.copyfile(_template_database(cache), database)
 
 
-def _prevent_generated_config(home: Path) -> None:
-    """Leave an empty ``airflow.cfg``: without one, each component that starts writes its own over the others'."""
-    (home / "airflow.cfg").touch()
+def _write_expected_files(home: Path) -> None:
+    for name, text in SERVER.files.items():
+        (home / name).write_text(text)
 
 
 def _template_database(cache: Path) -> Path:
     """Return the migrated database for the installed Airflow, made by the first of any number of processes to ask."""
-    template = cache / f"airflow-{version('apache-airflow-core')}.db"
+    template = cache / f"airflow-{VERSION}.db"
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "airflow-database.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -120,23 +105,29 @@ def _migrate_into(template: Path) -> None:
     """Make the template whole or not at all."""
     with tempfile.TemporaryDirectory(dir=template.parent) as folder:
         home = Path(folder)
-        _prevent_generated_config(home)
-        done = subprocess.run(
-            [str(airflow_executable()), "db", "migrate"],
-            env=airflow_environment(home, home, {}),
-            cwd=home,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        if done.returncode != 0:
-            raise RuntimeError(f"airflow db migrate ended with {done.returncode}:\n{done.stdout}")
-        _fold_write_ahead_log(home / DATABASE_NAME)
+        _write_expected_files(home)
+        for arguments in SERVER.preparations:
+            _run_airflow(home, arguments)
+        _use_write_ahead_log(home / DATABASE_NAME)
         (home / DATABASE_NAME).replace(template)
 
 
-def _fold_write_ahead_log(database: Path) -> None:
-    """Move everything into the main file, which is the only one that gets copied."""
+def _run_airflow(home: Path, arguments: tuple[str, ...]) -> None:
+    done = subprocess.run(
+        [str(airflow_executable()), *arguments],
+        env=airflow_environment(home, home, {}),
+        cwd=home,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"airflow {' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}")
+
+
+def _use_write_ahead_log(database: Path) -> None:
+    """Let readers not wait for writers (Airflow 3 does so itself), all being in the main file, which gets copied."""
     with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -11,14 +11,15 @@ from __future__ import annotations
 
 import os
 import socket
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any
 
-from tests.support.airflow_api import NEEDED_COMPONENTS, AirflowApi
+from tests.support.airflow_api import AirflowApi
 from tests.support.airflow_database import MetadataDatabase, TaskInstanceRow, TaskStateRow, XComRow
 from tests.support.airflow_home import DATABASE_NAME, LOOPBACK, airflow_environment, prepare_home
 from tests.support.airflow_processes import AirflowProcesses
+from tests.support.airflow_version import SERVER
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Literal, Self
 
-START_TIMEOUT_SECONDS = 120.0
+START_TIMEOUT_SECONDS = 240.0
 _ENDED_RUN = {"success", "failed"}
 
 
@@ -71,10 +72,11 @@ class LocalAirflow:
             environment = airflow_environment(self.home, self.dags_folder, server | self.env)
             self._processes = AirflowProcesses(self.home, environment)
             stack.callback(self._processes.stop)
-            self._processes.start("api-server", ["api-server", "--host", LOOPBACK, "--port", str(port)])
+            where = [SERVER.host_option, LOOPBACK, "--port", str(port)]
+            self._processes.start(SERVER.command, [SERVER.command, *where])
             if not self.only_server:
-                self._processes.start("scheduler", ["scheduler", "--skip-serve-logs"])
-                self._processes.start("dag-processor", ["dag-processor"])
+                for name, arguments in SERVER.others.items():
+                    self._processes.start(name, arguments)
             self._api = stack.enter_context(AirflowApi(url))
             self._wait_until_healthy()
         self._api.log_in()
@@ -188,8 +190,10 @@ class LocalAirflow:
         """
         pid = self.task_process(dag_id, run_id, task_id, map_index)
         if whole_tree:
+            has_own_group = os.getpgid(pid) == pid  # not in every version of Airflow
             os.kill(self._processes.supervisor(pid), signal)
-            os.killpg(pid, signal)
+            with suppress(ProcessLookupError):  # it may have seen that its supervisor is gone
+                (os.killpg if has_own_group else os.kill)(pid, signal)
         else:
             os.kill(pid, signal)
         return pid
@@ -273,7 +277,7 @@ class LocalAirflow:
 
     def _missing(self) -> list[str]:
         """Return what was started and is not up yet."""
-        return self._api.unhealthy(("metadatabase",) if self.only_server else NEEDED_COMPONENTS)
+        return self._api.unhealthy(("metadatabase",) if self.only_server else SERVER.needed_components)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from airflow.providers.openlineage.extractors.manager import ExtractorManager
 from airflow.utils.state import TaskInstanceState
 
 if TYPE_CHECKING:
-    from airflow.sdk import BaseOperator
+    from airflow.providers.common.compat.sdk import BaseOperator
 
 Name: TypeAlias = tuple[str, str]
 """Namespace and name of a dataset."""

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.xdist_group("postgres")
 MEASURE = """
 import json, sys
 from pathlib import Path
-from airflow.sdk import BaseHook
+from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_oss.exports.formats import parse_format
 from airflow_provider_oss.exports.pieces import Split
 from airflow_provider_oss.hooks.oss import OSSHook

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow.parquet as pq
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSServiceUnavailable, OSSUploadCancelled
@@ -26,7 +26,7 @@ from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.providers.common.compat.sdk import Context
 
 pytestmark = pytest.mark.xdist_group("postgres")
 
@@ -36,7 +36,7 @@ NUMBERS = "SELECT n, 'name ' || n AS name FROM generate_series(1, {rows}) AS n O
 @pytest.fixture(autouse=True)
 def _connected(connect: Callable[..., str], postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     postgres.wait_until_released()
-    monkeypatch.setenv("AIRFLOW_CONN_MAIL", "smtp://mail.example")
+    monkeypatch.setenv("AIRFLOW_CONN_WEB", "http://web.example")
     connect()
 
 
@@ -390,7 +390,7 @@ def test_no_rows_any_more(run: Run, server: OSSEmulator, supervisor: Supervisor)
     ("changes", "message"),
     [
         ({"file_format": "xml"}, "OSSInvalidArgument: file_format='xml' is not known"),
-        ({"conn_id": "mail"}, "conn_id='mail' belongs to a SmtpHook, which runs no SQL"),
+        ({"conn_id": "web"}, "conn_id='web' belongs to a HttpHook, which runs no SQL"),
         ({"exclude": ["missing"]}, "exclude names 'missing', but the result has only n, name"),
         ({"split_rows": "many"}, "split_rows='many' is no whole number"),
         ({"split_rows": 0}, "split_rows=0 must be at least 1"),

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from airflow.sdk import Connection
+from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_oss.clients.credentials.reading import credentials_from
 from airflow_provider_oss.clients.credentials.sources import (

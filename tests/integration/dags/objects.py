@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_oss.operators.copy import OSSCopyObjectOperator
 from airflow_provider_oss.operators.download import OSSDownloadObjectOperator

@@ -5,7 +5,7 @@ A run's ``conf`` says what is uploaded where (``file_path``, ``key``).
 
 from __future__ import annotations
 
-from airflow.sdk import dag, get_current_context, task
+from airflow.providers.common.compat.sdk import dag, get_current_context, task
 
 from airflow_provider_oss.hooks.oss import OSSHook
 

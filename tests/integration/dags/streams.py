@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import DAG, task
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, task
 
 from airflow_provider_oss.operators.oss import OSSResumableStreamOperator
 

@@ -10,7 +10,7 @@ import urllib.request
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.sdk import dag, get_current_context, task
+from airflow.providers.common.compat.sdk import dag, get_current_context, task
 
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.operators.oss import OSSResumableUploadOperator

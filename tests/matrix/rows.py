@@ -1,0 +1,78 @@
+"""Which versions of Airflow and Python the suite runs on, and which tests run there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).parents[2]
+FOLDER: Final = ROOT / ".cache" / "matrix"
+"""Environments and results."""
+
+UNDECLARED: Final = {"3.0": ("universal-pathlib<0.3",)}
+"""What an Airflow needs without saying so: the ObjectStoragePath of 3.0.6 refuses every URL with the later ones."""
+
+OLDEST_PYTHON: Final = "3.11"
+"""The pins hold for this and all later ones."""
+
+WITHOUT_AIRFLOW: Final = (
+    "tests/chaos",
+    "tests/clients",
+    "tests/emulator",
+    "tests/exports",
+    "tests/sources",
+    "tests/transfer",
+)
+"""Tests of what imports no Airflow: ``make test`` leaves them out where it runs on the oldest one."""
+
+NEWEST_ONLY: Final = ("tests/browser",)
+"""Tests of the pages that the newest Airflow shows; others have other pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One Airflow, in its newest patch release, on one Python."""
+
+    airflow: str
+    python: str
+
+    @property
+    def name(self) -> str:
+        """What tells it from other rows."""
+        return f"{self.airflow}-python{self.python}"
+
+    @property
+    def environment(self) -> Path:
+        """The virtual environment."""
+        return FOLDER / self.name
+
+    @property
+    def constraints(self) -> Path:
+        """The pins of everything that is installed there."""
+        return constraints_of(self.airflow)
+
+    def is_wanted(self, only: list[str]) -> bool:
+        """Whether ``only`` names this Airflow or this row, or nothing."""
+        return not only or self.airflow in only or self.name in only
+
+
+ROWS: Final = (
+    Row("2.11", "3.11"),
+    Row("3.0", "3.12"),
+    Row("3.1", "3.13"),
+    Row("3.2", "3.12"),
+    Row("3.3", "3.11"),
+    Row("3.3", "3.13"),
+)
+NEWEST: Final = ROWS[-1].airflow
+
+
+def constraints_of(airflow: str) -> Path:
+    """Return the file of pins: that of the newest Airflow is the one that developers install from."""
+    return ROOT / ("constraints.txt" if airflow == NEWEST else f"constraints/airflow-{airflow}.txt")
+
+
+def left_out(row: Row, *, is_short: bool) -> list[str]:
+    """Return the folders of tests that do not run on this row."""
+    return [*(NEWEST_ONLY if row.airflow != NEWEST else ()), *(WITHOUT_AIRFLOW if is_short else ())]

@@ -1,0 +1,105 @@
+"""The suite in one row's environment: everything that it starts ends with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+import uuid
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
+
+import psutil
+
+from tests.matrix.rows import FOLDER, ROOT, Row, left_out
+from tests.matrix.uv import install
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_MARK = "AIRFLOW_PROVIDER_OSS_MATRIX"
+"""A variable of the environment, by whose value all processes of one run are known."""
+_TIMEOUT_SECONDS = 90 * 60
+_GRACE_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the suite on one row."""
+
+    row: Row
+    passed: int
+    failed: int
+    skipped: int
+    seconds: float
+    remark: str = ""
+
+    @property
+    def is_good(self) -> bool:
+        """Whether all ran, and all passed."""
+        return not self.remark and not self.failed and not self.skipped and self.passed > 0
+
+
+def run(row: Row, *, is_short: bool) -> Outcome:
+    """Install what the row needs, run the suite there with two workers, and say what became of it."""
+    began = time.monotonic()
+    report = FOLDER / f"{row.name}.xml"
+    try:
+        python = install(row)
+    except subprocess.CalledProcessError as error:
+        return Outcome(row, 0, 0, 0, time.monotonic() - began, f"not installed: uv ended with {error.returncode}")
+    report.unlink(missing_ok=True)
+    ignored = [f"--ignore={folder}" for folder in left_out(row, is_short=is_short)]
+    options = ["-q", "-p", "no:cacheprovider", "--numprocesses", "2", "--dist", "loadgroup", f"--junitxml={report}"]
+    remark = _run_pytest([str(python), "-m", "pytest", *options, *ignored])
+    passed, failed, skipped = _counts(report)
+    return Outcome(row, passed, failed, skipped, time.monotonic() - began, remark)
+
+
+def _run_pytest(command: list[str]) -> str:
+    """Run it and return what is wrong beside failed tests: nothing as a rule."""
+    mark = uuid.uuid4().hex
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, _MARK: mark}, start_new_session=True)
+    try:
+        code = process.wait(_TIMEOUT_SECONDS)
+    except subprocess.TimeoutExpired:
+        return f"not at its end after {_TIMEOUT_SECONDS // 60} minutes"
+    finally:
+        _end(process, mark)
+    return "" if code in (0, 1) else f"pytest ended with {code}"
+
+
+def _end(process: subprocess.Popen[bytes], mark: str) -> None:
+    """Let pytest tidy up if it still runs, then end whatever it has left."""
+    if process.poll() is None:
+        os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+    for left in _marked(mark):
+        with suppress(psutil.NoSuchProcess):
+            left.kill()
+    process.wait()
+
+
+def _marked(mark: str) -> Iterator[psutil.Process]:
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.environ().get(_MARK) == mark:
+                yield process
+
+
+def _counts(report: Path) -> tuple[int, int, int]:
+    """Return how many tests passed, failed and were skipped."""
+    if not report.exists():
+        return 0, 0, 0
+    suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314 - pytest wrote it
+    totals = [
+        {name: int(suite.get(name, 0)) for name in ("tests", "failures", "errors", "skipped")} for suite in suites
+    ]
+    failed = sum(total["failures"] + total["errors"] for total in totals)
+    skipped = sum(total["skipped"] for total in totals)
+    return sum(total["tests"] for total in totals) - failed - skipped, failed, skipped
