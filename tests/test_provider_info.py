@@ -39,8 +39,9 @@ else:
     shown = {kind: {"hook_class_name": hook.hook_class_name, "hook_name": hook.hook_name}
              for kind, hook in manager.hooks.items() if hook}
 provider = manager.providers["airflow-provider-oss"]
-handlers, factories = manager.asset_uri_handlers, manager.asset_factories
-converters = manager.asset_to_openlineage_converters
+word = "asset" if AIRFLOW_V_3_0_PLUS else "dataset"
+handlers, factories = getattr(manager, word + "_uri_handlers"), getattr(manager, word + "_factories")
+converters = getattr(manager, word + "_to_openlineage_converters")
 assets = {"handler": handlers["oss"], "factory": factories["oss"], "converter": converters["oss"]}
 decorators = {name: manager.taskflow_decorators[name] for name in ("oss_upload",)}
 print(

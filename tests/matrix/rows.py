@@ -10,8 +10,12 @@ ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / ".cache" / "matrix"
 """Environments and results."""
 
-UNDECLARED: Final = {"3.0": ("universal-pathlib<0.3",)}
-"""What an Airflow needs without saying so: the ObjectStoragePath of 3.0.6 refuses every URL with the later ones."""
+UNDECLARED: Final = {"3.0": ("universal-pathlib<0.3",), "3.2": ("pydantic<2.14",)}
+"""
+What an Airflow needs without saying so.
+
+With later ones the ObjectStoragePath of 3.0.6 refuses every URL, and a model of 3.2.2 that its dag-processor imports.
+"""
 
 OLDEST_PYTHON: Final = "3.11"
 """The pins hold for this and all later ones."""

@@ -35,7 +35,7 @@ class AirflowApi:
         """Return the needed components that are not up yet; the server itself is the first to be missed."""
         try:
             health, *_ = [_checked(self._client.get(path)) for path in SERVER.health_paths]
-        except httpx.TransportError:
+        except (httpx.TransportError, RuntimeError):  # it may answer 500 while it starts
             return [SERVER.command]
         return [name for name in needed if health[name]["status"] != "healthy"]
 
