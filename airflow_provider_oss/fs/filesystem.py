@@ -204,6 +204,8 @@ class OSSFileSystem(OSSChangingFileSystem):
             super().get_file(rpath, lpath, callback=callback, outfile=outfile, **kwargs)
             return
         target, source = Path(lpath), paths.strip(rpath)
+        if target.is_dir() and self.isdir(source):
+            return
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
             info = self._ask(lambda hook: hook.download_file(paths.uri(source), os.fspath(lpath)))
