@@ -33,6 +33,6 @@ with DAG(dag_id="oss_asset_consumer", schedule=[EXPORT], start_date=datetime(202
         """Copy the object, with the hook, whose reads and writes are lineage too; return its size."""
         from airflow_provider_oss.hooks.oss import OSSHook  # noqa: PLC0415 - only the task needs it
 
-        return OSSHook().copy_object(KEY, "archive/customers.csv").size_bytes
+        return OSSHook().copy_object(KEY, "archive/customers.csv").size
 
     archive()
