@@ -55,6 +55,8 @@ print(
             "assets": {kind: f"{found.__module__}.{found.__name__}" for kind, found in assets.items()},
             "asset": Asset("oss://oss_default@exports/a b/").uri,
             "links": manager.extra_links_class_names,
+            "triggers": [trigger.trigger_class_name for trigger in manager.trigger],
+            "filesystems": manager.filesystem_module_names,
         }
     )
 )
@@ -135,6 +137,14 @@ def test_assets_and_links(airflow_says: Any) -> None:
     assert INFO["dataset-uris"] == INFO["asset-uris"]  # the name that Airflow 2 knows
     assert f"{OSSObjectLink.__module__}.{OSSObjectLink.__name__}" in airflow_says["links"]
     assert isinstance(OSSUploadBaseOperator.operator_extra_links[0], OSSObjectLink)
+
+
+def test_sensors_triggers_and_filesystem(airflow_says: Any) -> None:
+    """Airflow knows the triggers and what opens ``oss://`` paths, and is told where the sensors are."""
+    assert "airflow_provider_oss.triggers.oss" in airflow_says["triggers"]
+    assert "airflow_provider_oss.fs.oss" in airflow_says["filesystems"]
+    [sensors] = airflow_says["data"]["sensors"]
+    assert sensors["python-modules"] == ["airflow_provider_oss.sensors.oss"]
 
 
 def test_follows_the_schema_of_airflow() -> None:
