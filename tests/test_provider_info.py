@@ -22,7 +22,7 @@ from airflow_provider_oss.links.oss import OSSObjectLink
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 from airflow_provider_oss.provider_info import get_provider_info
 from tests.support.airflow_home import airflow_environment
-from tests.support.airflow_version import IS_AIRFLOW_2
+from tests.support.airflow_version import FORM_FIELDS, IS_AIRFLOW_2
 
 ASK_AIRFLOW = """
 import json
@@ -36,8 +36,11 @@ if AIRFLOW_V_3_0_PLUS:
 
     shown = {meta.connection_type: meta.model_dump(mode="json") for meta in HookMetaService.hook_meta_data()}
 else:
-    shown = {kind: {"hook_class_name": hook.hook_class_name, "hook_name": hook.hook_name}
+    shown = {kind: {"hook_class_name": hook.hook_class_name, "hook_name": hook.hook_name, "extra_fields": {}}
              for kind, hook in manager.hooks.items() if hook}
+    for name, widget in manager.connection_form_widgets.items():
+        if name.startswith("extra__aliyun_oss__"):
+            shown["aliyun_oss"]["extra_fields"][widget.field_name] = {}
 provider = manager.providers["airflow-provider-oss"]
 word = "asset" if AIRFLOW_V_3_0_PLUS else "dataset"
 handlers, factories = getattr(manager, word + "_uri_handlers"), getattr(manager, word + "_factories")
@@ -63,6 +66,8 @@ print(
 """
 
 INFO = get_provider_info()
+SCHEMA_FILE = Path(import_module("airflow_provider_oss.hooks").__file__ or "").parent / "connection.schema.json"
+EXTRAS = json.loads(SCHEMA_FILE.read_text())["properties"]
 
 # One process asks Airflow once
 pytestmark = pytest.mark.xdist_group("provider-info")
@@ -103,22 +108,27 @@ def test_both_connection_types_are_there(airflow_says: Any) -> None:
     assert shown["aliyun_oss"]["hook_name"] != shown["oss"]["hook_name"]
 
 
-def test_the_form(airflow_says: Any) -> None:
-    """The UI's form has every extra with a label and help, the token hidden, fields renamed."""
-    form = airflow_says["shown"]["aliyun_oss"]
-    schema_file = Path(import_module("airflow_provider_oss.hooks").__file__ or "").parent / "connection.schema.json"
-    extras = json.loads(schema_file.read_text())["properties"]
-    assert set(form["extra_fields"]) == set(extras)
-    for name, field in form["extra_fields"].items():
-        assert field["schema"]["title"], name
+def test_the_fields_of_the_form(airflow_says: Any) -> None:
+    """The form has every extra; where it is made of widgets, those that are JSON objects are left out."""
+    shown = set(airflow_says["shown"]["aliyun_oss"]["extra_fields"])
+    left_out = {"all": set(), "texts": {"proxies", "role_policy"}, "none": set(EXTRAS)}[FORM_FIELDS]
+    assert shown == set(EXTRAS) - left_out
+
+
+def test_the_form() -> None:
+    """Each field of the form has a label and help, the same choices as the schema, the token hidden, names renamed."""
+    [form] = INFO["connection-types"]
+    assert set(form["conn-fields"]) == set(EXTRAS)
+    for name, field in form["conn-fields"].items():
+        assert field["label"], name
         assert field["description"], name
-        choices = ["true", "false"] if extras[name].get("type") == "boolean" else extras[name].get("enum", [])
+        choices = ["true", "false"] if EXTRAS[name].get("type") == "boolean" else EXTRAS[name].get("enum", [])
         assert set(field["schema"].get("enum", [])) == set(choices), name
-    assert form["extra_fields"]["security_token"]["schema"]["format"] == "password"
-    standard = form["standard_fields"]
-    assert (standard["login"]["title"], standard["password"]["title"]) == ("AccessKey ID", "AccessKey secret")
-    assert (standard["host"]["title"], standard["url_schema"]["title"]) == ("Endpoint", "Default bucket")
-    assert standard["port"]["placeholder"] == "443"
+    assert form["conn-fields"]["security_token"]["schema"]["format"] == "password"
+    labels, placeholders = form["ui-field-behaviour"]["relabeling"], form["ui-field-behaviour"]["placeholders"]
+    assert (labels["login"], labels["password"]) == ("AccessKey ID", "AccessKey secret")
+    assert (labels["host"], labels["schema"]) == ("Endpoint", "Default bucket")
+    assert placeholders["port"] == "443"
 
 
 def test_the_decorator(airflow_says: Any) -> None:

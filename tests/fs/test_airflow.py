@@ -8,6 +8,7 @@ import sys
 from importlib.metadata import entry_points
 from itertools import count
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -159,7 +160,9 @@ def elsewhere() -> BreakingFileSystem:
 
 
 def transfer(source: str, target: str, **arguments: Any) -> None:
-    FileTransferOperator(task_id="transfer", src=source, dst=target, **arguments).execute({})
+    """Run the operator, with the connections by name: with Airflow 2 it does not look for them in the addresses."""
+    connections = {"source_conn_id": urlsplit(source).username, "dest_conn_id": urlsplit(target).username}
+    FileTransferOperator(task_id="transfer", src=source, dst=target, **connections, **arguments).execute({})
 
 
 def test_file_transfer(root: str, tmp_path: Path, bucket: oss2.Bucket, elsewhere: BreakingFileSystem) -> None:

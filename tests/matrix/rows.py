@@ -30,8 +30,8 @@ WITHOUT_AIRFLOW: Final = (
 )
 """Tests of what imports no Airflow: ``make test`` leaves them out where it runs on the oldest one."""
 
-NEWEST_ONLY: Final = ("tests/browser",)
-"""Tests of the pages that the newest Airflow shows; others have other pages."""
+NEWEST_ONLY: Final = ("tests/browser", "tests/demo", "tests/docs/test_pages.py")
+"""Tests of what is there for the newest Airflow only: its pages, the demonstration, the examples in the texts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,5 +78,5 @@ def constraints_of(airflow: str) -> Path:
 
 
 def left_out(row: Row, *, is_short: bool) -> list[str]:
-    """Return the folders of tests that do not run on this row."""
+    """Return the tests that do not run on this row."""
     return [*(NEWEST_ONLY if row.airflow != NEWEST else ()), *(WITHOUT_AIRFLOW if is_short else ())]

@@ -75,7 +75,8 @@ class AirflowApi:
     def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> dict[str, str | None]:
         """Return the address behind each extra link of the task instance; None where there is none."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/links?map_index={map_index}"
-        links: dict[str, str | None] = self._request("GET", path, None)["extra_links"]
+        answer = self._request("GET", path, None)
+        links: dict[str, str | None] = answer.get("extra_links", answer)  # v1 answers with the links alone
         return links
 
     def log_in(self) -> None:

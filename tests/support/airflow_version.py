@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from packaging.version import Version
@@ -19,6 +20,14 @@ VERSION = version("apache-airflow")
 _RELEASE = Version(VERSION).release[:2]
 IS_AIRFLOW_2 = _RELEASE < (3, 0)
 HAS_TASK_STATE = _RELEASE >= (3, 3)
+
+FORM_FIELDS = (
+    "all" if _RELEASE >= (3, 2) else "texts" if _RELEASE != (3, 0) or find_spec("flask_appbuilder") else "none"
+)
+"""
+Which extras the connection form shows: all that the provider names; what widgets of the hook can show; or, in 3.0
+without Flask-AppBuilder, none.
+"""
 
 SHOWS_HIDDEN_VARIABLES = IS_AIRFLOW_2 or _RELEASE >= (3, 3)
 """Whether a task can see that there is a Variable whose value it is not given."""
