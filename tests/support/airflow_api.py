@@ -57,7 +57,7 @@ class AirflowApi:
     ) -> None:
         """Mark the task instance as the user does: a running one is then terminated by its supervisor."""
         one = f"/{map_index}" if map_index >= 0 else ""
-        body = {"new_state": state, "dry_run": False}  # what v1 does by default is nothing
+        body = {"new_state": state, **SERVER.state_defaults}
         self._request("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}{one}", body)
 
     def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> None:

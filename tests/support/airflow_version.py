@@ -68,6 +68,8 @@ class Server:
     """Whether a request needs a token; without, everybody may do everything."""
     run_defaults: Mapping[str, Any]
     """What a request for a run must say beside ``conf``."""
+    state_defaults: Mapping[str, Any]
+    """What a request for another state must say beside the state."""
     settings: Mapping[str, str]
     files: Mapping[str, str] = field(default_factory=dict)
     """What Airflow expects in its home."""
@@ -86,6 +88,7 @@ _AIRFLOW_2 = Server(
     needed_components=("metadatabase", "scheduler"),
     has_tokens=False,
     run_defaults={},
+    state_defaults={"dry_run": False},  # what it does by default is nothing
     settings={
         # Airflow 2 refuses SQLite for more than one task at a time, for want of WAL, which the database here has.
         "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",
@@ -118,6 +121,7 @@ _AIRFLOW_3 = Server(
     needed_components=("metadatabase", "scheduler", "dag_processor"),
     has_tokens=True,
     run_defaults={"logical_date": None},
+    state_defaults={},
     settings={
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "1",

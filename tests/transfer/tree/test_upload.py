@@ -215,9 +215,11 @@ def test_so_many_failures(tree: TreeScene, caplog: pytest.LogCaptureFixture) -> 
 @pytest.mark.parametrize("size_bytes", [SMALL, MEDIUM, LARGE])
 def test_oss_that_cannot_be_reached(tree: TreeScene, fault: dict[str, Any], size_bytes: int) -> None:
     """After three files in a row that failed for the same transient reason the rest is left to the next attempt."""
-    tree.write({f"{number:03}": some_bytes(size_bytes, number) for number in range(30)})
+    names = [f"{number:03}" for number in range(30)]
+    tree.write({name: some_bytes(size_bytes, number) for number, name in enumerate(names)})
     for operation in ("PutObject", "InitiateMultipartUpload"):
-        tree.scene.server.faults.add(Fault(operation=operation, skip=4, **fault))
+        # By name: requests of several connections do not arrive in the order of the files
+        tree.scene.server.faults.add(*(Fault(operation=operation, key=PREFIX + name, **fault) for name in names[4:]))
 
     result = tree.run()
 
