@@ -7,6 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -40,6 +41,12 @@ class OSSBaseOperator(BaseOperator):
         super().__init__(**kwargs)
         self.oss_conn_id = oss_conn_id
         self.region = region
+
+    def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
+        """Render a template. A path is rendered as its text: Airflow 3.0 and 3.1 would look for the file."""
+        if isinstance(content, PurePath):
+            content = str(content)
+        return super().render_template(content, *args, **kwargs)
 
     @cached_property
     def hook(self) -> OSSHook:

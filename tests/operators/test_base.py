@@ -78,6 +78,16 @@ def test_every_argument_is_documented(operator: type[BaseOperator]) -> None:
     assert [name for name in own_parameters(operator) if f":param {name}:" not in text] == []
 
 
+def test_paths_are_templates(run: Run, file: Path) -> None:
+    """A path may be a ``pathlib.Path``, with templates in it as in a text."""
+    result = run(
+        lambda: OSSResumableUploadOperator(
+            task_id="upload", key="key", file_path=file.parent / "{{ 'dump' }}.bin", part_size=102400
+        )
+    )
+    assert result["size"] == file.stat().st_size
+
+
 def test_templates_are_rendered(run: Run, file: Path) -> None:
     """Texts at any depth are rendered before the upload: key, metadata, headers, tags, path, numbers."""
     result = run(
