@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import (
     determine_kwargs,
     task_decorator_factory,
 )
+from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_oss.operators.resumable import OSSStreamBaseOperator
 from airflow_provider_oss.operators.streams import name_of_function
@@ -47,6 +48,10 @@ class OSSUploadDecoratedOperator(DecoratedOperator, OSSStreamBaseOperator):
         **OSSStreamBaseOperator.template_fields_renderers,
     }
     custom_operator_name = "@task.oss_upload"
+
+    if AIRFLOW_V_3_0_PLUS:
+        # The DecoratedOperator of Airflow 3.0 hands this on, unused, and its operators do not have it
+        xcom_push: ClassVar[None] = None
 
     def __init__(
         self,

@@ -10,7 +10,7 @@ ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / ".cache" / "matrix"
 """Environments and results."""
 
-UNDECLARED: Final = {"3.0": ("universal-pathlib<0.3",), "3.2": ("pydantic<2.14",)}
+UNDECLARED: Final = {"3.0": ("universal-pathlib<0.3",), "3.2": ("cadwyn<7", "fastapi<0.136", "pydantic<2.14")}
 """
 What an Airflow needs without saying so.
 

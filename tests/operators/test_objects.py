@@ -164,4 +164,6 @@ def test_no_permission(run: Run, server: OSSEmulator) -> None:
 
 def test_dry_run_of_airflow_still_works() -> None:
     """The argument does not hide the method of that name, which Airflow calls for ``tasks test --dry-run``."""
-    OSSDeleteObjectsOperator(task_id="delete", keys="a", dry_run=True).dry_run()
+    operator = OSSDeleteObjectsOperator(task_id="delete", keys="a", dry_run=True)
+    assert "dry_run" not in vars(operator)
+    assert operator.only_tell
