@@ -30,6 +30,9 @@ WITHOUT_AIRFLOW: Final = (
 )
 """Tests of what imports no Airflow: ``make test`` leaves them out where it runs on the oldest one."""
 
+SHORT_INTEGRATION: Final = "test_interrupted_uploads.py"
+"""Of the tests in a real Airflow, those that a short run has: kills, exceptions, time-outs, and what continues then."""
+
 NEWEST_ONLY: Final = ("tests/browser", "tests/demo", "tests/docs/test_pages.py")
 """Tests of what is there for the newest Airflow only: its pages, the demonstration, the examples in the texts."""
 
@@ -79,4 +82,10 @@ def constraints_of(airflow: str) -> Path:
 
 def left_out(row: Row, *, is_short: bool) -> list[str]:
     """Return the tests that do not run on this row."""
-    return [*(NEWEST_ONLY if row.airflow != NEWEST else ()), *(WITHOUT_AIRFLOW if is_short else ())]
+    others = [*(NEWEST_ONLY if row.airflow != NEWEST else ())]
+    return [*others, *WITHOUT_AIRFLOW, *_long_integration()] if is_short else others
+
+
+def _long_integration() -> list[str]:
+    modules = sorted((ROOT / "tests" / "integration").glob("test_*.py"))
+    return [str(module.relative_to(ROOT)) for module in modules if module.name != SHORT_INTEGRATION]
