@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from pathlib import PurePath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -43,8 +43,12 @@ class OSSBaseOperator(BaseOperator):
         self.region = region
 
     def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
-        """Render a template. A path is rendered as its text: Airflow 3.0 and 3.1 would look for the file."""
-        if isinstance(content, PurePath):
+        """
+        Render a template. A path of this machine is rendered as its text: Airflow 3.0 and 3.1 would look for the file.
+
+        An ObjectStoragePath, which is a pathlib.Path too in Airflow 2.11, stays what it is.
+        """
+        if isinstance(content, PurePosixPath | PureWindowsPath):
             content = str(content)
         return super().render_template(content, *args, **kwargs)
 
