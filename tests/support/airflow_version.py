@@ -41,6 +41,8 @@ OWN_WARNINGS = (
         "ignore::FutureWarning:airflow[.]",
         # The ObjectStoragePath of 2.11 and 3.1 wraps another one with an old universal_pathlib
         "ignore:in a future version of UPath:PendingDeprecationWarning",
+        # The starlette of 3.0 and 3.1 still knows a class of anyio by its old name
+        "ignore:The anyio[.]abc:DeprecationWarning",
     )
 )
 """What older versions warn of that is not for us to mend, as pytest's ``filterwarnings`` has it; the newest may not."""
