@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.checkpoint.airflow_edge import Supervisor, connected
-from tests.support.airflow_version import HAS_TASK_STATE, IS_AIRFLOW_2
+from tests.support.airflow_version import IS_AIRFLOW_2
 
-collect_ignore = [
-    *(["test_failing_reads.py"] if IS_AIRFLOW_2 else []),  # of the wire that came with Airflow 3
-    *([] if HAS_TASK_STATE else ["test_directory.py"]),  # of what a task of Airflow 3.3 sees
-]
+collect_ignore = ["test_failing_reads.py"] if IS_AIRFLOW_2 else []  # of the wire that came with Airflow 3
 
 
 @pytest.fixture

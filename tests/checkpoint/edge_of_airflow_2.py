@@ -21,10 +21,12 @@ from airflow_provider_oss.checkpoint.variable import Variable
 from tests.support.airflow_home import DATABASE_NAME, prepare_home
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pytest
+
+    from airflow_provider_oss.checkpoint.owners import InstanceName
 
 UNREACHABLE = DBAPIError
 """What is raised where the database cannot be asked, or refuses."""
@@ -90,6 +92,15 @@ class Supervisor:
     def plant_variable(self, key: str, value: str) -> None:
         """Write a Variable as a person does."""
         Variable.set(key, value)
+
+    def plant_task_instances(self, states: Mapping[InstanceName, str | None]) -> None:
+        """Let there be these task instances, in these states."""
+        for one, state in states.items():
+            self._execute(
+                "INSERT INTO task_instance (dag_id, run_id, task_id, map_index, state, pool, pool_slots) "
+                "VALUES (?, ?, ?, ?, ?, 'p', 1)",
+                (one.dag_id, one.run_id, one.task_id, one.map_index, state),
+            )
 
     def hide_variables(self) -> None:
         """Make the values unreadable, as a lost encryption key does."""

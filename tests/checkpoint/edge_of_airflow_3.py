@@ -10,11 +10,13 @@ from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
 from airflow.sdk.execution_time import comms, task_runner
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     import pytest
     from pydantic import BaseModel
+
+    from airflow_provider_oss.checkpoint.owners import InstanceName
 
 UNREACHABLE = AirflowRuntimeError
 """What is raised where the supervisor cannot be asked, or refuses."""
@@ -25,7 +27,6 @@ class Supervisor:
     Stands where ``SUPERVISOR_COMMS`` does. Values cross as JSON, as they do on the wire.
 
     ``down`` makes every request fail. ``task_ids`` are the task instances of the run: an XCom needs one.
-    ``task_instances`` are states, by dag, run and task id; that of a mapped instance is followed by "_" and its index.
     """
 
     def __init__(self, task_ids: tuple[str, ...] = ("anchor",)) -> None:
@@ -33,7 +34,7 @@ class Supervisor:
         self.variables: dict[str, comms.PutVariable] = {}
         self.xcoms: dict[tuple[str, ...], Any] = {}
         self.task_state: dict[tuple[str, str], comms.SetTaskStateStore] = {}
-        self.task_instances: dict[tuple[str, str, str], str | None] = {}
+        self._task_instances: dict[InstanceName, str | None] = {}
         self.down = False
         self._hides_variables = False
 
@@ -81,9 +82,10 @@ class Supervisor:
     @_answer.register(comms.GetTaskStates)
     def _get_task_states(self, message: comms.GetTaskStates) -> BaseModel:
         states: dict[str, dict[str, str | None]] = {}
-        for (dag_id, run_id, name), state in self.task_instances.items():
-            if dag_id == message.dag_id and run_id in (message.run_ids or ()):
-                states.setdefault(run_id, {})[name] = state
+        for one, state in self._task_instances.items():
+            if one.dag_id == message.dag_id and one.run_id in (message.run_ids or ()):
+                name = one.task_id if one.map_index < 0 else f"{one.task_id}_{one.map_index}"
+                states.setdefault(one.run_id, {})[name] = state
         return comms.TaskStatesResult(task_states=states)
 
     @_answer.register(comms.PutVariable)
@@ -116,6 +118,10 @@ class Supervisor:
     def plant_variable(self, key: str, value: str) -> None:
         """Write a Variable as a person does."""
         self.variables[key] = comms.PutVariable(key=key, value=value, description=None)
+
+    def plant_task_instances(self, states: Mapping[InstanceName, str | None]) -> None:
+        """Let there be these task instances, in these states."""
+        self._task_instances |= states
 
     def hide_variables(self) -> None:
         """Find no Variable: so answers an api-server whose database fails, or which cannot decrypt a value."""

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from packaging.version import Version
 
 from airflow_provider_oss.limits import MIB
 from tests.integration.dags.uploads import PARALLEL, PART_SIZE
 from tests.integration.uploading import RunningUpload, Uploads
+from tests.support.airflow_version import LISTS_VARIABLES, UNSEEN_STORES
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
 
@@ -20,9 +19,6 @@ KEPT = "stale/kept.bin"
 ORPHAN = "stale/orphan.bin"
 GAVE_UP = "stale/gave-up.bin"
 LOST = "stale/lost.bin"
-_RELEASE = Version(version("apache-airflow")).release[:2]
-UNSEEN = [] if _RELEASE < (3, 0) else ["variable", "xcom"] if _RELEASE < (3, 3) else ["xcom", "task_state"]
-"""The stores whose checkpoints a task cannot see."""
 
 
 def clean(uploads: Uploads, **conf: str) -> dict[str, dict[str, object]]:
@@ -75,22 +71,21 @@ def test_live_and_forgotten(uploads: Uploads, scene: Scene) -> None:
     begins anew, and the object is right all the same.
     """
     live, kept_parts = scene.live, scene.live.stored_parts()
-    sees_variables = "variable" not in UNSEEN
     told, done = clean(uploads, older_than="PT0.1S").values()
     assert done == told | {"dry_run": False}
-    assert (done["uploads"], done["unseen_stores"]) == (3, UNSEEN)
+    assert (done["uploads"], done["unseen_stores"]) == (3, list(UNSEEN_STORES))
     aborted = [one["key"] for one in done["first"]]
-    assert aborted == ([GAVE_UP, ORPHAN] if sees_variables else [GAVE_UP, KEPT, ORPHAN])
-    assert (done["aborted"], done["kept"]) == (len(aborted), {"checkpoint": 1} if sees_variables else {})
-    assert done["variables_removed"] == (2 if sees_variables else 0)
-    assert uploads.unfinished() == ([KEPT] if sees_variables else [])
-    owners = [live] if sees_variables else [live, scene.gave_up, scene.lost]
+    assert aborted == ([GAVE_UP, ORPHAN] if LISTS_VARIABLES else [GAVE_UP, KEPT, ORPHAN])
+    assert (done["aborted"], done["kept"]) == (len(aborted), {"checkpoint": 1} if LISTS_VARIABLES else {})
+    assert done["variables_removed"] == (2 if LISTS_VARIABLES else 0)
+    assert uploads.unfinished() == ([KEPT] if LISTS_VARIABLES else [])
+    owners = [live] if LISTS_VARIABLES else [live, scene.gave_up, scene.lost]
     assert uploads.checkpoints() == {f"variable {one.owner}" for one in owners}
 
     assert live.end() == "success"
     assert live.attempts() == ["failed", "success"]
-    assert live.result()["resumed"] is sees_variables
-    if sees_variables:
+    assert live.result()["resumed"] is LISTS_VARIABLES
+    if LISTS_VARIABLES:
         assert live.result()["bytes_verified"] >= kept_parts * PART_SIZE
         live.assert_continued(sent_twice_bytes=(PARALLEL + 1) * PART_SIZE)
     for one in (scene.gave_up, scene.lost):  # whoever clears them finds nothing of them, and they begin anew

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_provider_oss.emulator import Fault, OSSEmulator, RecordedRequest
 from airflow_provider_oss.limits import MIB
 from tests.support.airflow_processes import wait_until_gone
+from tests.support.airflow_version import KILLED
 from tests.support.local_airflow import LocalAirflow
 from tests.support.outside_view import checkpoints, compare, official_bucket, unfinished_uploads
 
@@ -142,6 +143,13 @@ class RunningUpload:
     def log(self, try_number: int) -> str:
         """Return the attempt's log."""
         return self._airflow.task_log(self.dag_id, self.run_id, self.task_id, try_number, self.map_index)
+
+    def assert_killed(self, *try_numbers: int) -> None:
+        """The logs of these attempts, and of no others, tell that they were killed, if this Airflow tells it."""
+        told = [
+            number for number, _ in enumerate(self.attempts(), 1) if any(trace in self.log(number) for trace in KILLED)
+        ]
+        assert told == (list(try_numbers) if KILLED else [])
 
     def result(self) -> dict[str, Any]:
         """Return what the task returned."""

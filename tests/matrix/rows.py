@@ -11,14 +11,14 @@ FOLDER: Final = ROOT / ".cache" / "matrix"
 """Environments and results."""
 
 UNDECLARED: Final = {
-    "3.0": ("fastapi<0.132", "pyjwt<2.11", "universal-pathlib<0.3"),
+    "3.0": ("fastapi<0.118", "pyjwt<2.11", "universal-pathlib<0.3"),
     "3.2": ("cadwyn<7", "fastapi<0.136", "pydantic<2.14"),
 }
 """
 What an Airflow needs without saying so.
 
-With later ones 3.0.6 cannot run a task, since its workers send JSON without saying that it is JSON and its tokens have
-no issuer, and its ObjectStoragePath refuses every URL; the dag-processor of 3.2.2 cannot import a model.
+With later ones the API of 3.0.6 answers before the database has what it answers, its tokens have no issuer, and its
+ObjectStoragePath refuses every URL; the dag-processor of 3.2.2 cannot import a model.
 """
 
 OLDEST_PYTHON: Final = "3.11"

@@ -11,13 +11,9 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator, Context, XCom
 
 from tests.checkpoint.airflow_edge import Supervisor, connected, get_task_states, task_state_context
-from tests.support.airflow_version import HAS_TASK_STATE
 
 if TYPE_CHECKING:
     from tests.support.openlineage import Lineage
-
-# It is about checkpoints of others, of which a task of Airflow 3.0 to 3.2 sees none, and one of Airflow 2 all
-collect_ignore = [] if HAS_TASK_STATE else ["test_maintenance.py"]
 
 RUN_ID = "manual__1"
 DATA = bytes(range(256)) * 1600

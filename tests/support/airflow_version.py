@@ -29,8 +29,11 @@ Which extras the connection form shows: all that the provider names; what widget
 without Flask-AppBuilder, none.
 """
 
-SHOWS_HIDDEN_VARIABLES = IS_AIRFLOW_2 or _RELEASE >= (3, 3)
-"""Whether a task can see that there is a Variable whose value it is not given."""
+LISTS_VARIABLES = IS_AIRFLOW_2 or HAS_TASK_STATE
+"""Whether a task can list Variables, and so see that there is one whose value it is not given."""
+
+UNSEEN_STORES = () if IS_AIRFLOW_2 else ("xcom", "task_state") if HAS_TASK_STATE else ("variable", "xcom")
+"""The stores whose checkpoints of other task instances a task cannot see."""
 
 OWN_WARNINGS = (
     ()
@@ -149,8 +152,14 @@ _AIRFLOW_3 = Server(
 )
 
 SERVER = _AIRFLOW_2 if IS_AIRFLOW_2 else _AIRFLOW_3
-KILLED = "return code -9" if IS_AIRFLOW_2 else "SIGKILL"
-"""What the log of an attempt says that was ended by that signal."""
+RETRIES_KILLED_TASKS = _RELEASE != (3, 0)
+"""
+Whether a task is retried whose process was killed.
+
+Airflow 3.0 fails it for good (apache/airflow#55753) and retries it only when its whole worker has died.
+"""
+KILLED = () if not RETRIES_KILLED_TASKS else ("return code -9",) if IS_AIRFLOW_2 else ("SIGKILL",)
+"""What the log of an attempt says that was ended by that signal: nothing where its worker has died with it."""
 DEBUG_LINE = "DEBUG - " if IS_AIRFLOW_2 else '"level":"debug"'
 """What is in every line that a task logs at that level."""
 SERVED_DAG = "dag.is_active" if IS_AIRFLOW_2 else "NOT dag.is_stale"

@@ -19,7 +19,7 @@ from tests.support.airflow_api import AirflowApi
 from tests.support.airflow_database import MetadataDatabase, TaskInstanceRow, TaskStateRow, XComRow
 from tests.support.airflow_home import DATABASE_NAME, LOOPBACK, airflow_environment, prepare_home
 from tests.support.airflow_processes import AirflowProcesses
-from tests.support.airflow_version import SERVER
+from tests.support.airflow_version import RETRIES_KILLED_TASKS, SERVER
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -183,13 +183,14 @@ class LocalAirflow:
         The supervisor sees a killed task at once, so the retry begins after its delay plus 0.3 to 1.5 s (measured).
         With ``whole_tree`` the supervisor gets the signal first and the task's whole process group after it, as when
         the worker's machine dies: nobody reports the death, and the scheduler finds out by itself when heartbeats have
-        been missing for 10 s (measured: the next attempt runs 12 to 14 s later).
+        been missing for 10 s (measured: the next attempt runs 12 to 14 s later). So it is always in Airflow 3.0, which
+        would not retry the task otherwise.
 
         An attempt counts as running 0.1 s before the operator's code does: to kill in the middle of something, wait
         for a trace of it.
         """
         pid = self.task_process(dag_id, run_id, task_id, map_index)
-        if whole_tree:
+        if whole_tree or not RETRIES_KILLED_TASKS:
             has_own_group = os.getpgid(pid) == pid  # not in every version of Airflow
             os.kill(self._processes.supervisor(pid), signal)
             with suppress(ProcessLookupError):  # it may have seen that its supervisor is gone
