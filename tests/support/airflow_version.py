@@ -134,6 +134,8 @@ _AIRFLOW_3 = Server(
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
         # Files are parsed when they change; parsing unchanged ones again only takes CPU from the test.
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",
+        # Airflow 3.0 withdraws a DAG whose file was read for a callback so much later than it was parsed.
+        "AIRFLOW__DAG_PROCESSOR__STALE_DAG_THRESHOLD": "600",
         "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
         # A worker that died is noticed within this and one interval (defaults: 300 s and 10 s).
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "10",
