@@ -12,13 +12,13 @@ FOLDER: Final = ROOT / ".cache" / "matrix"
 
 UNDECLARED: Final = {
     "3.0": ("fastapi<0.118", "pyjwt<2.11", "universal-pathlib<0.3"),
-    "3.2": ("cadwyn<7", "fastapi<0.136", "pydantic<2.14"),
+    "3.2": ("cadwyn<7", "fastapi<0.136", "pydantic<2.14", "svcs<26"),
 }
 """
 What an Airflow needs without saying so.
 
 With later ones the API of 3.0.6 answers before the database has what it answers, its tokens have no issuer, and its
-ObjectStoragePath refuses every URL; the dag-processor of 3.2.2 cannot import a model.
+ObjectStoragePath refuses every URL; the dag-processor of 3.2.2 cannot import a model, and its dag.test has no server.
 """
 
 OLDEST_PYTHON: Final = "3.11"

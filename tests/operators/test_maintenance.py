@@ -171,6 +171,6 @@ def test_what_cannot_work(run: Run, arguments: dict[str, Any], complaint: str) -
         clean(run, **arguments)
 
 
-def test_dry_run_of_airflow_still_works() -> None:
+def test_the_method_dry_run_is_not_hidden() -> None:
     """The argument does not hide the method of that name, which Airflow calls for ``tasks test --dry-run``."""
-    OSSAbortStaleUploadsOperator(task_id="clean", dry_run=True).dry_run()
+    assert "dry_run" not in vars(OSSAbortStaleUploadsOperator(task_id="clean", dry_run=True))
