@@ -42,6 +42,11 @@ class OSSBaseOperator(BaseOperator):
         self.oss_conn_id = oss_conn_id
         self.region = region
 
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """Render all templates. ``task`` in them is this one: Airflow 3.0 gives what it was before it was rendered."""
+        context["task"] = self
+        super().render_template_fields(context, jinja_env)
+
     def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
         """
         Render a template. A path of this machine is rendered as its text: Airflow 3.0 and 3.1 would look for the file.

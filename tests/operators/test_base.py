@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 from collections.abc import Callable
+from copy import copy
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,20 @@ def test_paths_are_templates(run: Run, file: Path) -> None:
         )
     )
     assert result["size"] == file.stat().st_size
+
+
+def test_the_task_in_templates(
+    in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Context], file: Path
+) -> None:
+    """A template sees what was rendered before it, even if the context still has the task as it was: so Airflow 3.0."""
+    operator = in_dag(
+        lambda: OSSResumableUploadOperator(
+            task_id="upload", oss_conn_id="{{ params.kind }}", key="{{ task.oss_conn_id }}", file_path=str(file)
+        )
+    )
+    context = context_of(copy(operator))
+    operator.render_template_fields(context)
+    assert operator.key == "csv"
 
 
 def test_templates_are_rendered(run: Run, file: Path) -> None:
