@@ -74,23 +74,28 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
         """Wait, and return what was found; deferred, look once first."""
         if not self.deferrable:
             return super().execute(context)
-        deadline = time.time() + self.timeout
         with self._softened():
-            return self._return_or_defer(deadline, lambda: self.poke(context))
+            return self._begin(context)
 
-    def execute_complete(self, context: Context, event: Mapping[str, Any], deadline: float | None = None) -> Any:
+    def execute_complete(
+        self, context: Context, event: Mapping[str, Any], deadline: float | None = None, try_number: int | None = None
+    ) -> Any:
         """
         Return what was found, wait on, or raise what went wrong in the triggerer.
 
-        Without ``deadline``, which ``dag.test()`` of Airflow 2 does not hand on, the timeout begins anew.
+        Without ``deadline``, which ``dag.test()`` of Airflow 2 does not hand on, the timeout begins anew. An event for
+        another attempt is none: Airflow 3.0 gives every retry the one that made the attempt before it fail
+        (apache/airflow#56704).
         """
         from airflow_provider_oss.triggers.events import raise_error
 
+        if try_number is not None and try_number != context["ti"].try_number:
+            return self._begin(context)
         with failing_at_once():
             raise_error(event)
         if deadline is None:
             deadline = time.time() + self.timeout
-        return self._return_or_defer(deadline, lambda: self.conclude(context, event))
+        return self._return_or_defer(context, deadline, lambda: self.conclude(context, event))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Make of a timeout, and of ``soft_fail``, what is promised: Airflow's versions differ in both."""
@@ -101,10 +106,13 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
                 raise AirflowSensorTimeout(self._too_late())
             return super().resume_execution(next_method, next_kwargs, context)
 
-    def _return_or_defer(self, deadline: float, look: Callable[[], PokeReturnValue]) -> Any:
+    def _begin(self, context: Context) -> Any:
+        return self._return_or_defer(context, time.time() + self.timeout, lambda: self.poke(context))
+
+    def _return_or_defer(self, context: Context, deadline: float, look: Callable[[], PokeReturnValue]) -> Any:
         done = self._look_patiently(look)
         if not done:
-            self._defer_until(deadline)
+            self._defer_until(deadline, context["ti"].try_number)
         self.log.info("Success criteria met")
         return done.xcom_value
 
@@ -119,7 +127,7 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
             self.log.warning("Looking failed, and is tried again: %s", error)
             return PokeReturnValue(is_done=False)
 
-    def _defer_until(self, deadline: float) -> NoReturn:
+    def _defer_until(self, deadline: float, try_number: int) -> NoReturn:
         from airflow.providers.common.compat.sdk import AirflowSensorTimeout
 
         if (left := deadline - time.time()) <= 0:
@@ -128,7 +136,7 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
         self.defer(
             trigger=self.make_trigger(arguments),
             method_name="execute_complete",
-            kwargs={"deadline": deadline},
+            kwargs={"deadline": deadline, "try_number": try_number},
             timeout=timedelta(seconds=left),
         )
 

@@ -30,6 +30,7 @@ class Instance:
     map_index: int = -1
     dag_id: str = "export"
     run_id: str = RUN_ID
+    try_number: int = 1
 
     get_task_states = staticmethod(get_task_states)
 

@@ -171,6 +171,20 @@ def test_waiting_on(sensor: Make) -> None:
     assert caught.value.timeout < first.timeout
 
 
+def test_a_retry_with_the_event_of_another_attempt(sensor: Make, hook: OSSHook) -> None:
+    """A retry that Airflow 3.0 resumes with what its predecessor was told looks anew, and has its own timeout."""
+    made, context = sensor(timeout=100)
+    first = deferral(made, context)
+    context["ti"].try_number = 2
+    stale = {**(first.kwargs or {}), "deadline": 0.0, "event": failed(OSSServiceUnavailable("busy"))}
+    with pytest.raises(TaskDeferred) as caught:
+        made.resume_execution("execute_complete", stale, context)
+    assert caught.value.kwargs is not None
+    assert caught.value.kwargs["try_number"] == 2
+    hook.put_object("a.csv", b"1")
+    assert made.resume_execution("execute_complete", stale, context) == ["oss://exports/a.csv"]
+
+
 def test_waiting_on_in_a_test_of_a_dag(sensor: Make) -> None:
     """``dag.test()`` of Airflow 2 hands on nothing but the event; the timeout begins anew then."""
     made, context = sensor(timeout=100)
