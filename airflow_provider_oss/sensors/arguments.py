@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.operators.base import whole_number
+from airflow_provider_oss.operators.durations import duration
 from airflow_provider_oss.watch.keys import WatchedKeys
 from airflow_provider_oss.watch.settling import WatchedPrefix
 
@@ -32,7 +33,7 @@ def watched_keys(
         wildcard_match=wildcard_match,
         min_matches=_at_least(1, "min_matches", min_matches),
         min_size=_at_least(0, "min_size", min_size),
-        min_age=0.0 if min_age is None else seconds("min_age", min_age),
+        min_age=0.0 if min_age is None else duration("min_age", min_age, may_be_zero=True).total_seconds(),
         modified_after=None if modified_after is None else point_in_time("modified_after", modified_after),
     )
 
@@ -41,21 +42,8 @@ def watched_prefix(
     prefix: str, bucket_name: str | None, *, inactivity_period: Any, min_objects: Any, allow_delete: bool
 ) -> WatchedPrefix:
     """Return what is waited for. Raises OSSInvalidArgument that names the argument."""
-    period = seconds("inactivity_period", inactivity_period)
-    if period == 0:
-        raise OSSInvalidArgument("inactivity_period=0 would be over at once: give a positive duration")
+    period = duration("inactivity_period", inactivity_period).total_seconds()
     return WatchedPrefix(prefix, bucket_name, period, _at_least(0, "min_objects", min_objects), allow_delete)
-
-
-def seconds(name: str, value: Any) -> float:
-    """Return the length of a duration: a timedelta, seconds, or their text. Raises OSSInvalidArgument."""
-    try:
-        number = value.total_seconds() if isinstance(value, timedelta) else float(value)
-    except (TypeError, ValueError) as error:
-        raise OSSInvalidArgument(f"{name}={value!r} is no duration: give a timedelta or seconds") from error
-    if not 0 <= number < float("inf"):
-        raise OSSInvalidArgument(f"{name}={value!r} is no duration that can pass: give a timedelta or seconds")
-    return number
 
 
 def point_in_time(name: str, value: Any) -> float:

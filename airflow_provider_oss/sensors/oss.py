@@ -35,7 +35,8 @@ class OSSKeySensor(OSSBaseSensor):
         wildcard are listed at every look. Not templated.
     :param min_matches: objects that every key with wildcards has to match.
     :param min_size: bytes that an object has at least.
-    :param min_age: a timedelta or seconds that have passed since an object was last changed, by this machine's clock.
+    :param min_age: a timedelta, seconds, or ISO 8601 such as ``PT10M``: so long ago an object was last changed, by this
+        machine's clock.
     :param modified_after: an object was last changed after this: a datetime with time zone, or its text in ISO 8601,
         such as "{{ data_interval_start }}".
     :param check: called with the list of all objects that count (FoundObject: uri, bucket, key, size, etag,
@@ -128,7 +129,7 @@ class OSSKeysUnchangedSensor(OSSBaseSensor):
     :param prefix: prefix, or ``oss://bucket/prefix``; it gets a slash at its end if it has none. "" is the whole
         bucket. Templated, like every argument below but ``allow_delete``.
     :param bucket_name: bucket; None for the connection's schema.
-    :param inactivity_period: a timedelta or seconds without a change.
+    :param inactivity_period: a timedelta, seconds, or ISO 8601 such as ``PT1H``, without a change.
     :param min_objects: objects that must be there; with fewer the sensor waits however long nothing changes.
     :param allow_delete: True: a deletion is a change like any other. False: it fails the task at once. Between the
         first look and the trigger's first, and across a restart of the triggerer, a deletion is noticed only when

@@ -37,6 +37,14 @@ def test_what_is_none(given: Any) -> None:
         duration("older_than", given)
 
 
+@pytest.mark.parametrize("given", [0, "0", "PT0S", timedelta()])
+def test_where_nothing_is_a_duration(given: Any) -> None:
+    """Zero is one where it is allowed; what is less is not."""
+    assert duration("min_age", given, may_be_zero=True) == timedelta()
+    with pytest.raises(OSSInvalidArgument, match="min_age=-1 is negative"):
+        duration("min_age", -1, may_be_zero=True)
+
+
 @pytest.mark.parametrize("given", [0, -1, "PT0S", timedelta(days=-1)])
 def test_what_is_not_positive(given: Any) -> None:
     """A duration that is over already is an error."""
