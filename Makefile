@@ -30,7 +30,7 @@ test: $(INSTALLED) $(BROWSER) lint  ## Check style and types, run all tests with
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report term --cov-fail-under 90
 	@$(BIN)/python -m tests.matrix --only 2.11 --short
 
-matrix: $(INSTALLED)  ## Run all tests on every Airflow, each in its own environment; ONLY="2.11 3.0" narrows it
+matrix: $(INSTALLED) $(BROWSER)  ## Run all tests on every Airflow, each in its own environment; ONLY="2.11 3.0" narrows it
 	@$(BIN)/python -m tests.matrix $(if $(ONLY),--only "$(ONLY)")
 
 screenshots: $(INSTALLED) $(BROWSER)  ## Take the pictures of the connection form in docs/images again

@@ -35,8 +35,8 @@ class OSSKeySensor(OSSBaseSensor):
         wildcard are listed at every look. Not templated.
     :param min_matches: objects that every key with wildcards has to match.
     :param min_size: bytes that an object has at least.
-    :param min_age: a timedelta, seconds, or ISO 8601 such as ``PT10M``: so long ago an object was last changed, by this
-        machine's clock.
+    :param min_age: a timedelta, seconds, or ISO 8601 such as ``PT10M``: an object was last changed at least so long
+        ago, by this machine's clock.
     :param modified_after: an object was last changed after this: a datetime with time zone, or its text in ISO 8601,
         such as "{{ data_interval_start }}".
     :param check: called with the list of all objects that count (FoundObject: uri, bucket, key, size, etag,
