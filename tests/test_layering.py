@@ -100,7 +100,9 @@ RULES = {
     ),
     "watch": rule(own={"watch", "hooks", "transfer.tree.globs", *LEAVES}),
     "triggers": rule(own={"triggers", "watch", "hooks", *LEAVES}, others={"airflow", "asgiref"}),
-    "sensors": rule(own={"sensors", "triggers", "watch", "operators.base", *LEAVES}, others={"airflow"}),
+    "sensors": rule(
+        own={"sensors", "triggers", "watch", "operators.base", "operators.durations", *LEAVES}, others={"airflow"}
+    ),
     "emulator": rule(own={"emulator"}, others={"starlette", "uvicorn", "fastcrc"}),
 }
 """The part "" is the package's own __init__, which holds the version."""

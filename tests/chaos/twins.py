@@ -18,6 +18,7 @@ from tests.chaos.edges import named_upload
 from tests.chaos.scenario import Measured, Scenario, Scene, check_clean_end
 from tests.chaos.tasks import Attempt, Job, attempt, make_task
 from tests.chaos.world import World, demand
+from tests.support.airflow_version import let_thread_execute
 
 _COMPLETE: Final = "CompleteMultipartUpload"
 _PATIENCE_SECONDS: Final = 30.0
@@ -109,7 +110,7 @@ def _play(order: str, forbid: bool, difference: str, scene: Scene) -> Measured: 
     job = scene.job(options={"forbid_overwrite": forbid})
     play = _Play(ORDERS[order])
     zombie = make_task(job)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(2, initializer=let_thread_execute) as pool:
         first = pool.submit(attempt, job, play.part_of("zombie"), task=zombie)
         first.add_done_callback(partial(play.end, "zombie"))
         play.wait("zombie there")

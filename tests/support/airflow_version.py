@@ -50,6 +50,7 @@ OWN_WARNINGS = (
 )
 """What older versions warn of that is not for us to mend, as pytest's ``filterwarnings`` has it; the newest may not."""
 
+
 STORES = (*(("task_state",) if HAS_TASK_STATE else ()), "variable", "xcom")
 """The checkpoint stores that this Airflow can serve."""
 DEFAULT_STORE = "task_state" if HAS_TASK_STATE else "variable"
@@ -166,3 +167,11 @@ DEBUG_LINE = "DEBUG - " if IS_AIRFLOW_2 else '"level":"debug"'
 """What is in every line that a task logs at that level."""
 SERVED_DAG = "dag.is_active" if IS_AIRFLOW_2 else "NOT dag.is_stale"
 """The condition, in SQL, for a DAG that was not withdrawn."""
+
+
+def let_thread_execute() -> None:
+    """Let operators be executed in this thread: Airflow 2 can tell of its main one alone whether they may."""
+    if IS_AIRFLOW_2:
+        from airflow.models.baseoperator import ExecutorSafeguard  # noqa: PLC0415
+
+        ExecutorSafeguard._sentinel.callers = {}
