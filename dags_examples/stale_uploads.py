@@ -12,7 +12,7 @@ with DAG(
     dag_id="oss_stale_uploads",
     schedule=None,
     params={
-        "older_than": Param("P7D", type="string", description="Longer than any pause between two attempts"),
+        "older_than": Param("P31D", type="string", description="Longer than any pause between two attempts"),
         "prefix": Param("", type="string", description="Prefix, or oss://bucket/prefix"),
     },
     default_args={"older_than": "{{ params.older_than }}", "prefix": "{{ params.prefix }}"},

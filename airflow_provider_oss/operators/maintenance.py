@@ -12,7 +12,8 @@ from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-_A_WEEK: Final = timedelta(days=7)
+_PATIENCE: Final = timedelta(days=31)
+"""A day more than a checkpoint stays in the task state store, where this operator cannot see it."""
 
 
 class OSSAbortStaleUploadsOperator(OSSBaseOperator):
@@ -26,7 +27,8 @@ class OSSAbortStaleUploadsOperator(OSSBaseOperator):
 
     Which checkpoints a task can see depends on Airflow: on 2.11 those in Variables and XComs, on 3.3 those in
     Variables, on 3.0 to 3.2 none. Never seen are those in the task state store, and in stores of your own. Uploads
-    named there are protected by ``older_than`` alone: it must be longer than the longest pause between two attempts
+    named there are protected by ``older_than`` alone. Its default is longer than the task state store keeps a checkpoint
+    that nobody saves any more (30 days); a shorter one must be longer than the longest pause between two attempts
     (``retry_delay``, or until somebody clears a failed task). An attempt that finds its upload gone begins anew.
 
     A checkpoint Variable is removed with its upload, or when its upload is gone, but never while its task instance may
@@ -36,7 +38,7 @@ class OSSAbortStaleUploadsOperator(OSSBaseOperator):
     ``recent``, ``checkpoint``, ``unknown``), ``kept_bytes``, ``variables_removed``, ``first`` (the first ten aborted),
     ``unseen_stores``, ``bucket``, ``prefix``, ``dry_run``. For ``oss_conn_id`` and ``region`` see OSSBaseOperator.
 
-    :param older_than: a timedelta, seconds, or ISO 8601 such as ``P7D``. Templated.
+    :param older_than: a timedelta, seconds, or ISO 8601 such as ``P7D``; 31 days if not given. Templated.
     :param prefix: what the keys begin with, taken as it is, or ``oss://bucket/prefix``; "" is the whole bucket.
         Templated.
     :param bucket_name: bucket; None for the connection's schema. Templated.
@@ -48,7 +50,7 @@ class OSSAbortStaleUploadsOperator(OSSBaseOperator):
     def __init__(
         self,
         *,
-        older_than: timedelta | float | str = _A_WEEK,
+        older_than: timedelta | float | str = _PATIENCE,
         prefix: str = "",
         bucket_name: str | None = None,
         dry_run: bool = False,

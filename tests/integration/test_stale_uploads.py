@@ -98,7 +98,7 @@ def test_live_and_forgotten(uploads: Uploads, scene: Scene) -> None:
 
 
 def test_the_default_is_patient(uploads: Uploads) -> None:
-    """Without being told otherwise nothing is aborted that happened within a week."""
+    """Without being told otherwise nothing is aborted that happened within a month."""
     upload_id = uploads.bucket.init_multipart_upload(ORPHAN).upload_id
     done = clean(uploads)["abort"]
     assert (done["aborted"], done["kept"]) == (0, {"recent": 1})

@@ -14,6 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_oss.checkpoint.owners import InstanceName
+from airflow_provider_oss.checkpoint.task_state import RETENTION
 from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
 from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.hooks.oss import OSSHook
@@ -139,10 +140,19 @@ def test_what_is_aborted_and_what_not(
 
 @pytest.mark.parametrize("older_than", [None, "P1D", timedelta(hours=2)])
 def test_what_is_recent(run: Run, begin: Begin, older_than: Any) -> None:
-    """What happened within ``older_than``, a week by default, is not touched."""
+    """What happened within ``older_than`` is not touched."""
     begin("key")
     result = clean(run, **{} if older_than is None else {"older_than": older_than})
     assert (result["aborted"], result["kept"], left()) == (0, {"recent": 1}, ["key"])
+
+
+def test_the_default_is_longer_than_a_checkpoint_lives_unseen(run: Run, begin: Begin, clock: Clock) -> None:
+    """Without ``older_than`` an upload stays as long as the task state store may have a checkpoint that names it."""
+    begin("key")
+    clock.ahead_seconds = RETENTION.total_seconds() + AN_HOUR_SECONDS
+    assert clean(run)["kept"] == {"recent": 1}
+    clock.ahead_seconds += timedelta(days=1).total_seconds()
+    assert clean(run)["aborted"] == 1
 
 
 def test_prefix_and_bucket(run: Run, begin: Begin) -> None:
