@@ -27,9 +27,9 @@ class OSSAbortStaleUploadsOperator(OSSBaseOperator):
 
     Which checkpoints a task can see depends on Airflow: on 2.11 those in Variables and XComs, on 3.3 those in
     Variables, on 3.0 to 3.2 none. Never seen are those in the task state store, and in stores of your own. Uploads
-    named there are protected by ``older_than`` alone. Its default is longer than the task state store keeps a checkpoint
-    that nobody saves any more (30 days); a shorter one must be longer than the longest pause between two attempts
-    (``retry_delay``, or until somebody clears a failed task). An attempt that finds its upload gone begins anew.
+    named there are protected by ``older_than`` alone. Its default is longer than the task state store keeps what nobody
+    saves any more (30 days); a shorter one must be longer than the longest pause between two attempts (``retry_delay``,
+    or until somebody clears a failed task). An attempt that finds its upload gone begins anew.
 
     A checkpoint Variable is removed with its upload, or when its upload is gone, but never while its task instance may
     run again, nor when it cannot be read or names another bucket.
