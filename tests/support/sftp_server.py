@@ -53,10 +53,10 @@ def sftp_server(folder: Path) -> Iterator[int]:
 
     async def close() -> None:
         acceptor.close()
-        await acceptor.wait_closed()
         for connection in connections:
             connection.abort()
             await connection.wait_closed()
+        await acceptor.wait_closed()  # since Python 3.12 it waits for the connections too
         left = asyncio.all_tasks() - {asyncio.current_task()}
         for task in left:
             task.cancel()

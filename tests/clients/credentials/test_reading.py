@@ -6,7 +6,6 @@ import json
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import Connection
 
 from airflow_provider_oss.clients.credentials.reading import credentials_from
 from airflow_provider_oss.clients.credentials.sources import (
@@ -22,6 +21,7 @@ from airflow_provider_oss.clients.credentials.sources import (
 )
 from airflow_provider_oss.exceptions import OSSInvalidConnection
 from airflow_provider_oss.hooks.connection import to_client_settings
+from tests.hooks.support import Connection
 
 ROLE = "acs:ram::1234:role/exporter"
 OIDC = "acs:ram::1234:oidc-provider/ack"
