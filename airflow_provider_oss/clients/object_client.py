@@ -112,7 +112,11 @@ class OSSObjectClient(OSSPropertyClient):
         headers = reading_headers(byte_range, if_match, is_strict=is_strict)
         with renamed(details), nullcontext() if if_match is None else being_there(ref):
             response = self._api.open(details, {}, headers)
-            return ObjectBody(object_info(ref, response.headers), response, details)
+            try:
+                return ObjectBody(object_info(ref, response.headers), response, details)
+            except Exception:
+                response.close()
+                raise
 
     def delete_object(self, ref: ObjectRef) -> None:
         """DeleteObject; of a missing object too."""

@@ -207,7 +207,7 @@ class ClosingStream(io.BytesIO):
 
     def close(self) -> None:
         self.closings += 1
-        if self.error is not None:
+        if self.error is not None and self.closings == 1:  # its destructor closes it as well
             raise self.error
 
 
