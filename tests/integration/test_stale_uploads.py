@@ -72,7 +72,12 @@ def test_live_and_forgotten(uploads: Uploads, scene: Scene) -> None:
     """
     live, kept_parts = scene.live, scene.live.stored_parts()
     told, done = clean(uploads, older_than="PT0.1S").values()
-    assert done == told | {"dry_run": False}
+    # A part that the killed attempt had handed to the system may arrive between the two
+    growing = ("bytes", "kept_bytes", "first")
+    assert {name: done[name] for name in done if name not in growing} == {
+        name: told[name] for name in told if name not in growing
+    } | {"dry_run": False}
+    assert [one["upload_id"] for one in done["first"]] == [one["upload_id"] for one in told["first"]]
     assert (done["uploads"], done["unseen_stores"]) == (3, list(UNSEEN_STORES))
     aborted = [one["key"] for one in done["first"]]
     assert aborted == ([GAVE_UP, ORPHAN] if LISTS_VARIABLES else [GAVE_UP, KEPT, ORPHAN])
