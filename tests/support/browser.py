@@ -40,7 +40,11 @@ def chromium(profile: Path) -> Iterator[BrowserContext]:
     try:
         with sync_playwright() as playwright:
             context = playwright.chromium.launch_persistent_context(
-                profile, executable_path=CHROMIUM, args=_FLAGS, viewport={"width": 1100, "height": 1800}
+                profile,
+                executable_path=CHROMIUM,
+                args=_FLAGS,
+                viewport={"width": 1100, "height": 1800},
+                env=_at_home_in(profile),
             )
             context.set_default_timeout(PATIENCE_MILLISECONDS)
             try:
@@ -49,6 +53,12 @@ def chromium(profile: Path) -> Iterator[BrowserContext]:
                 context.close()
     finally:
         _end_what_is_left(profile)
+
+
+def _at_home_in(folder: Path) -> dict[str, str | float | bool]:
+    """Return an environment in which the browser writes nothing elsewhere."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    return {**inherited, "HOME": str(folder)}
 
 
 def _end_what_is_left(profile: Path) -> None:
