@@ -17,6 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.pool import NullPool
 
+from airflow_provider_oss.checkpoint.owners import InstanceName
 from airflow_provider_oss.checkpoint.variable import Variable
 from tests.support.airflow_home import DATABASE_NAME, prepare_home
 
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pytest
-
-    from airflow_provider_oss.checkpoint.owners import InstanceName
 
 UNREACHABLE = DBAPIError
 """What is raised where the database cannot be asked, or refuses."""
@@ -74,12 +73,9 @@ class Supervisor:
     @task_ids.setter
     def task_ids(self, task_ids: tuple[str, ...]) -> None:
         self._execute("DELETE FROM task_instance")
-        for run_id in _RUN_IDS:
-            for task_id in task_ids:
-                self._execute(
-                    "INSERT INTO task_instance (dag_id, run_id, task_id, pool, pool_slots) VALUES (?, ?, ?, 'p', 1)",
-                    (_DAG_ID, run_id, task_id),
-                )
+        self.plant_task_instances(
+            {InstanceName(_DAG_ID, run_id, task_id, -1): None for run_id in _RUN_IDS for task_id in task_ids}
+        )
 
     @property
     def variables(self) -> dict[str, StoredVariable]:

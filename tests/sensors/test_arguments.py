@@ -53,9 +53,11 @@ def test_texts_of_templates() -> None:
     )
 
 
-@pytest.mark.parametrize("value", [timedelta(minutes=1, seconds=30), 90, "90", "PT1M30S"])
+@pytest.mark.parametrize(
+    "value", [timedelta(minutes=1, seconds=30), pendulum.duration(seconds=90), 90, 90.0, "90", "PT1M30S"]
+)
 def test_durations(value: Any) -> None:
-    """A duration is a timedelta, seconds, or a text of these or in ISO 8601."""
+    """A duration is a timedelta, pendulum's Duration, seconds, or their text, in ISO 8601 too."""
     assert watched_keys(**KEYS | {"min_age": value}).min_age == 90.0
     assert watched_prefix(**PREFIX | {"inactivity_period": value}).inactivity_period == 90.0
 

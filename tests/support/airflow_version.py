@@ -50,7 +50,6 @@ OWN_WARNINGS = (
 )
 """What older versions warn of that is not for us to mend, as pytest's ``filterwarnings`` has it; the newest may not."""
 
-
 STORES = (*(("task_state",) if HAS_TASK_STATE else ()), "variable", "xcom")
 """The checkpoint stores that this Airflow can serve."""
 DEFAULT_STORE = "task_state" if HAS_TASK_STATE else "variable"
