@@ -97,6 +97,6 @@ class OSSMultipartHook(OSSBaseHook):
         :param prefix: what their keys begin with, or ``oss://bucket/prefix``.
         """
         below = self.resolve_key_prefix(prefix, bucket_name)
-        uploads = list(self.list_multipart_uploads(below.prefix, below.bucket))
+        uploads = list(self.list_multipart_uploads(str(below)))
         cutoff = self._client.server_time() - older_than.total_seconds()  # corrected, if need be, by the listing
         return StaleUploads(below, self._calls, checkpoints, cutoff, dry_run=dry_run).run(uploads)

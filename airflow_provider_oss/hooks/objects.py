@@ -246,7 +246,7 @@ class OSSObjectHook(OSSBaseHook):
         :param selection: which of them, by their whole keys; None for all.
         """
         below = self.resolve_key_prefix(prefix, bucket_name)
-        found = self.list_objects(below.prefix, below.bucket)
+        found = self.list_objects(str(below))
         wanted = (item.ref.key for item in found if selection is None or selection.matches(item.ref.key))
         while batch := list(islice(wanted, limits.MAX_KEYS_PER_DELETE)):
             reported = delete_all(self._client, self._retrying, below.bucket, batch)

@@ -12,17 +12,18 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 _MAX_KEYS: Final = 10_000
-"""An XCom of this many keys has about a megabyte."""
+"""An XCom of this many addresses has about a megabyte."""
 _SHOWN: Final = 10
 _LOGGED: Final = 1000
 
 
 class OSSListOperator(OSSBaseOperator):
     """
-    Returns the keys of the objects that a prefix and globs name, in order of their UTF-8 bytes; all of them, or fails.
+    Returns the addresses, ``oss://bucket/key``, of the objects that a prefix and globs name; all of them, or fails.
 
-    A list fit for ``.expand(key=list.output)``. No object at all is an empty list. For ``oss_conn_id`` and ``region``
-    see OSSBaseOperator.
+    They are in the order of the keys' UTF-8 bytes. Every operator takes one as its ``key``, whatever its bucket:
+    ``.expand(key=list.output)``. No object at all is an empty list. For ``oss_conn_id`` and ``region`` see
+    OSSBaseOperator.
 
     :param prefix: what the keys begin with, taken as it is (end it with a slash for what is below a folder), or
         ``oss://bucket/prefix``. "" is the whole bucket. Only what it names is listed by OSS. Templated.
@@ -59,15 +60,15 @@ class OSSListOperator(OSSBaseOperator):
         self.max_keys = max_keys
 
     def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
-        """List, and return the keys."""
+        """List, and return the addresses."""
         with failing_at_once():
-            keys = list(self._keys())
+            found = list(self._addresses())
         self.log.info(
-            "Found %d objects below %s", len(keys), self.hook.resolve_key_prefix(self.prefix, self.bucket_name)
+            "Found %d objects below %s", len(found), self.hook.resolve_key_prefix(self.prefix, self.bucket_name)
         )
-        return keys
+        return found
 
-    def _keys(self) -> Iterator[str]:
+    def _addresses(self) -> Iterator[str]:
         from airflow_provider_oss.exceptions import OSSInvalidArgument
         from airflow_provider_oss.transfer.tree.globs import Selection
 
@@ -81,7 +82,7 @@ class OSSListOperator(OSSBaseOperator):
                         f"there are more than max_keys={most} objects below prefix={self.prefix!r}: narrow prefix or "
                         "include, or raise max_keys if XCom may hold so much"
                     )
-                yield item.ref.key
+                yield item.ref.uri
 
 
 class OSSDeleteObjectsOperator(OSSBaseOperator):
@@ -153,10 +154,11 @@ class OSSDeleteObjectsOperator(OSSBaseOperator):
         keys = [self.keys] if isinstance(self.keys, str) else self.keys
         wanted = sorted({self.hook.resolve(key, self.bucket_name) for key in keys}, key=lambda ref: ref.uri)
         for bucket, refs in groupby(wanted, key=lambda ref: ref.bucket):
-            named = [ref.key for ref in refs]
+            named = list(refs)
             if not self.only_tell:
-                check_all_deleted(bucket, named, self.hook.delete_objects(named, bucket))
-            yield named
+                reported = self.hook.delete_objects((ref.uri for ref in named), bucket)
+                check_all_deleted(bucket, [ref.key for ref in named], reported)
+            yield [ref.key for ref in named]
 
     def _below(self, prefix: str) -> Iterator[list[str]]:
         from airflow_provider_oss.exceptions import OSSInvalidArgument
@@ -171,6 +173,6 @@ class OSSDeleteObjectsOperator(OSSBaseOperator):
                 "allow_whole_bucket=True"
             )
         if not self.only_tell:
-            return self.hook.delete_below(below.prefix, below.bucket, selection)
-        found = self.hook.list_objects(below.prefix, below.bucket)
+            return self.hook.delete_below(str(below), selection=selection)
+        found = self.hook.list_objects(str(below))
         return ([item.ref.key] for item in found if selection.matches(item.ref.key))

@@ -154,7 +154,7 @@ class Export:
                 rows = pieces.rows
 
         try:
-            result = self._hook.upload_stream(ref.key, stream, ref.bucket, **self._resumable, **self._options)
+            result = self._hook.upload_stream(ref.uri, stream, **self._resumable, **self._options)
         except _NothingToExport:
             self._hook.abandon_upload(self._resumable["checkpoint"])
             return []
@@ -181,7 +181,7 @@ class Export:
             if found is not None:
                 log.info("%s: %d rows are there already, nothing is sent", found.uri, pieces.rows)
                 return found, pieces.rows
-            result = self._hook.upload_source(ref.key, file, ref.bucket, **self._resumable, **self._options)
+            result = self._hook.upload_source(ref.uri, file, **self._resumable, **self._options)
         log.info("%s: %d rows, %d bytes, %d of them sent", result.uri, pieces.rows, result.size, result.bytes_sent)
         return result, pieces.rows
 
@@ -206,7 +206,7 @@ class Export:
             "headers": None,
             "callback": None,
         }
-        self._hook.put_object(ref.key, text, ref.bucket, **options)
+        self._hook.put_object(ref.uri, text, **options)
 
     # Rows
 

@@ -157,7 +157,7 @@ class StoreAll:
             log.info("%s is there already and equal to %s", ref, one.name)
             result = as_result(found)
         else:
-            result = self._hook.upload_source(ref.key, one.source, ref.bucket, **self._arguments, **self._options)
+            result = self._hook.upload_source(ref.uri, one.source, **self._arguments, **self._options)
             log.info("Stored %s: %d bytes, %d of them sent", ref, result.size, result.bytes_sent)
         return StoredOne(
             source=one.name,

@@ -19,7 +19,7 @@ _DEFAULT_STORAGE_CLASS: Final = "Standard"
 def look_at(hook: OSSHook, ref: ObjectRef) -> ObjectInfo | None:
     """Return the object; None when there is none. One that may not be looked at counts as none, which is logged."""
     try:
-        return hook.head_object(ref.key, ref.bucket)
+        return hook.head_object(ref.uri)
     except OSSNoSuchKey:
         return None
     except OSSAccessDenied as error:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Self
 
 from airflow_provider_oss.exceptions import ErrorDetails, OSSObjectsDeleted
-from airflow_provider_oss.watch.credentials import renewing
+from airflow_provider_oss.hooks.renewal import renewing
 from airflow_provider_oss.watch.objects import FoundObject, Snapshot, listed, snapshot
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def look_below(hook: OSSHook, watched: WatchedPrefix, before: Settling | None) -
 
 def _below(hook: OSSHook, prefix: ObjectPrefix, keys: set[str] | None) -> Iterator[FoundObject]:
     """Yield the objects, without those that stand for a folder, and note their keys if there is a set for them."""
-    for entry in hook.list_objects(prefix.prefix, prefix.bucket):
+    for entry in hook.list_objects(prefix.uri):
         if not entry.ref.key.endswith("/"):
             if keys is not None:
                 keys.add(entry.ref.key)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from airflow_provider_oss.crc64 import crc64
@@ -14,6 +16,7 @@ from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.model import ObjectRef
 from tests.conftest import BUCKET
 from tests.hooks.support import DATA, read
+from tests.support.stores import MemoryDirectory
 
 
 def test_multipart_by_hand(hook: OSSHook) -> None:
@@ -47,6 +50,14 @@ def test_part_number_out_of_range(hook: OSSHook, server: OSSEmulator, number: in
     with pytest.raises(OSSInvalidArgument, match="part_number"):
         hook.upload_part("key", "U1", number, b"")
     assert not server.requests
+
+
+def test_stale_uploads_of_keys_that_look_like_addresses(hook: OSSHook) -> None:
+    """A prefix is read once: uploads of other keys are not looked at."""
+    hook.initiate_multipart_upload("live")
+    hook.initiate_multipart_upload(f"oss://{BUCKET}/oss://{BUCKET}/x")
+    result = hook.abort_stale_uploads(timedelta(days=1), MemoryDirectory(), f"oss://{BUCKET}/oss://{BUCKET}/")
+    assert result.uploads == 1
 
 
 def test_all_pages_of_uploads(hook: OSSHook) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
@@ -32,6 +32,10 @@ def left(bucket: str = BUCKET) -> list[str]:
     return [item.ref.key for item in OSSHook().list_objects("", bucket)]
 
 
+def addresses(keys: Iterable[str]) -> list[str]:
+    return [f"oss://{BUCKET}/{key}" for key in keys]
+
+
 def lists(run: Run, **arguments: Any) -> Any:
     return run(lambda: OSSListOperator(task_id="list", **arguments))
 
@@ -56,22 +60,43 @@ def deletes(run: Run, **arguments: Any) -> Any:
     ],
 )
 def test_listing(run: Run, arguments: dict[str, Any], expected: list[str]) -> None:
-    """The keys that prefix and globs name, in order, as plain data."""
-    assert lists(run, **arguments) == list(expected)
+    """The addresses of what prefix and globs name, in order, as plain data."""
+    assert lists(run, **arguments) == addresses(expected)
 
 
 def test_more_than_xcom_should_hold(run: Run) -> None:
     """A list that is too long fails the task at once and says what to do; it is never cut off."""
     with pytest.raises(AirflowFailException, match=r"more than max_keys=4 objects below prefix='': narrow"):
         lists(run, max_keys=4)
-    assert lists(run, max_keys=None) == list(KEYS)
+    assert lists(run, max_keys=None) == addresses(KEYS)
 
 
 def test_all_pages_are_listed(run: Run) -> None:
     """More objects than one answer holds are all there."""
     for number in range(1001):
         OSSHook().put_object(f"many/{number:04}", "")
-    assert lists(run, prefix="many/") == [f"many/{number:04}" for number in range(1001)]
+    assert lists(run, prefix="many/") == addresses(f"many/{number:04}" for number in range(1001))
+
+
+def test_a_list_of_another_bucket(run: Run) -> None:
+    """What was listed is what is deleted, though the connection names another bucket, and keys look like addresses."""
+    odd = f"oss://{BUCKET}/a.csv"
+    for key in ("a.csv", odd):
+        OSSHook().put_object(f"oss://other/{key}", "x")
+    found = lists(run, prefix="oss://other/")
+    assert found == ["oss://other/a.csv", f"oss://other/{odd}"]
+    assert deletes(run, keys=found)["deleted"] == 2
+    assert (left("other"), left()) == ([], list(KEYS))
+
+
+def test_a_prefix_that_looks_like_an_address(run: Run) -> None:
+    """Keys that begin with ``oss://`` are deleted by their prefix, and no others."""
+    odd = f"oss://{BUCKET}/logs/x"
+    OSSHook().put_object(f"oss://{BUCKET}/{odd}", "x")
+    for prefix in (f"oss://{BUCKET}/oss://{BUCKET}/", f"oss://{BUCKET}/oss://{BUCKET}/logs/"):
+        assert deletes(run, prefix=prefix, dry_run=True)["keys"] == [odd]
+    assert deletes(run, prefix=f"oss://{BUCKET}/oss://{BUCKET}/")["keys"] == [odd]
+    assert left() == list(KEYS)
 
 
 @pytest.mark.parametrize(
