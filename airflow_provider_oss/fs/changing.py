@@ -50,20 +50,44 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
     def mv(
         self, path1: Any, path2: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any
     ) -> None:  # fmt: skip
-        """Copy objects, all of them; then delete those that were copied and nothing else."""
-        if paths.strip(path1) == paths.strip(path2):
+        """
+        Copy objects, all of them; then delete those that were copied and nothing else.
+
+        Raises FileNotFoundError when nothing is there, and IsADirectoryError for a prefix without ``recursive``.
+        """
+        if not isinstance(path1, list) and paths.strip(path1) == paths.strip(path2):
+            self.info(path1)
             return
-        copied = []
+        copied: list[str] = []
         for source, target in self._pairs(path1, path2, recursive=recursive, maxdepth=maxdepth):
-            self.cp_file(source, target, **kwargs)
-            copied.append(source)
+            names = self._copy(source, target, **kwargs)
+            if not names and not recursive:
+                raise _directory_error(source)
+            copied += names
+        if not copied and not recursive:
+            raise _directory_error(path1)
         self._delete(copied)
-        self._delete(f"{source}/" for source in copied if recursive)
 
     def _pairs(
         self, path1: Any, path2: Any, *, recursive: bool, maxdepth: int | None
     ) -> list[tuple[str, str]]:  # fmt: skip
-        """Return sources and targets by the rules that fsspec's ``copy`` documents."""
+        """
+        Return sources and targets by the rules that fsspec's ``copy`` documents.
+
+        Raises OSSInvalidArgument when one would be overwritten before it is read.
+        """
+        pairs = self._expanded(path1, path2, recursive=recursive, maxdepth=maxdepth)
+        moving = [pair for pair in pairs if len(set(pair)) > 1]
+        if both := {source for source, _ in moving} & {target for _, target in moving}:
+            raise OSSInvalidArgument(
+                f"path1={path1!r} and path2={path2!r} overlap: {min(both)!r} would be source and target; go by way of "
+                "another prefix"
+            )
+        return pairs
+
+    def _expanded(
+        self, path1: Any, path2: Any, *, recursive: bool, maxdepth: int | None
+    ) -> list[tuple[str, str]]:  # fmt: skip
         if isinstance(path1, list) and isinstance(path2, list):
             return list(zip(self._strip_protocol(path1), self._strip_protocol(path2), strict=True))
         is_one = not isinstance(path1, list)
@@ -82,16 +106,26 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
 
     def cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
         """Copy one object inside OSS, of a prefix the object that stands for an empty folder, if there is one."""
+        self._copy(path1, path2, **kwargs)
+
+    def _copy(self, path1: str, path2: str, **kwargs: Any) -> list[str]:
+        """Copy and return what was copied: the object, or that of an empty folder, or nothing of a mere prefix."""
         source, target = paths.strip(path1), paths.strip(path2)
         if source == target or target.startswith(f"{source}/"):
             raise OSSInvalidArgument(f"path2={path2!r} is path1={path1!r} itself, or below it: choose another")
+        if "/" not in source or ("/" not in target and self.isdir(source)):
+            return []
         try:
             self._ask(lambda hook: hook.copy_object(paths.uri(source), paths.uri(target), **kwargs))
         except OSSNoSuchKey:
             if not self._is_directory(*paths.split(source)):
                 raise
-            with suppress(OSSNoSuchKey):
-                self._ask(lambda hook: hook.copy_object(paths.uri(f"{source}/"), paths.uri(f"{target}/"), **kwargs))
+        else:
+            return [source]
+        with suppress(OSSNoSuchKey):
+            self._ask(lambda hook: hook.copy_object(paths.uri(f"{source}/"), paths.uri(f"{target}/"), **kwargs))
+            return [f"{source}/"]
+        return []
 
     def rm(self, path: Any, recursive: bool = False, maxdepth: int | None = None) -> None:
         """
@@ -116,7 +150,7 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
             raise FileNotFoundError(errno.ENOENT, "nothing matches", path)
         info = self.info(path)
         if info["type"] == "directory" and not recursive:
-            raise IsADirectoryError(errno.EISDIR, "no object has this key, others begin with it: recursive=True", path)
+            raise _directory_error(path)
         return {info["name"]: info}
 
     def _all_of(self, info: Info, maxdepth: int | None) -> list[str]:
@@ -161,6 +195,10 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
         if self.ls(path):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
         self._delete([f"{path}/"])
+
+
+def _directory_error(path: str) -> IsADirectoryError:
+    return IsADirectoryError(errno.EISDIR, "no object has this key, others begin with it: recursive=True", path)
 
 
 def _delete_objects(bucket: str, keys: list[str], hook: OSSHook) -> list[str]:

@@ -158,6 +158,9 @@ class OSSFileSystem(OSSChangingFileSystem):
 
     def pipe_file(self, path: str, value: Any, mode: str = "overwrite", **kwargs: Any) -> None:
         """Store bytes; with mode "create" raise FileExistsError when another object is there."""
+        if self._intrans:
+            super().pipe_file(path, value, mode, **kwargs)
+            return
         options = self._options(path, mode, kwargs)
         data = memoryview(value).cast("B")
         self._ask(lambda hook: hook.upload_source(paths.uri(paths.strip(path)), BytesSource(data), **options))
@@ -167,6 +170,9 @@ class OSSFileSystem(OSSChangingFileSystem):
     ) -> None:
         """Store a file as OSSHook.upload_file does: in parallel parts, compared with it."""
         if Path(lpath).is_dir():
+            return
+        if self._intrans:
+            super().put_file(lpath, rpath, callback, mode, **kwargs)
             return
         options = self._options(rpath, mode, kwargs)
         size = Path(lpath).stat().st_size
@@ -204,6 +210,9 @@ class OSSFileSystem(OSSChangingFileSystem):
             super().get_file(rpath, lpath, callback=callback, outfile=outfile, **kwargs)
             return
         target, source = Path(lpath), paths.strip(rpath)
+        if "/" not in source:
+            target.mkdir(parents=True, exist_ok=True)
+            return
         if target.is_dir() and self.isdir(source):
             return
         target.parent.mkdir(parents=True, exist_ok=True)

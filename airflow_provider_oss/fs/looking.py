@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import tokenize
 
-from airflow_provider_oss.exceptions import OSSCredentialsExpired, OSSInvalidArgument, OSSNoSuchKey
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.fs import paths
 from airflow_provider_oss.fs.listing import Info, directory_info, entries, file_info
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
+from airflow_provider_oss.hooks.renewal import renewing
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
@@ -54,14 +55,9 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
             return hook
 
     def _ask(self, call: Callable[[OSSHook], Answer]) -> Answer:
-        """Return what ``call`` does with the hook; once more with the connection's new token when the old expired."""
+        """Return what ``call`` does with the hook; once more when the connection has other credentials by now."""
         hook = self.hook
-        try:
-            return call(hook)
-        except OSSCredentialsExpired:
-            if not hook.renew_credentials():
-                raise
-        return call(hook)
+        return renewing(hook, lambda: call(hook))
 
     @property
     def fsid(self) -> str:

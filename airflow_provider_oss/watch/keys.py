@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,8 +11,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.exceptions import OSSNoSuchKey
+from airflow_provider_oss.hooks.renewal import renewing
 from airflow_provider_oss.transfer.tree.globs import has_wildcard, key_matcher, literal_prefix
-from airflow_provider_oss.watch.credentials import renewing
+from airflow_provider_oss.uri import SCHEME
 from airflow_provider_oss.watch.objects import FoundObject, described, listed, snapshot
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class WatchedKeys:
     min_size: int = 0
     min_age: float = 0.0
     modified_after: float | None = None
-    """In unix seconds."""
+    """In unix seconds; what was modified within that second counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +103,11 @@ def why_not(found: FoundObject, watched: WatchedKeys, now: float) -> str | None:
     modified = found.last_modified.timestamp()
     if found.size < watched.min_size:
         return f"has {found.size} bytes, less than min_size={watched.min_size}"
-    if watched.modified_after is not None and modified <= watched.modified_after:
+    if watched.modified_after is not None and modified < math.floor(
+        watched.modified_after
+    ):  # whole seconds are all that OSS tells
         after = datetime.fromtimestamp(watched.modified_after, UTC).isoformat()
-        return f"was last modified at {found.last_modified.isoformat()}, not after {after}"
+        return f"was last modified at {found.last_modified.isoformat()}, before {after}"
     # Where no age is asked for, OSS's clock may be ahead of this one
     if watched.min_age and now - modified < watched.min_age:
         return f"was modified {max(now - modified, 0.0):.0f} s ago, less than min_age={watched.min_age:g} s"
@@ -133,6 +137,6 @@ def _matching(hook: OSSHook, glob: str, bucket_name: str | None) -> Iterator[Fou
     """Yield the objects that the glob matches, without those that stand for a folder unless it asks for them."""
     wanted = hook.resolve(glob, bucket_name)
     matches = key_matcher(wanted.key)
-    for entry in hook.list_objects(literal_prefix(wanted.key), wanted.bucket):
+    for entry in hook.list_objects(f"{SCHEME}{wanted.bucket}/{literal_prefix(wanted.key)}"):
         if entry.ref.key.endswith("/") == wanted.key.endswith("/") and matches(entry.ref.key):
             yield listed(entry)

@@ -83,6 +83,59 @@ def test_move(fs: OSSFileSystem, bucket: oss2.Bucket) -> None:
     assert held(fs, "other") == ["moved/1", "moved/e/2", "moved/empty/"]
 
 
+def test_a_move_deletes_what_was_copied_and_nothing_else(fs: OSSFileSystem, bucket: oss2.Bucket) -> None:
+    """Beside an object of its name the one that stands for a folder is not moved, and stays."""
+    put(bucket, "d", "d/", "d/f")
+    fs.mv(f"{BUCKET}/d", f"{BUCKET}/e", recursive=True)
+    assert {key: bucket.get_object(key).read().decode() for key in held(fs)} == {"d/": "d/", "e": "d", "e/f": "d/f"}
+
+
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("x/d/", "x"),
+        ("x/d/d/", "x/d"),
+        (["x/d/p", "x/p"], ["x/p", "x/q"]),
+    ],
+)
+@pytest.mark.parametrize("method", ["copy", "mv"])
+def test_what_would_be_overwritten_before_it_is_read(
+    fs: OSSFileSystem, bucket: oss2.Bucket, method: str, source: str | list[str], target: str | list[str]
+) -> None:
+    """An object that would be source and target of one copy or move is an error, and everything stays."""
+    keys = ("x/d/d/d", "x/d/d/p", "x/d/p", "x/p")
+    put(bucket, *keys)
+    with pytest.raises(OSSInvalidArgument, match=r"overlap: 'exports/x/(d|d/d|p)' would be source and target"):
+        getattr(fs, method)(in_bucket(source), in_bucket(target), recursive=isinstance(source, str))
+    assert {key: bucket.get_object(key).read().decode() for key in held(fs)} == {key: key for key in keys}
+
+
+def in_bucket(keys: str | list[str]) -> str | list[str]:
+    return f"{BUCKET}/{keys}" if isinstance(keys, str) else [f"{BUCKET}/{key}" for key in keys]
+
+
+def test_a_directory_is_moved_with_recursive_only(fs: OSSFileSystem, bucket: oss2.Bucket) -> None:
+    """Without it, and for what is not there, moving is an error: nobody goes on with a target that is not there."""
+    put(bucket, "d/1", "d/empty/", "one")
+    for source in ("d", "d/empty", ["one", "d"]):
+        with pytest.raises(IsADirectoryError, match="recursive=True"):
+            fs.mv(in_bucket(source), in_bucket([f"to/{name}" for name in source] if isinstance(source, list) else "to"))
+    with pytest.raises(FileNotFoundError):
+        fs.mv(f"{BUCKET}/absent", f"{BUCKET}/absent")
+    assert {"d/1", "d/empty/", "one"} <= set(held(fs))
+
+
+def test_whole_buckets_are_copied(fs: OSSFileSystem, bucket: oss2.Bucket, tmp_path: Path) -> None:
+    """All of a bucket is copied, to a prefix, to another bucket's root, or to a directory."""
+    put(bucket, "1", "d/2")
+    fs.copy(BUCKET, "other/all", recursive=True)
+    assert held(fs, "other") == ["all/1", "all/d/2"]
+    fs.copy(f"{BUCKET}/d/", "other", recursive=True)
+    assert held(fs, "other") == ["2", "all/1", "all/d/2"]
+    fs.get(BUCKET, str(tmp_path / "all"), recursive=True)
+    assert (tmp_path / "all" / "d" / "2").read_bytes() == b"d/2"
+
+
 def test_a_move_that_fails_deletes_nothing(fs: OSSFileSystem, bucket: oss2.Bucket, server: OSSEmulator) -> None:
     """When one object cannot be copied all sources stay."""
     put(bucket, "d/1", "d/2")

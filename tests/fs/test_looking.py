@@ -349,3 +349,12 @@ def test_an_expired_token_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyP
             fs.ls(BUCKET)
         use(sessions[1])
         assert fs.ls(BUCKET) == []
+
+
+def test_a_key_that_was_replaced_is_taken_over(make_fs: MakeFileSystem, connect: Callable[..., str]) -> None:
+    """A filesystem lives as long as its process: it goes on when the connection gets a right AccessKey."""
+    fs = make_fs(password="wrong")
+    with pytest.raises(PermissionError, match="SignatureDoesNotMatch"):
+        fs.ls(BUCKET)
+    connect()
+    assert fs.ls(BUCKET) == []

@@ -6,6 +6,7 @@ import gc
 import gzip
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import fsspec
@@ -425,6 +426,30 @@ def test_a_transaction_that_fails(fs: OSSFileSystem, server: OSSEmulator, bucket
         write_closed_and_fail(fs)
     assert nothing_is_there(bucket, server)
     assert threads_of_uploads() == []
+
+
+def store_all_at_once_and_fail(fs: OSSFileSystem, file: Path) -> None:
+    fs.pipe(PATH, PIECE)
+    fs.pipe({f"{PATH}-2": PIECE, f"{PATH}-3": PIECE})
+    fs.put(str(file), f"{PATH}-4")
+    raise SourceFailed
+
+
+def test_a_transaction_is_for_what_is_stored_at_once_too(
+    fs: OSSFileSystem, server: OSSEmulator, bucket: oss2.Bucket, tmp_path: Path
+) -> None:
+    """Bytes and files that are put in a transaction are there at its end, or not at all."""
+    file = tmp_path / "file"
+    file.write_bytes(PIECE * PIECES)
+    with pytest.raises(SourceFailed), fs.transaction:
+        store_all_at_once_and_fail(fs, file)
+    assert nothing_is_there(bucket, server)
+    with fs.transaction:
+        fs.pipe(PATH, PIECE)
+        fs.put(str(file), f"{PATH}-4")
+        assert fs.find(f"{BUCKET}/dir") == []
+    assert bucket.get_object(KEY).read() == PIECE
+    assert bucket.get_object(f"{KEY}-4").read() == PIECE * PIECES
 
 
 def test_a_transaction_that_nobody_ends(fs: OSSFileSystem, server: OSSEmulator, bucket: oss2.Bucket) -> None:

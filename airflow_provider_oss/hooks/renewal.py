@@ -1,4 +1,4 @@
-"""A wait may outlive the AccessKey that it began with."""
+"""What lives long, a wait or a filesystem, may outlive the AccessKey that it began with."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Seen = TypeVar("Seen")
 
 
 def renewing(hook: OSSHook, look: Callable[[], Seen]) -> Seen:
-    """Look; when the credentials are refused look once more if the Airflow connection has others now."""
+    """Look; when the credentials are refused look once more if the Airflow connection has others by now."""
     try:
         return look()
     except (OSSAccessDenied, OSSCredentialsExpired):

@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSServiceUnavailable
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.watch.credentials import renewing
+from airflow_provider_oss.hooks.renewal import renewing
 
 
 def test_a_connection_that_was_renewed(
