@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -202,16 +202,16 @@ def folder_of(key: str) -> str:
     return key[: key.rfind("/") + 1]
 
 
-def whole_number(name: str, value: int | str | None) -> int | None:
+def whole_number(name: str, value: float | str | None) -> int | None:
     """Return a number that may have come out of a template as text. Raises OSSInvalidArgument when it is none."""
     from airflow_provider_oss.exceptions import OSSInvalidArgument
 
     if value is None or isinstance(value, int):
         return value
-    try:
-        return int(value)
-    except ValueError as error:
-        raise OSSInvalidArgument(f"{name}={value!r} is no whole number") from error
+    with suppress(TypeError, ValueError):
+        if not isinstance(value, float) or value.is_integer():
+            return int(value)
+    raise OSSInvalidArgument(f"{name}={value!r} is no whole number")
 
 
 @contextmanager

@@ -60,7 +60,14 @@ class OSSPutObjectOperator(OSSUploadBaseOperator):
             raise OSSInvalidArgument("give either data or file_path, not both and not neither")
         if self.file_path is not None:
             return self.hook.put_file(self.key, self.file_path, self.bucket_name, **self.object_options())
-        return self.hook.put_object(self.key, self.data or b"", self.bucket_name, **self.object_options())
+        return self.hook.put_object(self.key, self._checked_data(), self.bucket_name, **self.object_options())
+
+    def _checked_data(self) -> str | bytes | bytearray | memoryview:
+        from airflow_provider_oss.exceptions import OSSInvalidArgument
+
+        if isinstance(self.data, str | bytes | bytearray | memoryview):
+            return self.data
+        raise OSSInvalidArgument(f"data is a {type(self.data).__name__}: give text or bytes, such as json.dumps(data)")
 
     def sources(self) -> Sequence[str | os.PathLike[str]]:
         """Return the file, if it is one that is stored."""

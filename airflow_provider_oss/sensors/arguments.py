@@ -24,9 +24,9 @@ def watched_keys(
     modified_after: Any,
 ) -> WatchedKeys:
     """Return what is waited for. Raises OSSInvalidArgument that names the argument."""
-    keys = (key,) if isinstance(key, str) else tuple(key)
-    if not keys:
-        raise OSSInvalidArgument("key=[] names no object: give at least one key")
+    keys = (key,) if isinstance(key, str) else tuple(key) if isinstance(key, Iterable) else ()
+    if not keys or not all(isinstance(each, str) for each in keys):
+        raise OSSInvalidArgument(f"key={key!r} names no object: give a key or a list of keys, at least one")
     return WatchedKeys(
         keys=keys,
         bucket_name=bucket_name,

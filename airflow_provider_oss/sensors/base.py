@@ -72,10 +72,8 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, and return what was found; deferred, look once first."""
-        if not self.deferrable:
-            return super().execute(context)
         with self._softened():
-            return self._begin(context)
+            return self._begin(context) if self.deferrable else super().execute(context)
 
     def execute_complete(
         self, context: Context, event: Mapping[str, Any], deadline: float | None = None, try_number: int | None = None

@@ -179,6 +179,19 @@ def test_data_or_file(run: Run, server: OSSEmulator, connect: Connect, arguments
     )
 
 
+@pytest.mark.parametrize("data", [{}, [], 0, {"a": 1}, ["a"], 5])
+def test_data_that_is_neither_text_nor_bytes(run: Run, server: OSSEmulator, connect: Connect, data: Any) -> None:
+    """What another task returned, or native templates make, is not stored as an empty object."""
+    connect()
+    refused(
+        run,
+        server,
+        lambda: OSSPutObjectOperator(task_id="upload", key="key", data=data),
+        OSSInvalidArgument,
+        f"data is a {type(data).__name__}: give text or bytes",
+    )
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -80,6 +80,10 @@ def test_times(value: Any) -> None:
     ("wrong", "message"),
     [
         ({"key": []}, r"key=\[\] names no object"),
+        ({"key": None}, "key=None names no object: give a key or a list of keys"),
+        ({"key": ["a", 5]}, r"key=\['a', 5\] names no object"),
+        ({"min_size": [1]}, r"min_size=\[1\] is no whole number"),
+        ({"min_size": 2.5}, "min_size=2.5 is no whole number"),
         ({"min_matches": 0}, "min_matches=0 is too small: give a whole number of 1 or more"),
         ({"min_matches": None}, "min_matches=None is too small"),
         ({"min_size": "-1"}, "min_size='-1' is too small"),

@@ -233,6 +233,14 @@ def test_skipping_instead_of_failing(sensor: Make, connect: Callable[..., str], 
         made.execute(context)
 
 
+@pytest.mark.parametrize("argument", ["soft_fail", "never_fail"])
+def test_too_late_in_the_worker_is_skipped_too(sensor: Make, argument: str) -> None:
+    """The timeout of a sensor that waits in the worker is skipped as that of a deferred one is."""
+    made, context = sensor(deferrable=False, timeout=0, poke_interval=1, **{argument: True})
+    with pytest.raises(AirflowSkipException):
+        made.execute(context)
+
+
 def test_what_may_pass_is_not_skipped(sensor: Make) -> None:
     """An outage fails the attempt with soft_fail too, as in any sensor of Airflow; never_fail skips it."""
     made, context = sensor(soft_fail=True)
