@@ -185,6 +185,7 @@ def test_connection_that_names_another_source(
     assert {request.status for request in server.requests} == {200}
 
 
+@pytest.mark.usefixtures("_masker_that_knows_nothing")
 def test_secrets_of_a_source_are_in_no_log(
     by_uri: OSSHook, server: OSSEmulator, bank: Bank, large: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
