@@ -15,7 +15,7 @@ from airflow_provider_oss.operators.oss import OSSResumableUploadOperator
 with DAG(
     dag_id="oss_checkpoint_stores",
     schedule=None,
-    default_args={"retries": 5, "retry_delay": timedelta(seconds=1)},
+    default_args={"retries": 5, "retry_delay": timedelta(minutes=1)},
     params={"file_path": Param("/data/dump.bin", type="string", description="File on the worker")},
     tags=["oss"],
 ) as dag:

@@ -24,5 +24,5 @@ with DAG(
         source_key="{{ params.source }}",
         key="{{ params.archive }}/{{ params.source }}",
         retries=5,
-        retry_delay=timedelta(seconds=1),
+        retry_delay=timedelta(minutes=1),
     )

@@ -25,5 +25,5 @@ with DAG(
         key="{{ params.key }}",
         file_path="{{ params.directory }}/{{ run_id }}/report.bin",
         retries=5,
-        retry_delay=timedelta(seconds=1),
+        retry_delay=timedelta(minutes=1),
     )

@@ -16,7 +16,7 @@ with DAG(
     schedule=None,
     params={"endpoints": Param(["/data/a.csv", "/data/b.csv"], type="array", description="What follows the host")},
     tags=["oss"],
-    default_args={"retries": 5, "retry_delay": timedelta(seconds=1)},
+    default_args={"retries": 5, "retry_delay": timedelta(minutes=1)},
 ) as dag:
     for number in range(2):
         endpoint = f"params.endpoints[{number}]"

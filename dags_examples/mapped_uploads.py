@@ -25,5 +25,8 @@ with DAG(
         ]
 
     OSSResumableUploadOperator.partial(
-        task_id="upload", retries=5, retry_delay=timedelta(seconds=1), max_active_tis_per_dagrun=4
+        task_id="upload",
+        retries=5,
+        retry_delay=timedelta(seconds=1),  # for the tests, which wait for the retry; give it minutes
+        max_active_tis_per_dagrun=4,
     ).expand_kwargs(find_files())

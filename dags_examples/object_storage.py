@@ -17,7 +17,7 @@ with DAG(
     schedule=None,
     params={"file_path": Param("/data/dump.csv", type="string", description="A file of the worker")},
     tags=["oss"],
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=1)},
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
 ) as dag:
 
     @task

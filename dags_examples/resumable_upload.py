@@ -28,5 +28,5 @@ with DAG(
         part_size="{{ params.part_size }}",
         parallel=4,
         retries=5,
-        retry_delay=timedelta(seconds=1),
+        retry_delay=timedelta(seconds=1),  # for `make demo`, which waits for the retry; give it minutes
     )

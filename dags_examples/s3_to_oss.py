@@ -19,7 +19,7 @@ with DAG(
         "exports": Param("s3://aws_default@source/exports/**/*.csv", type="string", description="A glob"),
     },
     tags=["oss"],
-    default_args={"retries": 5, "retry_delay": timedelta(seconds=1)},
+    default_args={"retries": 5, "retry_delay": timedelta(minutes=1)},
 ) as dag:
     ObjectStorageToOSSOperator(task_id="one", source="{{ params.dump }}", key="mirror/{{ run_id }}/dump.bin")
     # s3://.../exports/eu/orders.csv becomes mirror/<run>/exports/eu/orders.csv

@@ -36,7 +36,7 @@ with DAG(
         task_id="settled",
         prefix="{{ params.prefix }}",
         inactivity_period="{{ params.quiet_seconds }}",
-        poke_interval=1,
+        poke_interval=1,  # for the tests, which wait for it; OSS bills every look: leave it out, which means 60
         timeout=timedelta(hours=6),
         deferrable=True,
     )

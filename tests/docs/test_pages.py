@@ -57,3 +57,12 @@ def test_the_page_of_the_hook_names_every_method() -> None:
     methods = {name for cls in classes for name in vars(cls) if inspect.isfunction(getattr(cls, name))}
     shown = re.findall(r"^\| `([a-z_]+)\(", (ROOT / "docs" / "hook.md").read_text("utf-8"), re.MULTILINE)
     assert sorted(shown) == sorted(name for name in methods if not name.startswith("_"))
+
+
+def test_the_page_of_the_hook_shows_arguments_that_exist() -> None:
+    """Every argument of the table is one of the method's, in its order."""
+    page = (ROOT / "docs" / "hook.md").read_text("utf-8")
+    for method, shown in re.findall(r"^\| `([a-z_]+)\((.*?)\)`", page, re.MULTILINE):
+        names = re.findall(r"[a-z_]+(?=[=,]|$)", shown.replace(" ", "").replace("=None", ""))
+        parameters = list(inspect.signature(getattr(OSSHook, method)).parameters)
+        assert names == [name for name in parameters if name in names], method
