@@ -39,6 +39,9 @@ _REFUSALS: Final = frozenset(
         errno.ELOOP, errno.EINVAL, errno.ENOENT,
     }
 )  # fmt: skip
+_NOT_OFFERED: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What file systems say that have no such thing, of what nobody forbids the owner of a file."""
+_OWNER_ONLY: Final = 0o600
 
 
 def checked_target(file_path: str) -> Path:
@@ -91,19 +94,24 @@ class PartialFile:
         Open what an earlier attempt left, or a new file.
 
         Where another process is writing it, or the file system knows no locks, the file is a new one that is not kept.
+        What is to replace a file is its owner's only until then.
         """
         with naming_errors(path):
+            replaces = _mode_of(path) is not None
             if keep:
                 part_path = path.with_name(f".{_short(path.name)}.oss-part")
-                descriptor = _claim(part_path)
+                descriptor = _claim(part_path, _OWNER_ONLY if replaces else 0o666)
                 if descriptor is not None:
+                    if replaces:
+                        _set_mode(descriptor, _OWNER_ONLY)
                     return cls(path, part_path, descriptor, _open_record(part_path, descriptor))
                 log.warning(
                     "%s is in use by another download, or cannot be locked: beginning anew beside it", part_path
                 )
             part_path = path.with_name(f".{_short(path.name)}.{secrets.token_hex(4)}.oss-part")
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            return cls(path, part_path, os.open(part_path, flags, 0o666), None)
+            descriptor = os.open(part_path, flags, _OWNER_ONLY if replaces else 0o666)
+            return cls(path, part_path, descriptor, None)
 
     def record(self) -> DownloadRecord | None:
         """Return what an earlier attempt noted. What cannot be understood is reported, and counts as nothing."""
@@ -168,10 +176,17 @@ class PartialFile:
         return crc64(FileRange(str(self._part_path), self._descriptor, part.offset_bytes, part.size_bytes))
 
     def publish(self, *, overwrite: bool) -> None:
-        """Let it take the place of the file, in one step, when it is on the disk. Raises OSSInvalidTarget."""
+        """
+        Let it take the place of the file, in one step, when it is on the disk; with the permissions of the old one.
+
+        Raises OSSInvalidTarget.
+        """
         with naming_errors(self.path):
             os.fsync(self._descriptor)
             if overwrite:
+                mode = _mode_of(self.path)
+                if mode is not None:
+                    _set_mode(self._descriptor, mode)
                 self._part_path.replace(self.path)
             else:
                 self.path.hardlink_to(self._part_path)
@@ -216,11 +231,30 @@ def _record_path(part_path: Path) -> Path:
     return part_path.with_name(f"{part_path.name}.jsonl")
 
 
-def _claim(part_path: Path) -> int | None:
+def _mode_of(path: Path) -> int | None:
+    """Return the permissions of a file; None when it is not there."""
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        return None
+
+
+def _set_mode(descriptor: int, mode: int) -> None:
+    """Give a file of ours these permissions. Where files have none of their own all have the same, and keep them."""
+    if os.fstat(descriptor).st_mode & 0o777 == mode:
+        return
+    try:
+        os.fchmod(descriptor, mode)
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED:
+            raise
+
+
+def _claim(part_path: Path, mode: int) -> int | None:
     """Open the file and lock it; None when another process has it, or it is not surely ours."""
     while True:
         try:
-            descriptor = os.open(part_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(part_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EACCES, errno.EISDIR):
                 return None
