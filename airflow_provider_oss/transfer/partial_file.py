@@ -100,7 +100,7 @@ class PartialFile:
             replaces = _mode_of(path) is not None
             if keep:
                 part_path = path.with_name(f".{_short(path.name)}.oss-part")
-                descriptor = _claim(part_path, _OWNER_ONLY if replaces else 0o666)
+                descriptor = _claim(part_path, path, _OWNER_ONLY if replaces else 0o666)
                 if descriptor is not None:
                     if replaces:
                         _set_mode(descriptor, _OWNER_ONLY)
@@ -189,10 +189,29 @@ class PartialFile:
                     _set_mode(self._descriptor, mode)
                 self._part_path.replace(self.path)
             else:
-                self.path.hardlink_to(self._part_path)
-                self._part_path.unlink()
+                self._publish_new()
             self._remove_record()
             _sync_directory(self.path.parent)
+
+    def _publish_new(self) -> None:
+        """Let it take a name that nobody has. Raises FileExistsError."""
+        try:
+            self.path.hardlink_to(self._part_path)
+        except OSError as error:
+            if error.errno not in _NOT_OFFERED | {errno.EMLINK}:
+                raise
+            log.debug("%s: no hard links here (%s), so the name is claimed by an empty file", self.path, error.strerror)
+            self._replace_claimed()
+        else:
+            self._part_path.unlink()
+
+    def _replace_claimed(self) -> None:
+        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY))
+        try:
+            self._part_path.replace(self.path)
+        except OSError:
+            self.path.unlink()
+            raise
 
     def distrust(self) -> None:
         """Leave nothing of this to a later attempt."""
@@ -250,7 +269,7 @@ def _set_mode(descriptor: int, mode: int) -> None:
             raise
 
 
-def _claim(part_path: Path, mode: int) -> int | None:
+def _claim(part_path: Path, path: Path, mode: int) -> int | None:
     """Open the file and lock it; None when another process has it, or it is not surely ours."""
     while True:
         try:
@@ -262,10 +281,15 @@ def _claim(part_path: Path, mode: int) -> int | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             status = os.fstat(descriptor)
-            if not _is_ours(status):
+            is_there = _is_at(part_path, status)
+            if is_there and _is_at(path, status):  # who published it was killed before this name was taken away
+                part_path.unlink()
+                _record_path(part_path).unlink(missing_ok=True)
+                is_there = False
+            elif not _is_ours(status):
                 os.close(descriptor)
                 return None
-            if _is_at(part_path, status):
+            if is_there:
                 return descriptor
         except OSError:  # busy, or no locks here
             os.close(descriptor)

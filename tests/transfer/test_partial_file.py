@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.exceptions import OSSInvalidTarget
 from airflow_provider_oss.model import ObjectRef
 from airflow_provider_oss.transfer.download_record import DownloadedVersion
 from airflow_provider_oss.transfer.partial_file import PartialFile
@@ -108,4 +111,76 @@ def test_a_file_that_appears_meanwhile_keeps_its_permissions(path: Path) -> None
         path.chmod(0o600)
         partial.publish(overwrite=True)
     assert mode(path) == 0o600
+    assert_published(path)
+
+
+# A name that nobody may have
+
+
+@pytest.fixture(params=["EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK"])
+def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file system that has no hard links."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        number = getattr(errno, request.param)
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+
+
+@KEEP
+@pytest.mark.usefixtures("no_links")
+def test_a_new_file_without_hard_links(path: Path, keep: bool) -> None:  # noqa: FBT001 - a table
+    """The file comes without overwriting on file systems without hard links as well."""
+    with arrived(path, keep=keep) as partial:
+        partial.publish(overwrite=False)
+    assert mode(path) == 0o644
+    assert_published(path)
+
+
+@pytest.mark.usefixtures("no_links")
+def test_a_file_that_is_there_without_hard_links(path: Path) -> None:
+    """Another's file that appeared meanwhile stays, and the error is the same as with hard links."""
+    with arrived(path, keep=True) as partial:
+        path.write_bytes(b"another's")
+        with pytest.raises(OSSInvalidTarget, match=r"file.bin' cannot be written: File exists"):
+            partial.publish(overwrite=False)
+    assert path.read_bytes() == b"another's"
+
+
+@pytest.mark.usefixtures("no_links")
+def test_a_claimed_name_is_given_back(path: Path) -> None:
+    """When the file cannot take the name that was claimed for it, no empty file is left there."""
+    with arrived(path, keep=True) as partial:
+        part_path(path).unlink()
+        with pytest.raises(OSSInvalidTarget, match="No such file"):
+            partial.publish(overwrite=False)
+    assert not path.exists()
+
+
+def test_other_errors_of_linking(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else goes wrong is no reason to try another way."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", fail)
+    with arrived(path, keep=True) as partial, pytest.raises(OSError, match="Input/output error"):
+        partial.publish(overwrite=False)
+    assert not path.exists()
+
+
+def test_killed_while_it_was_published(path: Path) -> None:
+    """The name that a killed process did not take away is, and the file that it published stays as it is."""
+    with arrived(path, keep=True):
+        path.hardlink_to(part_path(path))
+    path.chmod(0o640)
+
+    partial = PartialFile.open(path, keep=True)
+
+    assert partial.record() is None
+    assert not path.samefile(part_path(path))
+    assert mode(path) == 0o640
+    partial.leave()
+    partial.close()
     assert_published(path)
