@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.transfer.cancellation import Cancellation
+from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES
 from airflow_provider_oss.transfer.source import BytesSource
 from airflow_provider_oss.transfer.stream import StreamSource
 
@@ -23,16 +24,17 @@ class PushedUpload:
     """
     One object, made of what is written, when ``finish`` returns; nothing, when it was not called.
 
-    What fits into one part is sent by ``finish``, in one request. More is handed to a thread of its own in which
-    ``send`` runs; at most 4 blocks of 1 MiB wait for it, beside the parts that the engine holds. What goes wrong there
-    is raised by the next call of ``write`` or ``finish``.
+    What fits into one part and into 8 MiB is sent by ``finish``, in one request. More is handed to a thread of its own
+    in which ``send`` runs (what fits into one part is one request there too): the first 8 MiB, then blocks of 1 MiB, of
+    which at most 4 wait for it, beside the parts that the engine holds. What goes wrong there is raised by the next
+    call of ``write`` or ``finish``.
 
     The thread knows nothing of who writes: a file that nobody holds any more is collected, and can abandon its upload.
     """
 
     def __init__(self, send: Send, part_size_bytes: int, name: str) -> None:
         self._send = send
-        self._part_size_bytes = part_size_bytes
+        self._most_without_thread_bytes = min(part_size_bytes, DEFAULT_PART_SIZE_BYTES)
         self._block_bytes = min(_MOST_BLOCK_BYTES, part_size_bytes)
         self._name = name
         self._pending = bytearray()
@@ -46,7 +48,7 @@ class PushedUpload:
         self._raise_failure()
         for start in range(0, len(data), self._block_bytes):
             self._pending += data[start : start + self._block_bytes]
-            if self._thread is None and len(self._pending) > self._part_size_bytes:
+            if self._thread is None and len(self._pending) > self._most_without_thread_bytes:
                 self._start()
             if self._thread is not None and len(self._pending) >= self._block_bytes:
                 self._hand_over()
