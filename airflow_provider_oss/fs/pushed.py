@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 import queue
 import threading
+import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
@@ -18,6 +21,8 @@ Send: TypeAlias = Callable[[BytesSource | StreamSource, Cancellation], object]
 _MOST_BLOCK_BYTES: Final = limits.MIB
 _BLOCKS_WAITING: Final = 4
 _TICK_SECONDS: Final = 0.2
+_EXIT_SECONDS: Final = 10.0
+"""How long the end of the process waits until nothing is left of unfinished uploads."""
 
 
 class PushedUpload:
@@ -72,15 +77,18 @@ class PushedUpload:
         self._cancellation.request()
         self._pending.clear()
 
-    def wait(self) -> None:
-        """Return when nothing is under way any more."""
+    def wait(self, within_seconds: float | None = None) -> None:
+        """Return when nothing is under way any more, or so much time has passed."""
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(within_seconds)
 
     def _start(self) -> None:
         stream = StreamSource(self._chunks(), self._name)
         self._thread = threading.Thread(target=self._run, args=(stream,), name="oss-pushed-upload", daemon=True)
         self._thread.start()
+        _begun.add(self)
+        atexit.unregister(_abandon_all)
+        atexit.register(_abandon_all)  # at each begin, for Airflow drops what was registered before it forked
 
     def _run(self, stream: StreamSource) -> None:
         try:
@@ -119,3 +127,17 @@ class PushedUpload:
     def _raise_failure(self) -> None:
         if self._error is not None:
             raise self._error
+
+
+_begun: Final[weakref.WeakSet[PushedUpload]] = weakref.WeakSet()
+"""Uploads that have a thread. While it runs it holds its upload, also when nobody else does."""
+
+
+def _abandon_all() -> None:
+    """Let no upload be left at OSS because the process ends, and with it the threads that would abort it."""
+    deadline = time.monotonic() + _EXIT_SECONDS
+    uploads = list(_begun)
+    for upload in uploads:
+        upload.abandon()
+    for upload in uploads:
+        upload.wait(max(0.0, deadline - time.monotonic()))
