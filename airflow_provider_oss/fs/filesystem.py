@@ -144,6 +144,11 @@ class OSSFileSystem(OSSChangingFileSystem):
             raise NotImplementedError("max_gap is not offered: each range is a request")
         starts = starts if isinstance(starts, Sequence) else [starts] * len(paths)
         ends = ends if isinstance(ends, Sequence) else [ends] * len(paths)
+        if not len(paths) == len(starts) == len(ends):
+            raise ValueError(
+                f"paths has {len(paths)} items, starts {len(starts)} and ends {len(ends)}: give one start and one end "
+                "for each path, or a number for all"
+            )
 
         def read(path: str, start: int | None, end: int | None) -> Any:
             try:

@@ -100,7 +100,7 @@ class OSSUploadHook(OSSMultipartHook):
 
         :param part_size: bytes, 100 KB to 5 GB; None chooses at least 8 MiB so that there are at most 10,000 parts.
         :param parallel: parts sent at the same time; above 1, one more may wait for OSS's answer meanwhile. Each takes
-            256 KiB of memory, whatever ``part_size`` is.
+            256 KiB of memory, whatever ``part_size`` is; a file of one part or less is read whole.
         :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part.
         :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
         """

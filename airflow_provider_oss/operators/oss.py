@@ -120,8 +120,9 @@ class OSSResumableUploadOperator(OSSResumableBaseOperator):
 
     Every part that an earlier attempt stored is compared with the file as it is now (size and CRC-64), and sent again
     if it differs; the finished object is compared as a whole. It may run on another worker if the file is there. Memory
-    is 256 KiB for each of ``parallel`` parts. Without ``part_size`` parts have at least 8 MiB, so that there are at
-    most 10,000. For the other arguments see OSSResumableBaseOperator and OSSUploadBaseOperator.
+    is 256 KiB for each of ``parallel`` parts and one more; a file of one part or less is read whole. Without
+    ``part_size`` parts have at least 8 MiB, so that there are at most 10,000. For the other arguments see
+    OSSResumableBaseOperator and OSSUploadBaseOperator.
 
     :param file_path: path of the file on the worker. Templated.
     """

@@ -39,6 +39,9 @@ _REFUSALS: Final = frozenset(
         errno.ELOOP, errno.EINVAL, errno.ENOENT,
     }
 )  # fmt: skip
+_NOT_OFFERED: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
+"""What file systems say that have no such thing, of what nobody forbids the owner of a file."""
+_OWNER_ONLY: Final = 0o600
 
 
 def checked_target(file_path: str) -> Path:
@@ -91,19 +94,24 @@ class PartialFile:
         Open what an earlier attempt left, or a new file.
 
         Where another process is writing it, or the file system knows no locks, the file is a new one that is not kept.
+        What is to replace a file is its owner's only until then.
         """
         with naming_errors(path):
+            replaces = _mode_of(path) is not None
             if keep:
                 part_path = path.with_name(f".{_short(path.name)}.oss-part")
-                descriptor = _claim(part_path)
+                descriptor = _claim(part_path, path, _OWNER_ONLY if replaces else 0o666)
                 if descriptor is not None:
+                    if replaces:
+                        _set_mode(descriptor, _OWNER_ONLY)
                     return cls(path, part_path, descriptor, _open_record(part_path, descriptor))
                 log.warning(
                     "%s is in use by another download, or cannot be locked: beginning anew beside it", part_path
                 )
             part_path = path.with_name(f".{_short(path.name)}.{secrets.token_hex(4)}.oss-part")
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            return cls(path, part_path, os.open(part_path, flags, 0o666), None)
+            descriptor = os.open(part_path, flags, _OWNER_ONLY if replaces else 0o666)
+            return cls(path, part_path, descriptor, None)
 
     def record(self) -> DownloadRecord | None:
         """Return what an earlier attempt noted. What cannot be understood is reported, and counts as nothing."""
@@ -168,16 +176,42 @@ class PartialFile:
         return crc64(FileRange(str(self._part_path), self._descriptor, part.offset_bytes, part.size_bytes))
 
     def publish(self, *, overwrite: bool) -> None:
-        """Let it take the place of the file, in one step, when it is on the disk. Raises OSSInvalidTarget."""
+        """
+        Let it take the place of the file, in one step, when it is on the disk; with the permissions of the old one.
+
+        Raises OSSInvalidTarget.
+        """
         with naming_errors(self.path):
             os.fsync(self._descriptor)
             if overwrite:
+                mode = _mode_of(self.path)
+                if mode is not None:
+                    _set_mode(self._descriptor, mode)
                 self._part_path.replace(self.path)
             else:
-                self.path.hardlink_to(self._part_path)
-                self._part_path.unlink()
+                self._publish_new()
             self._remove_record()
             _sync_directory(self.path.parent)
+
+    def _publish_new(self) -> None:
+        """Let it take a name that nobody has. Raises FileExistsError."""
+        try:
+            self.path.hardlink_to(self._part_path)
+        except OSError as error:
+            if error.errno not in _NOT_OFFERED | {errno.EMLINK}:
+                raise
+            log.debug("%s: no hard links here (%s), so the name is claimed by an empty file", self.path, error.strerror)
+            self._replace_claimed()
+        else:
+            self._part_path.unlink()
+
+    def _replace_claimed(self) -> None:
+        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY))
+        try:
+            self._part_path.replace(self.path)
+        except OSError:
+            self.path.unlink()
+            raise
 
     def distrust(self) -> None:
         """Leave nothing of this to a later attempt."""
@@ -216,11 +250,30 @@ def _record_path(part_path: Path) -> Path:
     return part_path.with_name(f"{part_path.name}.jsonl")
 
 
-def _claim(part_path: Path) -> int | None:
+def _mode_of(path: Path) -> int | None:
+    """Return the permissions of a file; None when it is not there."""
+    try:
+        return path.stat().st_mode & 0o777
+    except FileNotFoundError:
+        return None
+
+
+def _set_mode(descriptor: int, mode: int) -> None:
+    """Give a file of ours these permissions. Where files have none of their own all have the same, and keep them."""
+    if os.fstat(descriptor).st_mode & 0o777 == mode:
+        return
+    try:
+        os.fchmod(descriptor, mode)
+    except OSError as error:
+        if error.errno not in _NOT_OFFERED:
+            raise
+
+
+def _claim(part_path: Path, path: Path, mode: int) -> int | None:
     """Open the file and lock it; None when another process has it, or it is not surely ours."""
     while True:
         try:
-            descriptor = os.open(part_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+            descriptor = os.open(part_path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
         except OSError as error:
             if error.errno in (errno.ELOOP, errno.EACCES, errno.EISDIR):
                 return None
@@ -228,10 +281,15 @@ def _claim(part_path: Path) -> int | None:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             status = os.fstat(descriptor)
-            if not _is_ours(status):
+            is_there = _is_at(part_path, status)
+            if is_there and _is_at(path, status):  # who published it was killed before this name was taken away
+                part_path.unlink()
+                _record_path(part_path).unlink(missing_ok=True)
+                is_there = False
+            elif not _is_ours(status):
                 os.close(descriptor)
                 return None
-            if _is_at(part_path, status):
+            if is_there:
                 return descriptor
         except OSError:  # busy, or no locks here
             os.close(descriptor)

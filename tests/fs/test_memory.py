@@ -1,4 +1,4 @@
-"""How much of a large object is in memory while it is written: a few parts, however long it is."""
+"""How much of a large object is in memory while it is written: a few parts, however long it is or they are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import pytest
 
 from airflow_provider_oss.limits import DEFAULT_PARALLEL, MIB
 from tests.conftest import BUCKET, connection_json
@@ -20,7 +22,7 @@ import json, sys
 from pathlib import Path
 from airflow_provider_oss.fs.filesystem import OSSFileSystem
 
-bucket, size = sys.argv[1], int(sys.argv[2])
+bucket, size, part_size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 fs = OSSFileSystem()
 chunk = bytes(range(256)) * 4096
 
@@ -29,7 +31,7 @@ def status(name):
     return int(line.split()[1]) * 1024
 
 def write(size):
-    with fs.open(f"{bucket}/key", "wb") as file:
+    with fs.open(f"{bucket}/key", "wb", part_size=part_size) as file:
         for _ in range(size // len(chunk)):
             file.write(chunk)
 
@@ -42,11 +44,16 @@ print(json.dumps({"peak": peak, "oss2": "oss2" in sys.modules, "size": fs.size(f
 """
 
 
-def test_peak_memory(server: OSSEmulator, tmp_path: Path) -> None:
-    """400 MiB are written in the memory of the engine's parts and 32 MiB, and without importing oss2."""
+@pytest.mark.parametrize(
+    ("size", "part_size", "in_parts"),
+    [(400 * MIB, 8 * MIB, (DEFAULT_PARALLEL + 1) * 8 * MIB), (200 * MIB, 128 * MIB, 0)],
+    ids=["usual parts", "parts in files"],
+)
+def test_peak_memory(server: OSSEmulator, tmp_path: Path, size: int, part_size: int, in_parts: int) -> None:
+    """Much is written in the memory of the engine's parts, if they are in memory, and 32 MiB; without oss2."""
     (tmp_path / "airflow.cfg").touch()
     done = subprocess.run(
-        [sys.executable, "-c", MEASURE, BUCKET, str(400 * MIB)],
+        [sys.executable, "-c", MEASURE, BUCKET, str(size), str(part_size)],
         env=airflow_environment(tmp_path, tmp_path / "dags", {"AIRFLOW_CONN_OSS_DEFAULT": connection_json(server)}),
         capture_output=True,
         text=True,
@@ -55,7 +62,7 @@ def test_peak_memory(server: OSSEmulator, tmp_path: Path) -> None:
     )
     measured = json.loads(done.stdout.splitlines()[-1])
 
-    assert measured["size"] == 400 * MIB
-    assert measured["peak"] <= (DEFAULT_PARALLEL + 1) * 8 * MIB + 32 * MIB
+    assert measured["size"] == size
+    assert measured["peak"] <= in_parts + 32 * MIB
     assert not measured["oss2"]
     print(f"peak: {measured['peak'] / MIB:.1f} MiB")  # noqa: T201

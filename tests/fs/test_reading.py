@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -152,6 +152,14 @@ def test_many_ranges(fs: OSSFileSystem, bucket: oss2.Bucket) -> None:
         fs.cat_ranges([absent], 0, 5, on_error="raise")
     with pytest.raises(NotImplementedError, match="max_gap"):
         fs.cat_ranges([PATH], 0, 5, max_gap=1)
+
+
+@pytest.mark.parametrize(("starts", "ends"), [([0], [5, 5]), ([0, 0], [5]), ([0, 0, 0], 5), (0, [])])
+def test_ranges_that_do_not_match(fs: OSSFileSystem, server: OSSEmulator, starts: Any, ends: Any) -> None:
+    """No range is left out silently when there are more or fewer starts or ends than paths."""
+    with pytest.raises(ValueError, match=r"paths has 2 items, starts .* and ends .*: give one start and one end for"):
+        fs.cat_ranges([PATH, PATH], starts, ends)
+    assert operations(server) == []
 
 
 def test_caching_is_the_readers_choice(fs: OSSFileSystem, bucket: oss2.Bucket, server: OSSEmulator) -> None:

@@ -94,6 +94,19 @@ def test_one_large_write(fs: OSSFileSystem, bucket: oss2.Bucket) -> None:
     assert bucket.get_object(KEY).read() == data
 
 
+def test_a_large_part(fs: OSSFileSystem, server: OSSEmulator, bucket: oss2.Bucket) -> None:
+    """What is less than one large part is one request as well, and does not gather here until it is whole."""
+    data = PIECE * 400
+    with fs.open(PATH, "wb", part_size=16 * MIB) as file:
+        file.write(data[: 8 * MIB])
+        assert threads_of_uploads() == []
+        file.write(data[8 * MIB :])
+        assert threads_of_uploads() == ["oss-pushed-upload"]
+    assert [request.operation for request in server.requests] == ["PutObject"]
+    assert bucket.get_object(KEY).read() == data
+    assert threads_of_uploads() == []
+
+
 def test_a_part_that_fails_is_sent_again(fs: OSSFileSystem, server: OSSEmulator, bucket: oss2.Bucket) -> None:
     """A fault that passes, a damaged part included, is not noticed by who writes."""
     server.faults.add(Fault(operation="UploadPart", part_number=1, times=1, code="InternalError"))
