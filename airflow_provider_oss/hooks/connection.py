@@ -10,6 +10,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
+from airflow_provider_oss.clients.credentials.checking import check_sendable
 from airflow_provider_oss.clients.credentials.reading import credentials_from
 from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource
 from airflow_provider_oss.clients.settings import ClientSettings
@@ -26,6 +27,7 @@ _STANDARD_ENDPOINTS: Final = (
     re.compile(r"oss-(?P<region>[a-z]{2,}-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com"),
     re.compile(r"(?P<region>[a-z]{2,}-[a-z0-9-]+?)(-internal)?\.oss\.aliyuncs\.com"),
 )
+_REGION: Final = re.compile(r"[a-z][a-z0-9-]*")
 _ENDPOINT: Final = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")
 _FORM_PREFIX: Final = "extra__aliyun_oss__"
 """Airflow 2.11 puts this before a field's name when its Test button is pressed in the form."""
@@ -98,10 +100,19 @@ def _from_alibaba_provider(
     )
     return ClientSettings(
         endpoint=endpoint,
-        credentials=Credentials(extra["access_key_id"], extra["access_key_secret"]),
+        credentials=_given_credentials(connection, extra),
         region=region,
         default_bucket=connection.schema or None,
     )
+
+
+def _given_credentials(connection: AirflowConnection, extra: Mapping[str, Any]) -> Credentials:
+    found = Credentials(extra["access_key_id"], extra["access_key_secret"])
+    try:
+        check_sendable(found, "extra field access_key_id", "extra field access_key_secret", "")
+    except OSSInvalidConnection as error:
+        raise _invalid(connection, error.message) from None
+    return found
 
 
 def _checked_extra(connection: AirflowConnection, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -157,6 +168,8 @@ def _endpoint_and_region(
 ) -> tuple[str, str | None]:
     """Return both; either may follow from the other."""
     region = region.removeprefix("oss-") if region else None
+    if region and not _REGION.fullmatch(region):
+        raise _invalid(connection, f"region={region!r} is no region: give one such as cn-hangzhou")
     if not endpoint:
         if not region:
             raise _invalid(connection, "host (endpoint) and region are missing: give one, oss-cn-hangzhou.aliyuncs.com")

@@ -195,6 +195,14 @@ def test_region_argument_goes_before(region: str) -> None:
     assert settings_of(connection(host=""), region=region).endpoint == "https://oss-cn-shanghai.aliyuncs.com"
 
 
+@pytest.mark.parametrize("region", ["Hangzhou", "cn-hangzhou\n", "cn-hangzhou/x"])
+def test_region_that_is_none(region: str) -> None:
+    """A region goes into what is signed: whoever gives it, it has to look like one."""
+    for given_connection in (connection(), alibaba(ALIBABA_EXTRA)):
+        with pytest.raises(OSSInvalidConnection, match=r"region=.* is no region: give one such as cn-hangzhou"):
+            settings_of(given_connection, region=region)
+
+
 @pytest.mark.parametrize(
     ("host", "port", "expected"),
     [
@@ -435,6 +443,8 @@ def test_the_alibaba_provider_reads_the_same(monkeypatch: pytest.MonkeyPatch) ->
         ({"access_key_secret": 7}, "extra field access_key_secret is a int: it must be text"),
         ({"access_key_id": ""}, "access_key_id is missing"),
         ({"access_key_secret": ""}, "access_key_secret is missing"),
+        ({"access_key_id": "id\n"}, "extra field access_key_id has a line break"),
+        ({"access_key_secret": "secret\n"}, "extra field access_key_secret has a line break"),
         ({"region": ""}, "region are missing"),
         ({"region": "", "endpoint": "files.example.com"}, "region is missing"),
         ({"endpoint": "files.example.com/bucket"}, "is no endpoint"),

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
+from airflow_provider_oss.clients.credentials.checking import check_sendable
 from airflow_provider_oss.clients.credentials.environment import PAIRS, credentials_in, is_true
 from airflow_provider_oss.clients.credentials.sources import (
     AssumedRole,
@@ -98,7 +99,9 @@ def _static(login: str | None, password: str | None, extra: Mapping[str, Any]) -
         raise OSSInvalidConnection("login (AccessKey ID) is missing: give it, or another credential_source")
     if not password:
         raise OSSInvalidConnection("password (AccessKey secret) is missing")
-    return Credentials(login, password, extra.get("security_token"))
+    found = Credentials(login, password, extra.get("security_token"))
+    check_sendable(found, "login (AccessKey ID)", "password (AccessKey secret)", "extra field security_token")
+    return found
 
 
 def environment_key(environment: Mapping[str, str]) -> Credentials:

@@ -28,6 +28,7 @@ from airflow_provider_oss.exceptions import (
     OSSCertificateError,
     OSSCredentialsRefused,
     OSSCredentialsUnavailable,
+    OSSInvalidConnection,
     OSSProviderError,
 )
 from tests.support.credential_services import METADATA, METADATA_TOKEN, Bank, Sts, of_json, of_text, serve_uri
@@ -169,6 +170,15 @@ def test_uri_that_gives_nothing(web: WebServer, answer: Answer, error: type[OSSP
         read(CredentialsUri(f"{web.url}/credentials?hidden"))
     assert said in str(caught.value)
     assert caught.value.__cause__ is None
+    assert "hidden" not in repr(caught.value)
+
+
+def test_credentials_that_cannot_be_sent(web: WebServer, bank: Bank) -> None:
+    """A token with a line break would be shown by whatever refuses to send it."""
+    answer = {"Code": "Success", **bank.issue(), "SecurityToken": "hidden\n"}
+    web.pages["/credentials"] = lambda _: of_json(200, answer)
+    with pytest.raises(OSSInvalidConnection, match=r"credentials_uri .*: the security token it gave has") as caught:
+        read(CredentialsUri(f"{web.url}/credentials"))
     assert "hidden" not in repr(caught.value)
 
 

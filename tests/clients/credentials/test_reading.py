@@ -240,6 +240,31 @@ def test_what_does_not_fit(extra: dict[str, Any], environment: dict[str, str], l
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\x00", "ü", "\udc80"])
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [(0, r"login \(AccessKey ID\)"), (1, r"password \(AccessKey secret\)"), (2, "extra field security_token")],
+)
+def test_key_that_cannot_be_sent(part: int, said: str, end: str) -> None:
+    """What was copied with a line break, say, is refused by its field, and not shown."""
+    given = ["hidden-id", "hidden-secret", "hidden-token"]
+    given[part] += end
+    login, password, token = given
+    with pytest.raises(OSSInvalidConnection, match=f"{said} has a line break, .*give it anew") as caught:
+        credentials_from(login, password, {"security_token": token}, {})
+    assert "hidden" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("name", ["OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN"])
+def test_key_of_the_environment_that_cannot_be_sent(name: str) -> None:
+    """Of the environment it is the variable that is named."""
+    environment = {"OSS_ACCESS_KEY_ID": "id", "OSS_ACCESS_KEY_SECRET": "hidden", "OSS_SESSION_TOKEN": "hidden"}
+    environment[name] += "\n"
+    with pytest.raises(OSSInvalidConnection, match=f"^connection 'oss_default': {name} has a line break") as caught:
+        read({"credential_source": "environment"}, environment)
+    assert "hidden" not in repr(caught.value)
+
+
 @pytest.mark.parametrize(
     ("given", "secrets"),
     [
