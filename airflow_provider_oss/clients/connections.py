@@ -24,6 +24,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
 from urllib3.exceptions import InsecureRequestWarning, SSLError
 from urllib3.util import Url, make_headers, parse_url, wait_for_read, wait_for_write
 
+from airflow_provider_oss.clients.proxies import parse_proxy
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.exceptions import OSSInvalidConnection
 from airflow_provider_oss.file_range import FileRange
@@ -156,10 +157,7 @@ class Connections:
     @cached_property
     def _proxy(self) -> Url | None:
         url = self._settings.proxies.get(parse_url(self._settings.endpoint).scheme or "")
-        if not url:
-            return None
-        proxy = parse_url(url)
-        return proxy._replace(port=proxy.port or (443 if proxy.scheme == "https" else 80))
+        return parse_proxy(url) if url else None
 
     @cached_property
     def _proxy_headers(self) -> Mapping[str, str]:

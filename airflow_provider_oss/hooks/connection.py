@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from airflow_provider_oss.clients.credentials.checking import check_sendable
 from airflow_provider_oss.clients.credentials.reading import credentials_from
 from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource
+from airflow_provider_oss.clients.proxies import parse_proxy
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.exceptions import OSSInvalidConnection
 
@@ -79,7 +80,7 @@ def to_client_settings(
         connect_timeout_seconds=extra.get("connect_timeout", 10.0),
         read_timeout_seconds=extra.get("read_timeout", 60.0),
         verify=extra.get("verify", True),
-        proxies=extra.get("proxies", {}),
+        proxies=_proxies(connection, extra),
         default_bucket=connection.schema or None,
     )
 
@@ -199,6 +200,16 @@ def _region_of(endpoint: str) -> str | None:
         if (match := pattern.fullmatch(host)) and not match["region"].startswith("accelerate"):
             return match["region"]
     return None
+
+
+def _proxies(connection: AirflowConnection, extra: Mapping[str, Any]) -> dict[str, str]:
+    proxies: dict[str, str] = extra.get("proxies", {})
+    for scheme, url in proxies.items():
+        try:
+            parse_proxy(url)
+        except ValueError as error:
+            raise _invalid(connection, f"extra field proxies: the URL for {scheme!r} is {error}") from None
+    return proxies
 
 
 def _credentials(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -273,6 +274,27 @@ def test_wrong_extras(extra: dict[str, Any], message: str) -> None:
         settings_of(connection(extra=extra))
     assert "'oss_default'" in str(caught.value)
     assert isinstance(caught.value, OSSInvalidArgument)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:hid/den@proxy:3128",
+        "http://user:hid#den@proxy:3128",
+        "http://user:12?hidden@proxy:3128",
+        "http://user:12#hidden@proxy:3128",
+        "http://user:hidden@proxy:99999",
+        "http://user:hidden@",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_proxy_that_is_none(url: str, scheme: str) -> None:
+    """A proxy's URL is understood when the connection is read; else nothing of it is shown."""
+    with pytest.raises(OSSInvalidConnection, match=r"proxies: the URL .*; percent-encode its password") as caught:
+        settings_of(with_extra(proxies={scheme: url}))
+    assert f"extra field proxies: the URL for {scheme!r} is no http(s)://host:port" in str(caught.value)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert not any(part in shown.replace("test_proxy_that_is_none", "") for part in ("hid", "den", "user"))
 
 
 @pytest.mark.parametrize("extra", ["[1, 2]", '"text"', "5"])
