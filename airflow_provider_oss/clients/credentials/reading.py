@@ -50,10 +50,25 @@ def credentials_from(
     _check_nothing_is_idle(kind, basis_kind, login, extra)
     if kind != "assume_role":
         return _basis(kind, login, password, extra, environment)
+    if basis_kind == "oidc_role":
+        _check_both_roles(extra, environment)
     basis = _basis(basis_kind, login, password, _without_session(extra), environment)
     # With RRSA the variable names the role that the OIDC token is for, not the one to assume with it
     known = environment if basis_kind != "oidc_role" else {}
     return AssumedRole(_session(extra, known, environment), basis, extra.get("external_id"))
+
+
+def _check_both_roles(extra: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    if not environment.get("ALIBABA_CLOUD_ROLE_ARN"):
+        raise OSSInvalidConnection(
+            "ALIBABA_CLOUD_ROLE_ARN is not set: it names the role that the OIDC token is for (role_arn is the one to "
+            "assume)"
+        )
+    if not extra.get("role_arn"):
+        raise OSSInvalidConnection(
+            "extra field role_arn is missing: with assume_role_source 'oidc_role' the connection must name the role to "
+            "assume"
+        )
 
 
 def _without_session(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -148,9 +148,23 @@ def test_role_that_a_pod_assumes() -> None:
     assert (found.session.session_name, found.basis.session.session_name) == ("dag", "airflow-provider-oss")
     assert {found.session.sts_endpoint, found.basis.session.sts_endpoint} == {"sts.cn-beijing.aliyuncs.com"}
 
-    del given["role_arn"]
-    with pytest.raises(OSSInvalidConnection, match="role_arn is missing"):
-        read(given, RRSA)
+
+@pytest.mark.parametrize(
+    ("extra", "environment", "said"),
+    [
+        ({}, RRSA, "extra field role_arn is missing: with assume_role_source 'oidc_role' the connection must name the"),
+        (
+            {"role_arn": ROLE},
+            RRSA | {"ALIBABA_CLOUD_ROLE_ARN": ""},
+            r"ALIBABA_CLOUD_ROLE_ARN is not set: .*OIDC token is for \(role_arn is the one to assume\)",
+        ),
+    ],
+)
+def test_pod_that_lacks_one_of_two_roles(extra: dict[str, Any], environment: dict[str, str], said: str) -> None:
+    """Which of the two is missing is told, and where it has to be given."""
+    given = {"credential_source": "assume_role", "assume_role_source": "oidc_role", **extra}
+    with pytest.raises(OSSInvalidConnection, match=said):
+        read(given, environment)
 
 
 @pytest.mark.parametrize(
