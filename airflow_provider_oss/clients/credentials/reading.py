@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from airflow_provider_oss.clients.credentials.checking import check_sendable
 from airflow_provider_oss.clients.credentials.environment import PAIRS, credentials_in, is_true
@@ -146,8 +147,25 @@ def oidc_role(extra: Mapping[str, Any], environment: Mapping[str, str]) -> OidcR
 
 
 def credentials_uri(extra: Mapping[str, Any], environment: Mapping[str, str]) -> CredentialsUri:
-    """Return which service to ask. Raises OSSInvalidConnection when there is none."""
-    return CredentialsUri(_required(extra, environment, "credentials_uri", "ALIBABA_CLOUD_CREDENTIALS_URI"))
+    """Return which service to ask. Raises OSSInvalidConnection when there is none, or it cannot be one."""
+    variable = "ALIBABA_CLOUD_CREDENTIALS_URI"
+    uri = _required(extra, environment, "credentials_uri", variable)
+    if not _is_service(uri):
+        name = "extra field credentials_uri" if extra.get("credentials_uri") else variable
+        raise OSSInvalidConnection(
+            f"{name} is no URI of a service: it must look like http://127.0.0.1:6666/credentials"
+        )
+    return CredentialsUri(uri)
+
+
+def _is_service(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        is_port = parts.port != 0
+    except ValueError:
+        return False
+    is_printable = uri.isascii() and uri.isprintable() and " " not in uri
+    return is_printable and is_port and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _session(extra: Mapping[str, Any], roles: Mapping[str, str], environment: Mapping[str, str]) -> RoleSession:

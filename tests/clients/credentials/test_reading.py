@@ -254,6 +254,23 @@ def test_what_does_not_fit(extra: dict[str, Any], environment: dict[str, str], l
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "rest", ["localhost:6666/hidden", "http:///hidden", "http://a:99999/hidden", "http://[::1", "http://a:0/hidden"]
+)
+@pytest.mark.parametrize("name", ["extra field credentials_uri", "ALIBABA_CLOUD_CREDENTIALS_URI"])
+def test_uri_of_no_service(name: str, rest: str) -> None:
+    """It is refused where it is read, by the field or variable that it is in; it may hold a secret."""
+    of_field = {"credentials_uri": rest} if name.startswith("extra") else {}
+    with pytest.raises(OSSInvalidConnection, match=f"^{name} is no URI of a service: it must look like") as caught:
+        credentials_from(
+            None,
+            None,
+            {"credential_source": "credentials_uri", **of_field},
+            {"ALIBABA_CLOUD_CREDENTIALS_URI": rest},
+        )
+    assert "hidden" not in repr(caught.value)
+
+
 @pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\x00", "ü", "\udc80"])
 @pytest.mark.parametrize(
     ("part", "said"),
