@@ -247,6 +247,40 @@ def test_host_that_is_no_endpoint(host: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "endpoint",
+    ["oss-cn-hangzhou.aliyuncs.com", "oss-accelerate.aliyuncs.com", "cn-hangzhou-internal.oss.aliyuncs.com"],
+)
+def test_host_with_the_bucket(endpoint: str) -> None:
+    """The domain that a bucket has at a standard endpoint is told apart, and may be used as what it is."""
+    said = f"has the bucket before it: give {endpoint}, and exports as schema"
+    for wrong in (
+        connection(host=f"exports.{endpoint}"),
+        alibaba(ALIBABA_EXTRA | {"endpoint": f"https://exports.{endpoint}"}),
+    ):
+        with pytest.raises(OSSInvalidConnection, match=said):
+            settings_of(wrong)
+    extra = {"addressing_style": "cname", "region": "cn-hangzhou"}
+    assert settings_of(connection(host=f"exports.{endpoint}", extra=extra)).endpoint == f"https://exports.{endpoint}"
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1:99999", None), ("127.0.0.1", 99999), ("127.0.0.1:0", None)])
+def test_port_that_is_none(host: str, port: int | None) -> None:
+    """A port has its limits."""
+    with pytest.raises(OSSInvalidConnection, match="has a port that is none: give one from 1 to 65535"):
+        settings_of(connection(host=host, port=port))
+
+
+@pytest.mark.parametrize("schema", ["Exports", "ab", "exports/2026", "oss://exports"])
+def test_default_bucket_that_is_none(schema: str) -> None:
+    """A default bucket that no bucket can be is refused when the connection is read."""
+    for wrong in (connection(schema=schema), alibaba(ALIBABA_EXTRA, schema=schema)):
+        with pytest.raises(
+            OSSInvalidConnection, match=r"'oss_default': schema \(default bucket\): .* is not a name OSS"
+        ):
+            settings_of(wrong)
+
+
+@pytest.mark.parametrize(
     ("extra", "message"),
     [
         ({"regoin": "cn-hangzhou"}, "unknown fields: regoin; known are region, credential_source"),
