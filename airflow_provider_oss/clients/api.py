@@ -10,7 +10,7 @@ from airflow_provider_oss.clients.addressing import Addressing
 from airflow_provider_oss.clients.answers import Answer
 from airflow_provider_oss.clients.credentials.holder import CredentialsHolder
 from airflow_provider_oss.clients.credentials.sources import Credentials
-from airflow_provider_oss.clients.errors import ClockCheck, refusal, renamed
+from airflow_provider_oss.clients.errors import ClockCheck, proves_signature, refusal, renamed
 from airflow_provider_oss.clients.session import PooledSession, Response
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.clients.signing import ServerClock, make_signer
@@ -115,4 +115,6 @@ class OSSApi:
     def _noted(self, error: OSSProviderError, signed: Mapping[str, str]) -> OSSProviderError:
         if isinstance(error, OSSCredentialsExpired):
             self.credentials.refused(signed.get("x-oss-security-token"))
+        elif proves_signature(error):
+            self.credentials.accepted()
         return error

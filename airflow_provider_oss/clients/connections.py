@@ -21,9 +21,10 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 
 from urllib3.connection import HTTPConnection, HTTPSConnection, ProxyConfig
-from urllib3.exceptions import InsecureRequestWarning, SSLError
+from urllib3.exceptions import ConnectTimeoutError, InsecureRequestWarning, SSLError
 from urllib3.util import Url, make_headers, parse_url, wait_for_read, wait_for_write
 
+from airflow_provider_oss.clients.proxies import parse_proxy
 from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.exceptions import OSSInvalidConnection
 from airflow_provider_oss.file_range import FileRange
@@ -64,10 +65,17 @@ class Connection(http.client.HTTPConnection):
             raise
         except ssl.SSLError as error:
             raise SSLError(error) from error
+        except TimeoutError as error:  # of a TLS handshake, or a proxy's answer to CONNECT
+            raise ConnectTimeoutError(str(error)) from error
         self.sock = self._made.sock
         self.sock.settimeout(self._stall_seconds)
         if isinstance(self._made, HTTPSConnection) and not (self._made.is_verified or self._made.proxy_is_verified):
             warnings.warn(f"The certificate of {self.host!r} is not verified", InsecureRequestWarning, stacklevel=2)
+
+    def close(self) -> None:
+        """Close it, one that is not whole yet too."""
+        super().close()
+        self._made.close()
 
     def send(self, data: Any) -> None:
         """Send bytes, or what is in a file."""
@@ -156,10 +164,7 @@ class Connections:
     @cached_property
     def _proxy(self) -> Url | None:
         url = self._settings.proxies.get(parse_url(self._settings.endpoint).scheme or "")
-        if not url:
-            return None
-        proxy = parse_url(url)
-        return proxy._replace(port=proxy.port or (443 if proxy.scheme == "https" else 80))
+        return parse_proxy(url) if url else None
 
     @cached_property
     def _proxy_headers(self) -> Mapping[str, str]:

@@ -150,6 +150,12 @@ def answer_error(
     return _error_class(status, code)(text, details)
 
 
+def proves_signature(error: OSSProviderError) -> bool:
+    """Whether OSS found the signature of a request good, though it gave this error for an answer."""
+    is_answer = error.details.request_id is not None
+    return is_answer and not isinstance(error, OSSAccessDenied | OSSCredentialsExpired | OSSClockSkew)
+
+
 def _remedy(code: str, said: Mapping[str, str]) -> str | None:
     # Whichever code OSS gives to a request at the wrong endpoint, it names the right one
     if endpoint := said.get("Endpoint"):

@@ -8,9 +8,9 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from airflow_provider_oss.clients.documents import check_root, tags_of
-from airflow_provider_oss.clients.errors import renamed
+from airflow_provider_oss.clients.errors import proves_signature, renamed
 from airflow_provider_oss.clients.upload_client import OSSUploadClient
-from airflow_provider_oss.exceptions import ErrorDetails, OSSCredentialsExpired
+from airflow_provider_oss.exceptions import ErrorDetails, OSSCredentialsExpired, OSSProviderError
 from airflow_provider_oss.model import BucketInfo, BucketProperties, ObjectRef
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ class OSSPropertyClient(OSSUploadClient):
         except OSSCredentialsExpired:
             self._api.credentials.refused()
             raise
+        except OSSProviderError as error:
+            if proves_signature(error):
+                self._api.credentials.accepted()
+            raise
+        self._api.credentials.accepted()
 
     def list_buckets(self) -> list[str]:
         """ListBuckets, all pages: whether the credentials work at all, and the names."""

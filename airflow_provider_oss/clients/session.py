@@ -8,6 +8,7 @@ lets the kernel send a file's part where there is no TLS, and never follows a re
 from __future__ import annotations
 
 import http.client
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -18,6 +19,7 @@ from urllib3.exceptions import ProtocolError
 
 from airflow_provider_oss.clients.connections import Connection, Connections, Origin
 from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.file_range import FileRange
 
 _READ_BYTES: Final = 256 * 1024
@@ -25,6 +27,8 @@ _MAX_DOCUMENT_BYTES: Final = 16 * 1024 * 1024
 _DOCUMENT_PARAMS: Final = frozenset(("list-type", "tagging", "uploadId", "uploads"))
 _SERVER_ERROR_STATUS: Final = 500
 _REQUEST_ID: Final = "x-oss-request-id"
+_NOT_ALLOWED: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+"""What no header's value may have (RFC 9110, 5.5)."""
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -46,7 +50,8 @@ class PooledSession:
         """
         Send a request once; its answer may be waited for later, while others are sent over other connections.
 
-        Raises ``urllib3.exceptions.HTTPError`` when there is no connection or it breaks.
+        Raises ``urllib3.exceptions.HTTPError`` when there is no connection or it breaks, OSSInvalidArgument for a
+        header that cannot be sent.
         """
         scheme, _, rest = url.partition("://")
         netloc, _, path = rest.partition("/")
@@ -59,10 +64,9 @@ class PooledSession:
         if isinstance(body, FileRange):
             headers["content-length"] = str(len(body))
             body = (body,)
+        encoded: Any = {name: _encoded(name, value) for name, value in headers.items()}
         connection = self._connections.take(_origin(scheme, netloc))
         with _closing_on_error(connection):
-            # UTF-8 is how OSS signs them; http.client would refuse such text
-            encoded: Any = {name: value.encode() for name, value in headers.items()}
             if connection.sock is None:
                 connection.connect()
             # OSS may answer, and close, before it has everything: its answer says why
@@ -71,6 +75,17 @@ class PooledSession:
         # Only GetObject has other answers than documents, and never with these parameters
         is_document = method != "GET" or not _DOCUMENT_PARAMS.isdisjoint(params)
         return PendingResponse(connection, self._connections, is_document=is_document)
+
+
+def _encoded(name: str, value: str) -> bytes:
+    """Return it in UTF-8, which is how OSS signs it; http.client would refuse such text, or show what is secret."""
+    with suppress(UnicodeEncodeError):
+        encoded = value.encode()
+        if not _NOT_ALLOWED.search(encoded):
+            return encoded
+    raise OSSInvalidArgument(
+        f"header {name} has a character that HTTP does not allow: give it without line breaks and control characters"
+    )
 
 
 @lru_cache(maxsize=1000)

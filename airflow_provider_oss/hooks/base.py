@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from airflow.providers.common.compat.sdk import BaseHook, mask_secret
 
 from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource, secrets_of
+from airflow_provider_oss.clients.proxies import secrets_of_proxies
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey, OSSProviderError
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
 from airflow_provider_oss.hooks.connection import to_client_settings
@@ -74,6 +75,8 @@ class OSSBaseHook(BaseHook):
     def _read_connection(self) -> ClientSettings:
         settings = to_client_settings(self.get_connection(self.oss_conn_id), self.region, os.environ)
         _mask(settings.credentials)
+        for secret in secrets_of_proxies(settings.proxies.values()):
+            mask_secret(secret)
         return settings
 
     def renew_credentials(self) -> bool:

@@ -10,10 +10,13 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import urlsplit
 
+from airflow_provider_oss.clients.credentials.checking import check_sendable
 from airflow_provider_oss.clients.credentials.reading import credentials_from
 from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource
+from airflow_provider_oss.clients.proxies import parse_proxy
 from airflow_provider_oss.clients.settings import ClientSettings
-from airflow_provider_oss.exceptions import OSSInvalidConnection
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidConnection
+from airflow_provider_oss.model import check_bucket_name
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
@@ -26,7 +29,12 @@ _STANDARD_ENDPOINTS: Final = (
     re.compile(r"oss-(?P<region>[a-z]{2,}-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com"),
     re.compile(r"(?P<region>[a-z]{2,}-[a-z0-9-]+?)(-internal)?\.oss\.aliyuncs\.com"),
 )
+_BUCKET_DOMAIN: Final = re.compile(
+    r"(?P<bucket>[^.]+)\.(?P<endpoint>oss-[a-z0-9-]+\.aliyuncs\.com|[a-z]{2,}-[a-z0-9-]+\.oss\.aliyuncs\.com)"
+)
+_REGION: Final = re.compile(r"[a-z][a-z0-9-]*")
 _ENDPOINT: Final = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")
+_MAX_PORT: Final = 65535
 _FORM_PREFIX: Final = "extra__aliyun_oss__"
 """Airflow 2.11 puts this before a field's name when its Test button is pressed in the form."""
 _BOOLEANS: Final = ("verify", "disable_imds_v1")
@@ -65,9 +73,7 @@ def to_client_settings(
     if connection.conn_type == ALIBABA_PROVIDER_CONN_TYPE and "auth_type" in extra:
         return _from_alibaba_provider(connection, extra, region)
     extra = _checked_extra(connection, extra)
-    endpoint, region = _endpoint_and_region(
-        connection, _endpoint_of(connection), region or extra.get("region"), extra.get("signature_version", "v4")
-    )
+    endpoint, region = _endpoint_and_region(connection, _endpoint_of(connection), region or extra.get("region"), extra)
     return ClientSettings(
         endpoint=endpoint,
         credentials=_credentials(connection, extra, environment),
@@ -77,8 +83,8 @@ def to_client_settings(
         connect_timeout_seconds=extra.get("connect_timeout", 10.0),
         read_timeout_seconds=extra.get("read_timeout", 60.0),
         verify=extra.get("verify", True),
-        proxies=extra.get("proxies", {}),
-        default_bucket=connection.schema or None,
+        proxies=_proxies(connection, extra),
+        default_bucket=_default_bucket(connection),
     )
 
 
@@ -94,14 +100,23 @@ def _from_alibaba_provider(
         if not isinstance(extra.get(name) or "", str):
             raise _invalid(connection, f"extra field {name} is a {type(extra[name]).__name__}: it must be text")
     endpoint, region = _endpoint_and_region(
-        connection, extra.get("endpoint") or None, region or extra.get("region") or None, "v4"
+        connection, extra.get("endpoint") or None, region or extra.get("region") or None, {}
     )
     return ClientSettings(
         endpoint=endpoint,
-        credentials=Credentials(extra["access_key_id"], extra["access_key_secret"]),
+        credentials=_given_credentials(connection, extra),
         region=region,
-        default_bucket=connection.schema or None,
+        default_bucket=_default_bucket(connection),
     )
+
+
+def _given_credentials(connection: AirflowConnection, extra: Mapping[str, Any]) -> Credentials:
+    found = Credentials(extra["access_key_id"], extra["access_key_secret"])
+    try:
+        check_sendable(found, "extra field access_key_id", "extra field access_key_secret", "")
+    except OSSInvalidConnection as error:
+        raise _invalid(connection, error.message) from None
+    return found
 
 
 def _checked_extra(connection: AirflowConnection, extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,10 +168,12 @@ def _endpoint_of(connection: AirflowConnection) -> str | None:
 
 
 def _endpoint_and_region(
-    connection: AirflowConnection, endpoint: str | None, region: str | None, signature_version: str
+    connection: AirflowConnection, endpoint: str | None, region: str | None, extra: Mapping[str, Any]
 ) -> tuple[str, str | None]:
     """Return both; either may follow from the other."""
     region = region.removeprefix("oss-") if region else None
+    if region and not _REGION.fullmatch(region):
+        raise _invalid(connection, f"region={region!r} is no region: give one such as cn-hangzhou")
     if not endpoint:
         if not region:
             raise _invalid(connection, "host (endpoint) and region are missing: give one, oss-cn-hangzhou.aliyuncs.com")
@@ -170,8 +187,9 @@ def _endpoint_and_region(
             f"host {endpoint.rpartition('@')[2]!r} is no endpoint: give a host name, with http:// or a port if need "
             "be, without a bucket or path: oss-cn-hangzhou.aliyuncs.com",
         )
+    _check_host(connection, endpoint, is_cname=extra.get("addressing_style") == "cname")
     region = region or _region_of(endpoint)
-    if region is None and signature_version == "v4":
+    if region is None and extra.get("signature_version", "v4") == "v4":
         raise _invalid(
             connection,
             f"extra field region is missing: V4 signatures need it and it does not follow from {endpoint!r}; set it, "
@@ -180,12 +198,43 @@ def _endpoint_and_region(
     return endpoint, region
 
 
+def _check_host(connection: AirflowConnection, endpoint: str, *, is_cname: bool) -> None:
+    parts = urlsplit(endpoint)
+    if not 0 < int(parts.netloc.partition(":")[2] or 1) <= _MAX_PORT:
+        raise _invalid(connection, f"host {endpoint!r} has a port that is none: give one from 1 to {_MAX_PORT}")
+    if not is_cname and (found := _BUCKET_DOMAIN.fullmatch(parts.hostname or "")):
+        raise _invalid(
+            connection,
+            f"host {endpoint!r} has the bucket before it: give {found['endpoint']}, and {found['bucket']} as schema",
+        )
+
+
 def _region_of(endpoint: str) -> str | None:
     host = urlsplit(endpoint).hostname or ""
     for pattern in _STANDARD_ENDPOINTS:
         if (match := pattern.fullmatch(host)) and not match["region"].startswith("accelerate"):
             return match["region"]
     return None
+
+
+def _default_bucket(connection: AirflowConnection) -> str | None:
+    if not connection.schema:
+        return None
+    try:
+        check_bucket_name(connection.schema)
+    except OSSInvalidArgument as error:
+        raise _invalid(connection, f"schema (default bucket): {error.message}") from None
+    return connection.schema
+
+
+def _proxies(connection: AirflowConnection, extra: Mapping[str, Any]) -> dict[str, str]:
+    proxies: dict[str, str] = extra.get("proxies", {})
+    for scheme, url in proxies.items():
+        try:
+            parse_proxy(url)
+        except ValueError as error:
+            raise _invalid(connection, f"extra field proxies: the URL for {scheme!r} is {error}") from None
+    return proxies
 
 
 def _credentials(

@@ -229,10 +229,10 @@ class OSSObjectHook(OSSBaseHook):
         """Delete an object. That it is not there is no error."""
         self._retrying(self._client.delete_object, self.resolve(key, bucket_name))
 
-    def delete_objects(self, keys: Iterable[str], bucket_name: str | None = None) -> list[str]:
+    def delete_objects(self, keys: str | Iterable[str], bucket_name: str | None = None) -> list[str]:
         """Delete many objects of one bucket, 1000 a request; return the keys that OSS reports, missing ones too."""
         bucket = self.resolve_bucket(bucket_name)
-        wanted = [self.resolve(key, bucket).key for key in keys]
+        wanted = [self.resolve(key, bucket).key for key in ([keys] if isinstance(keys, str) else keys)]
         return [key for reported in delete_all(self._client, self._retrying, bucket, wanted) for key in reported]
 
     def delete_below(

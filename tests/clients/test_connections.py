@@ -14,7 +14,7 @@ from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings, Credentials
 from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import OSSEmulator
-from airflow_provider_oss.exceptions import OSSCertificateError, OSSConnectionError
+from airflow_provider_oss.exceptions import OSSCertificateError, OSSConnectionError, OSSConnectionTimeout
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
 from tests.clients.support import client_of, client_with, forward_proxy
 from tests.conftest import BUCKET
@@ -107,6 +107,26 @@ def test_handshake_that_breaks_off_says_nothing_of_certificates() -> None:
     """A server that closes in the middle of the TLS handshake is a broken connection, which is worth repeating."""
     with visited(lambda accepted: accepted.recv(100)) as port, pytest.raises(OSSConnectionError):
         put(client_of(f"https://127.0.0.1:{port}"))
+
+
+@pytest.mark.parametrize("by_proxy", [True, False])
+def test_handshake_that_stands_still(*, by_proxy: bool) -> None:
+    """A time-out before the connection is made, with the proxy or of TLS, is one of connecting."""
+
+    def say_nothing(accepted: socket.socket) -> None:
+        while accepted.recv(65536):
+            pass
+
+    with visited(say_nothing) as port:
+        settings = ClientSettings(
+            "https://oss.example.com" if by_proxy else f"https://127.0.0.1:{port}",
+            Credentials("id", "secret"),
+            "cn-hangzhou",
+            connect_timeout_seconds=0.2,
+            proxies={"https": f"http://127.0.0.1:{port}"} if by_proxy else {},
+        )
+        with pytest.raises(OSSConnectionTimeout, match=r"connecting to OSS took too long.*or raise connect_timeout"):
+            put(OSSObjectClient(settings))
 
 
 def test_no_tls_at_all_is_a_certificate_error() -> None:

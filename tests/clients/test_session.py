@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from airflow_provider_oss.exceptions import (
     OSSCertificateError,
     OSSConnectionError,
     OSSConnectionTimeout,
+    OSSInvalidArgument,
     OSSInvalidConnection,
     OSSRequestRejected,
     OSSTransientError,
@@ -226,6 +228,27 @@ def test_url_without_a_path() -> None:
         session = PooledSession(ClientSettings(url, Credentials("id", "secret"), "cn-hangzhou"), pool_size=1)
         for params in ({}, {"max-keys": "1"}):
             assert session.send("GET", url, params, {}).read() == b"ok"
+
+
+@pytest.mark.parametrize("token", ["hidden\n", "hid\x00den", "hidden\r\n x"])
+@pytest.mark.parametrize("by_oss2", [True, False])
+def test_header_that_cannot_be_sent(
+    server: OSSEmulator, settings: ClientSettings, token: str, *, by_oss2: bool
+) -> None:
+    """It is named and not shown, and no retry mends it."""
+    client = client_with(settings, credentials=Credentials("id", "secret", token))
+    with pytest.raises(OSSInvalidArgument, match="header x-oss-security-token has a character") as caught:
+        client.bucket_info(BUCKET) if by_oss2 else put(client)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "hidden" not in shown
+    assert not server.requests
+
+
+def test_header_that_is_no_unicode(server: OSSEmulator, settings: ClientSettings) -> None:
+    """Half a surrogate pair cannot be sent either."""
+    session = PooledSession(settings, pool_size=1)
+    with pytest.raises(OSSInvalidArgument, match="header content-disposition has a character"):
+        session.send("GET", server.endpoint, {}, {"content-disposition": "\udc80"})
 
 
 def test_plain_proxy(server: OSSEmulator, settings: ClientSettings) -> None:

@@ -171,6 +171,15 @@ def test_nothing_to_renew(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> 
         hook.renew_credentials()
 
 
+def test_password_of_a_proxy_is_masked(connect: Connect, caplog: pytest.LogCaptureFixture) -> None:
+    """As it is written in the URL, and as the proxy is told it."""
+    url = "http://user:pRoXy%2FpAsS@127.0.0.1:9"
+    hook = OSSHook(connect(extra={"region": REGION, "proxies": {"https": url}}))
+    hook.put_object("key", "data")
+    assert redact("pRoXy%2FpAsS and pRoXy/pAsS") == "*** and ***"
+    assert "pAsS" not in caplog.text
+
+
 def test_credentials_are_renewed(sts_server: OSSEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
     """The connection's new credentials are used from now on, by clients that were made before too, and are masked."""
     monkeypatch.setenv("AIRFLOW_CONN_OSS_DEFAULT", connection_json(sts_server, **temporary(0)))

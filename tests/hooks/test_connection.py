@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import traceback
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -195,6 +196,14 @@ def test_region_argument_goes_before(region: str) -> None:
     assert settings_of(connection(host=""), region=region).endpoint == "https://oss-cn-shanghai.aliyuncs.com"
 
 
+@pytest.mark.parametrize("region", ["Hangzhou", "cn-hangzhou\n", "cn-hangzhou/x"])
+def test_region_that_is_none(region: str) -> None:
+    """A region goes into what is signed: whoever gives it, it has to look like one."""
+    for given_connection in (connection(), alibaba(ALIBABA_EXTRA)):
+        with pytest.raises(OSSInvalidConnection, match=r"region=.* is no region: give one such as cn-hangzhou"):
+            settings_of(given_connection, region=region)
+
+
 @pytest.mark.parametrize(
     ("host", "port", "expected"),
     [
@@ -238,6 +247,40 @@ def test_host_that_is_no_endpoint(host: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "endpoint",
+    ["oss-cn-hangzhou.aliyuncs.com", "oss-accelerate.aliyuncs.com", "cn-hangzhou-internal.oss.aliyuncs.com"],
+)
+def test_host_with_the_bucket(endpoint: str) -> None:
+    """The domain that a bucket has at a standard endpoint is told apart, and may be used as what it is."""
+    said = f"has the bucket before it: give {endpoint}, and exports as schema"
+    for wrong in (
+        connection(host=f"exports.{endpoint}"),
+        alibaba(ALIBABA_EXTRA | {"endpoint": f"https://exports.{endpoint}"}),
+    ):
+        with pytest.raises(OSSInvalidConnection, match=said):
+            settings_of(wrong)
+    extra = {"addressing_style": "cname", "region": "cn-hangzhou"}
+    assert settings_of(connection(host=f"exports.{endpoint}", extra=extra)).endpoint == f"https://exports.{endpoint}"
+
+
+@pytest.mark.parametrize(("host", "port"), [("127.0.0.1:99999", None), ("127.0.0.1", 99999), ("127.0.0.1:0", None)])
+def test_port_that_is_none(host: str, port: int | None) -> None:
+    """A port has its limits."""
+    with pytest.raises(OSSInvalidConnection, match="has a port that is none: give one from 1 to 65535"):
+        settings_of(connection(host=host, port=port))
+
+
+@pytest.mark.parametrize("schema", ["Exports", "ab", "exports/2026", "oss://exports"])
+def test_default_bucket_that_is_none(schema: str) -> None:
+    """A default bucket that no bucket can be is refused when the connection is read."""
+    for wrong in (connection(schema=schema), alibaba(ALIBABA_EXTRA, schema=schema)):
+        with pytest.raises(
+            OSSInvalidConnection, match=r"'oss_default': schema \(default bucket\): .* is not a name OSS"
+        ):
+            settings_of(wrong)
+
+
+@pytest.mark.parametrize(
     ("extra", "message"),
     [
         ({"regoin": "cn-hangzhou"}, "unknown fields: regoin; known are region, credential_source"),
@@ -265,6 +308,27 @@ def test_wrong_extras(extra: dict[str, Any], message: str) -> None:
         settings_of(connection(extra=extra))
     assert "'oss_default'" in str(caught.value)
     assert isinstance(caught.value, OSSInvalidArgument)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://user:hid/den@proxy:3128",
+        "http://user:hid#den@proxy:3128",
+        "http://user:12?hidden@proxy:3128",
+        "http://user:12#hidden@proxy:3128",
+        "http://user:hidden@proxy:99999",
+        "http://user:hidden@",
+    ],
+)
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_proxy_that_is_none(url: str, scheme: str) -> None:
+    """A proxy's URL is understood when the connection is read; else nothing of it is shown."""
+    with pytest.raises(OSSInvalidConnection, match=r"proxies: the URL .*; percent-encode its password") as caught:
+        settings_of(with_extra(proxies={scheme: url}))
+    assert f"extra field proxies: the URL for {scheme!r} is no http(s)://host:port" in str(caught.value)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert not any(part in shown.replace("test_proxy_that_is_none", "") for part in ("hid", "den", "user"))
 
 
 @pytest.mark.parametrize("extra", ["[1, 2]", '"text"', "5"])
@@ -435,6 +499,8 @@ def test_the_alibaba_provider_reads_the_same(monkeypatch: pytest.MonkeyPatch) ->
         ({"access_key_secret": 7}, "extra field access_key_secret is a int: it must be text"),
         ({"access_key_id": ""}, "access_key_id is missing"),
         ({"access_key_secret": ""}, "access_key_secret is missing"),
+        ({"access_key_id": "id\n"}, "extra field access_key_id has a line break"),
+        ({"access_key_secret": "secret\n"}, "extra field access_key_secret has a line break"),
         ({"region": ""}, "region are missing"),
         ({"region": "", "endpoint": "files.example.com"}, "region is missing"),
         ({"endpoint": "files.example.com/bucket"}, "is no endpoint"),

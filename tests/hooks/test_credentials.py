@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,12 @@ from airflow.providers.common.compat.sdk import redact
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
+    OSSAccessDenied,
     OSSCredentialsExpired,
     OSSCredentialsRefused,
     OSSCredentialsUnavailable,
     OSSInvalidConnection,
+    OSSNoSuchBucket,
 )
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
@@ -166,6 +170,34 @@ def test_reading_asks_anew_after_a_refusal(by_uri: OSSHook, server: OSSEmulator,
         read(by_uri, "key")
     assert read(by_uri, "key") == b"data"
     assert len(bank.sessions) == 2
+
+
+@pytest.mark.parametrize(
+    ("ask", "code", "is_accepted"),
+    [
+        (lambda hook: hook.object_exists("absent"), None, True),
+        (lambda hook: hook._client.bucket_info(BUCKET), None, True),
+        (lambda hook: hook._client.bucket_info("absent-bucket"), None, True),
+        (lambda hook: hook.object_exists("absent"), "AccessDenied", False),
+        (lambda hook: hook._client.bucket_info(BUCKET), "AccessDenied", False),
+    ],
+    ids=["not found", "oss2", "not found by oss2", "denied", "denied by oss2"],
+)
+def test_answers_that_prove_a_renewal(
+    by_uri: OSSHook, server: OSSEmulator, ask: Callable[[OSSHook], object], code: str | None, *, is_accepted: bool
+) -> None:
+    """Whatever OSS answers but a refusal, it found the signature good: a later renewal is not one more in vain."""
+    renewed = []
+    for _ in range(4):
+        server.faults.add(Fault(operation="HeadObject", times=1, status=403, code="SecurityTokenExpired"))
+        with pytest.raises(OSSCredentialsExpired):
+            by_uri.object_exists("absent")
+        renewed.append(by_uri.renew_credentials())
+        if code is not None:
+            server.faults.add(Fault(times=1, status=403, code=code))
+        with suppress(OSSNoSuchBucket, OSSAccessDenied):
+            ask(by_uri)
+    assert all(renewed) == is_accepted
 
 
 def test_connection_that_names_another_source(

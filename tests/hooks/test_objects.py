@@ -107,6 +107,14 @@ def test_many_objects_are_deleted(hook: OSSHook, server: OSSEmulator) -> None:
     assert not hook.object_exists("key-2000")
 
 
+def test_deleting_one(hook: OSSHook) -> None:
+    """A text is one key, and not the keys that its letters are."""
+    for key in ("a.csv", "a", "c"):
+        hook.put_object(key, "data")
+    assert hook.delete_objects("a.csv") == ["a.csv"]
+    assert [item.ref.key for item in hook.list_objects()] == ["a", "c"]
+
+
 def test_deleting_nothing(hook: OSSHook, server: OSSEmulator) -> None:
     """No keys are no request."""
     assert hook.delete_objects([]) == []

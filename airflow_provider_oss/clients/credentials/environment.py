@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from airflow_provider_oss.clients.credentials.checking import check_sendable
 from airflow_provider_oss.clients.credentials.sources import Credentials
 
 _NAMES: Final = (
@@ -16,11 +17,17 @@ PAIRS: Final = " or ".join(f"{id_name} and {secret_name}" for id_name, secret_na
 
 
 def credentials_in(environment: Mapping[str, str]) -> Credentials | None:
-    """Return the first whole pair, with its token if there is one; no half is mixed with another's."""
+    """
+    Return the first whole pair, with its token if there is one; no half is mixed with another's.
+
+    Raises OSSInvalidConnection for what cannot be sent.
+    """
     for id_name, secret_name, token_name in _NAMES:
         key_id, secret = environment.get(id_name), environment.get(secret_name)
         if key_id and secret:
-            return Credentials(key_id, secret, environment.get(token_name) or None, origin="environment")
+            found = Credentials(key_id, secret, environment.get(token_name) or None, origin="environment")
+            check_sendable(found, id_name, secret_name, token_name)
+            return found
     return None
 
 

@@ -53,16 +53,24 @@ class CredentialsHolder:
         self._owner = threading.get_ident()
         self._lock = threading.Lock()
         self._untold: list[Credentials] = []
-        self._accepted = False
-        self._renewals_in_vain = 0
-        self._refused: Credentials | None = None
+        self._accepted: bool
+        self._renewals_in_vain: int
+        self._refused: Credentials | None
+        self._failure: OSSProviderError | None
         self._times_asked = 0
-        self._failure: OSSProviderError | None = None
         self.replace(credentials)
 
     def replace(self, credentials: Credentials | CredentialSource) -> None:
-        """Sign with these from now on, or with those of this source."""
+        """
+        Sign with these from now on, or with those of this source.
+
+        What is known of the former ones is forgotten, but for secrets that are still to be told.
+        """
         with self._lock:
+            self._accepted = False
+            self._renewals_in_vain = 0
+            self._refused = None
+            self._failure = None
             is_fixed = isinstance(credentials, Credentials)
             self._reader = None if isinstance(credentials, Credentials) else SourceReader(credentials)
             self._current = credentials if isinstance(credentials, Credentials) else None
@@ -91,11 +99,14 @@ class CredentialsHolder:
         """
         Take note that OSS says this token has expired, or is none: the source is asked before it is used again.
 
-        None means the one that is held. One that has been replaced meanwhile makes no difference.
+        None means the one that is held. One that has been replaced meanwhile makes no difference, nor does one that was
+        refused before: requests that were under way together are refused together.
         """
         with self._lock:
             held = self._current
             if self._reader is None or held is None or security_token not in (None, held.security_token):
+                return
+            if held is self._refused:
                 return
             self._refused = held
             self._renewals_in_vain = 0 if self._accepted else self._renewals_in_vain + 1
@@ -124,6 +135,9 @@ class CredentialsHolder:
             assert held is not None  # noqa: S101 - it is valid
             return held  # another thread is asking
         try:
+            if self._reader is None:  # replaced meanwhile
+                assert self._current is not None  # noqa: S101 - fixed credentials are always there
+                return self._current
             if self._times_asked == asked_before or (self._current is None and self._failure is None):
                 self._ask()
             if self._failure is not None:

@@ -30,6 +30,7 @@ from alibabacloud_credentials.provider import (
 )
 from Tea.exceptions import RetryError, TeaException
 
+from airflow_provider_oss.clients.credentials.checking import check_sendable
 from airflow_provider_oss.clients.credentials.failures import failure
 from airflow_provider_oss.clients.credentials.sources import (
     AssumedRole,
@@ -46,6 +47,7 @@ _RAISED: Final = (
 )
 _LOGGERS: Final = ("credentials", "alibabacloud-tea", "urllib3.connectionpool")
 """Beside those that the library, in other versions, names after its modules."""
+_PARTS: Final = ("AccessKey ID", "AccessKey secret", "security token")
 _PORTS: Final = {"http": 80, "https": 443}
 _METADATA_REMEDIES: Final = {
     403: "the metadata service refuses: is it in hardened mode, and are metadata tokens kept from this process?",
@@ -81,19 +83,25 @@ def ecs_provider(source: EcsRamRole) -> EcsRamRoleCredentialsProvider:
 
 
 def obtain(name: str, make: Callable[[], Any], remedies: dict[int, str]) -> Credentials:
-    """Return what a provider of the library gives, with ``name`` as its origin. Raises as ``ask``."""
+    """
+    Return what a provider of the library gives, with ``name`` as its origin.
+
+    Raises as ``ask``; OSSInvalidConnection for what cannot be sent.
+    """
     with _silence():
         try:
             given = make().get_credentials()
         except _RAISED as error:
             raise failure(name, error, remedies) from None  # its text may hold secrets
-    return Credentials(
+    found = Credentials(
         given.get_access_key_id(),
         given.get_access_key_secret(),
         given.get_security_token() or None,
         given.get_expiration(),
         origin=name,
     )
+    check_sendable(found, *(f"{name}: the {part} it gave" for part in _PARTS))
+    return found
 
 
 def _oidc_provider(source: OidcRole) -> OIDCRoleArnCredentialsProvider:

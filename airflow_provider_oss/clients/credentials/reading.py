@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
+from airflow_provider_oss.clients.credentials.checking import check_sendable
 from airflow_provider_oss.clients.credentials.environment import PAIRS, credentials_in, is_true
 from airflow_provider_oss.clients.credentials.sources import (
     AssumedRole,
@@ -49,10 +51,25 @@ def credentials_from(
     _check_nothing_is_idle(kind, basis_kind, login, extra)
     if kind != "assume_role":
         return _basis(kind, login, password, extra, environment)
+    if basis_kind == "oidc_role":
+        _check_both_roles(extra, environment)
     basis = _basis(basis_kind, login, password, _without_session(extra), environment)
     # With RRSA the variable names the role that the OIDC token is for, not the one to assume with it
     known = environment if basis_kind != "oidc_role" else {}
     return AssumedRole(_session(extra, known, environment), basis, extra.get("external_id"))
+
+
+def _check_both_roles(extra: Mapping[str, Any], environment: Mapping[str, str]) -> None:
+    if not environment.get("ALIBABA_CLOUD_ROLE_ARN"):
+        raise OSSInvalidConnection(
+            "ALIBABA_CLOUD_ROLE_ARN is not set: it names the role that the OIDC token is for (role_arn is the one to "
+            "assume)"
+        )
+    if not extra.get("role_arn"):
+        raise OSSInvalidConnection(
+            "extra field role_arn is missing: with assume_role_source 'oidc_role' the connection must name the role to "
+            "assume"
+        )
 
 
 def _without_session(extra: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,7 +115,9 @@ def _static(login: str | None, password: str | None, extra: Mapping[str, Any]) -
         raise OSSInvalidConnection("login (AccessKey ID) is missing: give it, or another credential_source")
     if not password:
         raise OSSInvalidConnection("password (AccessKey secret) is missing")
-    return Credentials(login, password, extra.get("security_token"))
+    found = Credentials(login, password, extra.get("security_token"))
+    check_sendable(found, "login (AccessKey ID)", "password (AccessKey secret)", "extra field security_token")
+    return found
 
 
 def environment_key(environment: Mapping[str, str]) -> Credentials:
@@ -128,8 +147,25 @@ def oidc_role(extra: Mapping[str, Any], environment: Mapping[str, str]) -> OidcR
 
 
 def credentials_uri(extra: Mapping[str, Any], environment: Mapping[str, str]) -> CredentialsUri:
-    """Return which service to ask. Raises OSSInvalidConnection when there is none."""
-    return CredentialsUri(_required(extra, environment, "credentials_uri", "ALIBABA_CLOUD_CREDENTIALS_URI"))
+    """Return which service to ask. Raises OSSInvalidConnection when there is none, or it cannot be one."""
+    variable = "ALIBABA_CLOUD_CREDENTIALS_URI"
+    uri = _required(extra, environment, "credentials_uri", variable)
+    if not _is_service(uri):
+        name = "extra field credentials_uri" if extra.get("credentials_uri") else variable
+        raise OSSInvalidConnection(
+            f"{name} is no URI of a service: it must look like http://127.0.0.1:6666/credentials"
+        )
+    return CredentialsUri(uri)
+
+
+def _is_service(uri: str) -> bool:
+    try:
+        parts = urlsplit(uri)
+        is_port = parts.port != 0
+    except ValueError:
+        return False
+    is_printable = uri.isascii() and uri.isprintable() and " " not in uri
+    return is_printable and is_port and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _session(extra: Mapping[str, Any], roles: Mapping[str, str], environment: Mapping[str, str]) -> RoleSession:

@@ -28,6 +28,7 @@ from airflow_provider_oss.exceptions import (
     OSSCertificateError,
     OSSCredentialsRefused,
     OSSCredentialsUnavailable,
+    OSSInvalidConnection,
     OSSProviderError,
 )
 from tests.support.credential_services import METADATA, METADATA_TOKEN, Bank, Sts, of_json, of_text, serve_uri
@@ -169,6 +170,15 @@ def test_uri_that_gives_nothing(web: WebServer, answer: Answer, error: type[OSSP
         read(CredentialsUri(f"{web.url}/credentials?hidden"))
     assert said in str(caught.value)
     assert caught.value.__cause__ is None
+    assert "hidden" not in repr(caught.value)
+
+
+def test_credentials_that_cannot_be_sent(web: WebServer, bank: Bank) -> None:
+    """A token with a line break would be shown by whatever refuses to send it."""
+    answer = {"Code": "Success", **bank.issue(), "SecurityToken": "hidden\n"}
+    web.pages["/credentials"] = lambda _: of_json(200, answer)
+    with pytest.raises(OSSInvalidConnection, match=r"credentials_uri .*: the security token it gave has") as caught:
+        read(CredentialsUri(f"{web.url}/credentials"))
     assert "hidden" not in repr(caught.value)
 
 
@@ -471,6 +481,54 @@ def test_chain_ends_with_the_instance_and_the_uri(
     assert SourceReader(default).read().origin.startswith("default: credentials_uri")
 
 
+def test_chain_waits_for_what_is_set_up(
+    default: CredentialSource,
+    oidc: OidcRole,
+    sts_server: WebServer,
+    metadata: WebServer,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While STS is out of order a pod with RRSA does not go on as the instance that it runs on."""
+    monkeypatch.setenv("ALIBABA_CLOUD_ROLE_ARN", oidc.session.role_arn)
+    monkeypatch.setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", oidc.provider_arn)
+    monkeypatch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", oidc.token_file)
+    monkeypatch.setattr(
+        "airflow_provider_oss.clients.credentials.reading._sts_endpoint", lambda _: oidc.session.sts_endpoint
+    )
+    answering = dict(sts_server.pages)
+    sts_server.pages[""] = sts_server.pages["/"] = lambda _: of_text(503, "")
+    reader = SourceReader(default)
+    with pytest.raises(OSSCredentialsUnavailable, match=r"^default: .*oidc_role \([^;]*: HTTP status 503$"):
+        reader.read()
+    assert metadata.requests == []
+    sts_server.pages.clear()
+    sts_server.pages.update(answering)
+    assert reader.read().origin.startswith("default: oidc_role")
+
+
+@pytest.mark.parametrize("is_refused", [True, False])
+def test_chain_tells_what_it_passes_over(
+    default: CredentialSource,
+    metadata: WebServer,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    is_refused: bool,
+) -> None:
+    """What is set up and refused is a warning when another is taken; what nobody has set up is none."""
+    if is_refused:
+        monkeypatch.setenv("OSS_ACCESS_KEY_ID", "hidden\n")
+        monkeypatch.setenv("OSS_ACCESS_KEY_SECRET", "hidden")
+    assert read(default).origin == "default: ecs_ram_role (the role of this instance)"
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(told) == is_refused
+    assert metadata.requests
+    if is_refused:
+        assert told[0].startswith("default: OSS_ACCESS_KEY_ID has a line break")
+        assert told[0].endswith("; passed over, ecs_ram_role (the role of this instance) is taken")
+        assert "hidden" not in told[0]
+
+
 def test_chain_that_finds_nothing(default: CredentialSource, monkeypatch: pytest.MonkeyPatch) -> None:
     """The error says of each what it lacks."""
     monkeypatch.setenv("ALIBABA_CLOUD_ECS_METADATA_DISABLED", "true")
@@ -481,7 +539,7 @@ def test_chain_that_finds_nothing(default: CredentialSource, monkeypatch: pytest
         "ALIBABA_CLOUD_ACCESS_KEY_ID and ALIBABA_CLOUD_ACCESS_KEY_SECRET",
         "ALIBABA_CLOUD_ROLE_ARN",
         "ALIBABA_CLOUD_CLI_PROFILE_DISABLED is set",
-        "failed to get credential from credentials file",
+        "/.alibabacloud/credentials.ini): No such file",
         "ALIBABA_CLOUD_ECS_METADATA_DISABLED is set",
         "ALIBABA_CLOUD_CREDENTIALS_URI",
     ):

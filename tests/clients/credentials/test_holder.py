@@ -253,6 +253,16 @@ def test_refused_whatever_the_source_gives(holder: CredentialsHolder, web: WebSe
     assert len(web.requests) == 3
 
 
+def test_refused_together(holder: CredentialsHolder, web: WebServer) -> None:
+    """The parts in flight are refused together: that is one refusal, after which others are asked for once."""
+    held = holder.current
+    for _ in range(5):
+        holder.refused(held.security_token)
+    assert holder.renew()
+    assert number(holder.current) == 2
+    assert len(web.requests) == 2
+
+
 def test_masked_in_the_thread_that_may(holder: CredentialsHolder, clock: MovedClock, told: list[str]) -> None:
     """New secrets are told in the thread that made the holder only: at once, or when it comes next."""
     assert number(holder.current) == 1
@@ -263,6 +273,36 @@ def test_masked_in_the_thread_that_may(holder: CredentialsHolder, clock: MovedCl
         assert told == ["STS.number1"]
     assert number(holder.current) == 2
     assert told == ["STS.number1", "STS.number2"]
+
+
+def test_replaced_while_they_are_renewed(web: WebServer, bank: Bank) -> None:
+    """A thread that was about to ask signs with the AccessKey that another one put there meanwhile."""
+    key = Credentials("LTAI-id", "the-secret")
+    clock = MovedClock()
+    calls: list[float] = []
+
+    def now() -> float:
+        if clock.offset and len(calls) < 2:  # the second is when it has been decided that they are due
+            calls.append(clock.offset)
+            if len(calls) == 2:
+                holder.replace(key)
+        return clock()
+
+    holder = CredentialsHolder(CredentialsUri(serve_uri(web, bank)), now=now)
+    assert number(holder.current) == 1
+    clock.offset = 3601
+    assert holder.current is key
+    assert len(web.requests) == 1
+
+
+def test_replaced_after_refusals(holder: CredentialsHolder, web: WebServer, bank: Bank) -> None:
+    """What was in vain with the former source says nothing of the new one."""
+    for _ in range(3):
+        holder.refused(holder.current.security_token)
+        holder.renew()
+    holder.replace(CredentialsUri(f"{serve_uri(web, bank)}?other"))
+    holder.refused(holder.current.security_token)
+    assert holder.renew()
 
 
 def test_another_source_takes_over(holder: CredentialsHolder) -> None:

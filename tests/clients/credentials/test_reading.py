@@ -148,9 +148,23 @@ def test_role_that_a_pod_assumes() -> None:
     assert (found.session.session_name, found.basis.session.session_name) == ("dag", "airflow-provider-oss")
     assert {found.session.sts_endpoint, found.basis.session.sts_endpoint} == {"sts.cn-beijing.aliyuncs.com"}
 
-    del given["role_arn"]
-    with pytest.raises(OSSInvalidConnection, match="role_arn is missing"):
-        read(given, RRSA)
+
+@pytest.mark.parametrize(
+    ("extra", "environment", "said"),
+    [
+        ({}, RRSA, "extra field role_arn is missing: with assume_role_source 'oidc_role' the connection must name the"),
+        (
+            {"role_arn": ROLE},
+            RRSA | {"ALIBABA_CLOUD_ROLE_ARN": ""},
+            r"ALIBABA_CLOUD_ROLE_ARN is not set: .*OIDC token is for \(role_arn is the one to assume\)",
+        ),
+    ],
+)
+def test_pod_that_lacks_one_of_two_roles(extra: dict[str, Any], environment: dict[str, str], said: str) -> None:
+    """Which of the two is missing is told, and where it has to be given."""
+    given = {"credential_source": "assume_role", "assume_role_source": "oidc_role", **extra}
+    with pytest.raises(OSSInvalidConnection, match=said):
+        read(given, environment)
 
 
 @pytest.mark.parametrize(
@@ -238,6 +252,48 @@ def test_what_does_not_fit(extra: dict[str, Any], environment: dict[str, str], l
     with pytest.raises(OSSInvalidConnection, match=f"^connection 'oss_default': .*{said}") as caught:
         read(extra, environment, login)
     assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "rest", ["localhost:6666/hidden", "http:///hidden", "http://a:99999/hidden", "http://[::1", "http://a:0/hidden"]
+)
+@pytest.mark.parametrize("name", ["extra field credentials_uri", "ALIBABA_CLOUD_CREDENTIALS_URI"])
+def test_uri_of_no_service(name: str, rest: str) -> None:
+    """It is refused where it is read, by the field or variable that it is in; it may hold a secret."""
+    of_field = {"credentials_uri": rest} if name.startswith("extra") else {}
+    with pytest.raises(OSSInvalidConnection, match=f"^{name} is no URI of a service: it must look like") as caught:
+        credentials_from(
+            None,
+            None,
+            {"credential_source": "credentials_uri", **of_field},
+            {"ALIBABA_CLOUD_CREDENTIALS_URI": rest},
+        )
+    assert "hidden" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " ", "\x00", "ü", "\udc80"])
+@pytest.mark.parametrize(
+    ("part", "said"),
+    [(0, r"login \(AccessKey ID\)"), (1, r"password \(AccessKey secret\)"), (2, "extra field security_token")],
+)
+def test_key_that_cannot_be_sent(part: int, said: str, end: str) -> None:
+    """What was copied with a line break, say, is refused by its field, and not shown."""
+    given = ["hidden-id", "hidden-secret", "hidden-token"]
+    given[part] += end
+    login, password, token = given
+    with pytest.raises(OSSInvalidConnection, match=f"{said} has a line break, .*give it anew") as caught:
+        credentials_from(login, password, {"security_token": token}, {})
+    assert "hidden" not in repr(caught.value)
+
+
+@pytest.mark.parametrize("name", ["OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN"])
+def test_key_of_the_environment_that_cannot_be_sent(name: str) -> None:
+    """Of the environment it is the variable that is named."""
+    environment = {"OSS_ACCESS_KEY_ID": "id", "OSS_ACCESS_KEY_SECRET": "hidden", "OSS_SESSION_TOKEN": "hidden"}
+    environment[name] += "\n"
+    with pytest.raises(OSSInvalidConnection, match=f"^connection 'oss_default': {name} has a line break") as caught:
+        read({"credential_source": "environment"}, environment)
+    assert "hidden" not in repr(caught.value)
 
 
 @pytest.mark.parametrize(
