@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
 
 Answer = TypeVar("Answer")
+Found = TypeVar("Found", dict[str, Info], list[str])
+
+log = logging.getLogger(__name__)
 
 
 class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -125,6 +129,7 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
                 found = {path: self.info(path)}
             elif found.get(path, {}).get("type") == "directory":
                 del found[path]
+            found = _without_empty_components(path, found)
         return [found[name] for name in sorted(found)] if detail else sorted(found)
 
     def find(
@@ -143,13 +148,19 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
         return {name: found[name] for name in names} if detail else names
 
     def glob(self, path: str, maxdepth: int | None = None, **kwargs: Any) -> Any:
-        """Return the paths that match; only what begins as the pattern does is listed."""
+        """
+        Return the paths that match; only what begins as the pattern does is listed.
+
+        Keys with an empty component (``a//b``) are left out, with a warning, unless the pattern has one: whoever puts
+        the rest of such a path behind another one, as pathlib does, would get to another bucket.
+        """
         stripped = paths.strip(path)
         if has_magic(stripped):
             fixed = stripped[: min(stripped.find(each) for each in "*?[" if each in stripped)]
             if "/" in fixed:
                 kwargs["prefix"] = fixed.rpartition("/")[2]
-        return super().glob(path, maxdepth, **kwargs)
+        found = super().glob(path, maxdepth, **kwargs)
+        return found if "//" in stripped else _without_empty_components(path, found)
 
     def walk(
         self, path: str, maxdepth: int | None = None, topdown: bool = True, on_error: Any = "omit", **kwargs: Any
@@ -210,6 +221,17 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
     def sign(self, path: str, expiration: int = 100, **_: Any) -> str:
         """Return a URL with which its holder can read the object for so many seconds."""
         return self._ask(lambda hook: hook.sign_url("GET", paths.uri(paths.strip(path)), expiration))
+
+
+def _without_empty_components(path: str, found: Found) -> Found:
+    """Leave out what no path names, and say so in the log."""
+    odd = [name for name in found if "//" in f"{name}/"]
+    if not odd:
+        return found
+    log.warning("%s: %d keys with an empty component are left out, such as %r", path, len(odd), odd[0])
+    if isinstance(found, dict):
+        return type(found)((name, info) for name, info in found.items() if name not in odd)
+    return type(found)(name for name in found if name not in odd)
 
 
 def _raise_unless_missing(error: OSError) -> None:

@@ -79,6 +79,15 @@ def test_paths(root: str, bucket: oss2.Bucket) -> None:
     assert not folder.exists()
 
 
+def test_below_a_path_is_its_own_bucket(root: str, bucket: oss2.Bucket) -> None:
+    """A key with an empty component is no path in another bucket, whoever looks for all that is below."""
+    for key in ("w//other/file", "w/a"):
+        bucket.put_object(key, b"1")
+    below = ObjectStoragePath(f"{root}/w")
+    for found in (below.rglob("*"), below.glob("**/*"), below.iterdir()):
+        assert {path.path for path in found} - {f"{BUCKET}/w"} == {f"{BUCKET}/w/a"}
+
+
 def test_between_buckets_and_files(root: str, tmp_path: Path, bucket: oss2.Bucket) -> None:
     """Paths are copied and moved inside OSS, to files of the worker, and back."""
     data = bytes(range(256)) * 4096

@@ -358,3 +358,18 @@ def test_a_key_that_was_replaced_is_taken_over(make_fs: MakeFileSystem, connect:
         fs.ls(BUCKET)
     connect()
     assert fs.ls(BUCKET) == []
+
+
+def test_keys_with_an_empty_component(fs: OSSFileSystem, bucket: oss2.Bucket, caplog: pytest.LogCaptureFixture) -> None:
+    """What is listed or matched can be named by a path; what cannot be is left out, and the log says so."""
+    for key in ("w//deep/file", "w/a", "w/b//c", "other"):
+        bucket.put_object(key, b"")
+    assert fs.glob(f"{BUCKET}/w/**") == [f"{BUCKET}/w", f"{BUCKET}/w/a", f"{BUCKET}/w/b"]
+    assert fs.ls(f"{BUCKET}/w", detail=False) == [f"{BUCKET}/w/a", f"{BUCKET}/w/b"]
+    assert list(fs.walk(f"{BUCKET}/w")) == [(f"{BUCKET}/w", ["b"], ["a"]), (f"{BUCKET}/w/b", [], [])]
+    assert "keys with an empty component are left out" in caplog.text
+    assert list(fs.glob(f"{BUCKET}/w//**", detail=True)) == fs.glob(f"{BUCKET}/w//**")
+    assert f"{BUCKET}/w//deep/file" in fs.glob(f"{BUCKET}/w//**")
+    assert fs.find(f"{BUCKET}/w") == [f"{BUCKET}/w//deep/file", f"{BUCKET}/w/a", f"{BUCKET}/w/b//c"]
+    fs.rm(f"{BUCKET}/w", recursive=True)
+    assert fs.find(BUCKET) == [f"{BUCKET}/other"]
