@@ -192,7 +192,7 @@ def test_objects_and_buckets(uploads: Uploads) -> None:
     keys = ["exports/eu/orders.csv", "exports/us/orders.csv"]
     assert results == {
         "create": {"bucket": bucket, "created": True},
-        "list": keys,
+        "list": [f"oss://{bucket}/{key}" for key in keys],
         "tags": {"run": run_id},
         "delete_exports": {"deleted": 2, "keys": keys, "dry_run": False},
         "delete_bucket": {"bucket": bucket, "deleted": True},
