@@ -225,13 +225,17 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
 
 def _without_empty_components(path: str, found: Found) -> Found:
     """Leave out what no path names, and say so in the log."""
-    odd = [name for name in found if "//" in f"{name}/"]
+    odd = [name for name in found if _has_empty_component(name)]
     if not odd:
         return found
     log.warning("%s: %d keys with an empty component are left out, such as %r", path, len(odd), odd[0])
     if isinstance(found, dict):
-        return type(found)((name, info) for name, info in found.items() if name not in odd)
-    return type(found)(name for name in found if name not in odd)
+        return type(found)((name, info) for name, info in found.items() if not _has_empty_component(name))
+    return type(found)(name for name in found if not _has_empty_component(name))
+
+
+def _has_empty_component(name: str) -> bool:
+    return "//" in f"{name}/"
 
 
 def _raise_unless_missing(error: OSError) -> None:

@@ -98,9 +98,10 @@ class PartialFile:
         """
         with naming_errors(path):
             replaces = _mode_of(path) is not None
+            mode = _OWNER_ONLY if replaces else 0o666
             if keep:
                 part_path = path.with_name(f".{_short(path.name)}.oss-part")
-                descriptor = _claim(part_path, path, _OWNER_ONLY if replaces else 0o666)
+                descriptor = _claim(part_path, path, mode)
                 if descriptor is not None:
                     if replaces:
                         _set_mode(descriptor, _OWNER_ONLY)
@@ -110,7 +111,7 @@ class PartialFile:
                 )
             part_path = path.with_name(f".{_short(path.name)}.{secrets.token_hex(4)}.oss-part")
             flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            descriptor = os.open(part_path, flags, _OWNER_ONLY if replaces else 0o666)
+            descriptor = os.open(part_path, flags, mode)
             return cls(path, part_path, descriptor, None)
 
     def record(self) -> DownloadRecord | None:

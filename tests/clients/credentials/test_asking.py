@@ -370,16 +370,21 @@ def test_chain_begins_with_the_environment(default: CredentialSource, monkeypatc
     assert (found, found.origin) == (Credentials("env-id", "env-secret"), "default: environment")
 
 
-def test_chain_with_rrsa(
-    default: CredentialSource, oidc: OidcRole, bank: Bank, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What RRSA puts into a pod's environment is enough; STS of a region follows from its variables too."""
+def run_with_rrsa(monkeypatch: pytest.MonkeyPatch, oidc: OidcRole) -> None:
+    """Put into the environment what RRSA puts into a pod's."""
     monkeypatch.setenv("ALIBABA_CLOUD_ROLE_ARN", oidc.session.role_arn)
     monkeypatch.setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", oidc.provider_arn)
     monkeypatch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", oidc.token_file)
     monkeypatch.setattr(
         "airflow_provider_oss.clients.credentials.reading._sts_endpoint", lambda _: oidc.session.sts_endpoint
     )
+
+
+def test_chain_with_rrsa(
+    default: CredentialSource, oidc: OidcRole, bank: Bank, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What RRSA puts into a pod's environment is enough; STS of a region follows from its variables too."""
+    run_with_rrsa(monkeypatch, oidc)
     found = read(default)
     assert_given(found, bank)
     assert found.origin == f"default: oidc_role ({oidc.session.role_arn})"
@@ -489,12 +494,7 @@ def test_chain_waits_for_what_is_set_up(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """While STS is out of order a pod with RRSA does not go on as the instance that it runs on."""
-    monkeypatch.setenv("ALIBABA_CLOUD_ROLE_ARN", oidc.session.role_arn)
-    monkeypatch.setenv("ALIBABA_CLOUD_OIDC_PROVIDER_ARN", oidc.provider_arn)
-    monkeypatch.setenv("ALIBABA_CLOUD_OIDC_TOKEN_FILE", oidc.token_file)
-    monkeypatch.setattr(
-        "airflow_provider_oss.clients.credentials.reading._sts_endpoint", lambda _: oidc.session.sts_endpoint
-    )
+    run_with_rrsa(monkeypatch, oidc)
     answering = dict(sts_server.pages)
     sts_server.pages[""] = sts_server.pages["/"] = lambda _: of_text(503, "")
     reader = SourceReader(default)
