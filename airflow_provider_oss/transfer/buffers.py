@@ -7,11 +7,14 @@ import tempfile
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import IO, Final
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.ports import Body
+
+if TYPE_CHECKING:
+    from io import FileIO
 
 MOST_IN_MEMORY_BYTES: Final = 64 * limits.MIB
 
@@ -25,7 +28,7 @@ class PartBuffer:
 
     def __init__(self) -> None:
         self._memory: mmap.mmap | None = None
-        self._file: IO[bytes] | None = None
+        self._file: FileIO | None = None
         self._close_file: Callable[[], object] = _nothing
         self._filled_bytes = 0
 
@@ -35,7 +38,8 @@ class PartBuffer:
         if size_bytes > MOST_IN_MEMORY_BYTES:
             self._memory = None
             if self._file is None:
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - closed when nobody holds the buffer any more
+                # Unbuffered: what found no room is not tried again, in vain, when the file is closed
+                self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed when nobody holds the buffer
                 self._close_file = weakref.finalize(self, self._file.close)
             else:
                 self._file.seek(0)
@@ -65,8 +69,8 @@ class PartBuffer:
     def _write(self, data: memoryview) -> None:
         assert self._file is not None  # noqa: S101 - as in body()
         try:
-            self._file.write(data)
-            self._file.flush()
+            while data:
+                data = data[self._file.write(data) :]
         except OSError as error:
             raise OSError(
                 error.errno,
