@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import posixpath
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -200,11 +201,17 @@ class OSSFileSystem(OSSChangingFileSystem):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), path)
 
     def get(self, rpath: Any, lpath: Any, recursive: bool = False, **kwargs: Any) -> None:
-        """Download as fsspec's ``get`` does; a name with a star, a question mark or a bracket goes before a pattern."""
+        """
+        Download as fsspec's ``get`` does; a name with a star, a question mark or a bracket goes before a pattern.
+
+        Raises OSSInvalidArgument, before anything is downloaded, when two keys below a directory would be one file.
+        """
         if isinstance(rpath, str) and isinstance(lpath, str) and self._is_name(rpath) and self.isfile(rpath):
             into = lpath.endswith(os.sep) or Path(lpath).is_dir()
             lpath = [str(Path(lpath, paths.strip(rpath).rpartition("/")[2])) if into else lpath]
             rpath = [rpath]
+        if recursive and not isinstance(lpath, list):
+            _check_each_has_a_file(self.expand_path(rpath, recursive, kwargs.get("maxdepth")))
         super().get(rpath, lpath, recursive, **kwargs)
 
     def get_file(
@@ -230,3 +237,17 @@ class OSSFileSystem(OSSChangingFileSystem):
         else:
             callback.set_size(info.size_bytes)
             callback.absolute_update(info.size_bytes)
+
+
+def _check_each_has_a_file(names: Sequence[str]) -> None:
+    """Raise OSSInvalidArgument for two objects, such as a/b and a//b, of which one would take the other's file."""
+    of_file: dict[str, str] = {}
+    for name in names:
+        if name.endswith("/"):  # a directory, or an object that stands for one
+            continue
+        other = of_file.setdefault(posixpath.normpath(name), name)
+        if other != name:
+            raise OSSInvalidArgument(
+                f"{other!r} and {name!r} would be downloaded to the same file: download them one by one, "
+                "each to a file of its own"
+            )

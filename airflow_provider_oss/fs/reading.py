@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 from fsspec.spec import AbstractBufferedFile
 
 from airflow_provider_oss import limits
+from airflow_provider_oss.exceptions import OSSInvalidArgument
 
 if TYPE_CHECKING:
     from airflow_provider_oss.fs.filesystem import OSSFileSystem
+
+_ARGUMENTS = frozenset({"cache_type", "cache_options", "size"})
 
 
 class OSSReader(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no types
@@ -18,7 +21,8 @@ class OSSReader(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no ty
     Reads ranges, ahead of what is asked for, of the object that was there when it was opened.
 
     Raises OSSSourceChanged when the object has been replaced meanwhile: bytes of two objects are never mixed. Raises
-    FileNotFoundError when there is none.
+    FileNotFoundError when there is none, OSSInvalidArgument for an argument that would have no effect, such as
+    ``version_id``.
 
     :param block_size: bytes read ahead; 8 MiB when None.
     """
@@ -26,6 +30,12 @@ class OSSReader(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no ty
     DEFAULT_BLOCK_SIZE = 8 * limits.MIB
 
     def __init__(self, fs: OSSFileSystem, path: str, block_size: int | None, **kwargs: Any) -> None:
+        unknown = sorted(kwargs.keys() - _ARGUMENTS)
+        if unknown:
+            raise OSSInvalidArgument(
+                f"{unknown[0]}={kwargs[unknown[0]]!r} is not offered for reading: an object is read as it is now; "
+                f"leave {unknown[0]} out"
+            )
         info = fs.info(path)
         if info["type"] != "file":
             raise IsADirectoryError(errno.EISDIR, "no object has this key, others begin with it and a slash", path)

@@ -274,6 +274,26 @@ def test_files(fs: OSSFileSystem, tmp_path: Path, bucket: oss2.Bucket) -> None:
     assert sending.seen == sorted(sending.seen)
 
 
+def test_two_keys_of_one_file(fs: OSSFileSystem, tmp_path: Path, bucket: oss2.Bucket) -> None:
+    """No object takes the file of another: nothing is downloaded, unless each is given a file of its own."""
+    put(bucket, "t/a//b", "t/a/b", "t/c", "t/a//", "t/a/")
+
+    with pytest.raises(OSSInvalidArgument, match=r"t/a//b' and '.*t/a/b' would be downloaded to the same file"):
+        fs.get(f"{BUCKET}/t", str(tmp_path / "to"), recursive=True)
+    assert not (tmp_path / "to").exists()
+
+    fs.get([f"{BUCKET}/t/a//b", f"{BUCKET}/t/a/b"], [str(tmp_path / "1"), str(tmp_path / "2")])
+    assert [(tmp_path / name).read_text() for name in "12"] == ["t/a//b", "t/a/b"]
+
+
+def test_an_empty_component_by_itself(fs: OSSFileSystem, tmp_path: Path, bucket: oss2.Bucket) -> None:
+    """A key with an empty component is downloaded when no other has its file."""
+    put(bucket, "t/a//b", "t/c")
+    fs.get(f"{BUCKET}/t", str(tmp_path / "to"), recursive=True)
+    assert (tmp_path / "to" / "a" / "b").read_text() == "t/a//b"
+    assert (tmp_path / "to" / "c").read_text() == "t/c"
+
+
 def test_a_download_that_fails(fs: OSSFileSystem, tmp_path: Path, bucket: oss2.Bucket, server: OSSEmulator) -> None:
     """A damaged download leaves the old file as it was."""
     put(bucket, "key")

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
-from airflow_provider_oss.exceptions import OSSAccessDenied, OSSChecksumMismatch, OSSConnectionError, OSSSourceChanged
+from airflow_provider_oss.exceptions import (
+    OSSAccessDenied,
+    OSSChecksumMismatch,
+    OSSConnectionError,
+    OSSInvalidArgument,
+    OSSSourceChanged,
+)
 from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from airflow_provider_oss.limits import MIB
 from tests.conftest import BUCKET
@@ -74,6 +80,14 @@ def test_what_is_not_there(fs: OSSFileSystem, bucket: oss2.Bucket) -> None:
             fs.cat_file(path)
     with pytest.raises(IsADirectoryError):
         fs.open(f"{BUCKET}/dir")
+
+
+@pytest.mark.parametrize("mode", ["r", "rb"])
+def test_an_argument_that_would_have_no_effect(fs: OSSFileSystem, bucket: oss2.Bucket, mode: str) -> None:
+    """Who asks for an old version does not get the latest one."""
+    bucket.put_object(KEY, DATA)
+    with pytest.raises(OSSInvalidArgument, match=r"version_id='v1' is not offered for reading.* leave version_id out"):
+        fs.open(PATH, mode, version_id="v1")
 
 
 def test_refused(fs: OSSFileSystem, bucket: oss2.Bucket, server: OSSEmulator) -> None:
