@@ -25,7 +25,8 @@ from airflow_provider_oss.transfer.cancellation import Cancellation
 from airflow_provider_oss.transfer.clock import SystemClock
 from airflow_provider_oss.transfer.download_record import DownloadedVersion, DownloadRecord
 from airflow_provider_oss.transfer.engine import UploadSettings
-from airflow_provider_oss.transfer.partial_file import PartialFile, checked_target, naming_errors
+from airflow_provider_oss.transfer.local_target import checked_target, naming_errors
+from airflow_provider_oss.transfer.partial_file import PartialFile
 from airflow_provider_oss.transfer.plan import DEFAULT_PART_SIZE_BYTES, in_working_order, make_plan
 from airflow_provider_oss.transfer.progress import ProgressReporter
 from airflow_provider_oss.transfer.recognition import source_crc64

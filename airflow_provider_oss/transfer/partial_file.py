@@ -9,13 +9,12 @@ import logging
 import os
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Self
 
 from airflow_provider_oss.crc64 import crc64
-from airflow_provider_oss.exceptions import OSSDiskFull, OSSInvalidTarget
+from airflow_provider_oss.exceptions import OSSDiskFull
 from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import Part
 from airflow_provider_oss.transfer.download_record import (
@@ -25,6 +24,14 @@ from airflow_provider_oss.transfer.download_record import (
     parse_record,
     range_line,
 )
+from airflow_provider_oss.transfer.local_target import (
+    OWNER_ONLY,
+    mode_of,
+    naming_errors,
+    publish,
+    set_mode,
+    sync_directory,
+)
 
 log = logging.getLogger(__name__)
 
@@ -32,46 +39,6 @@ _MAX_NAME_BYTES: Final = 200
 """File systems allow 255; ours are longer than the target's."""
 _MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
 """Several times what 10,000 ranges take."""
-_NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
-_REFUSALS: Final = frozenset(
-    {
-        errno.EACCES, errno.EPERM, errno.EROFS, errno.EISDIR, errno.ENOTDIR, errno.EEXIST, errno.ENAMETOOLONG,
-        errno.ELOOP, errno.EINVAL, errno.ENOENT,
-    }
-)  # fmt: skip
-_NOT_OFFERED: Final = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
-"""What file systems say that have no such thing, of what nobody forbids the owner of a file."""
-_OWNER_ONLY: Final = 0o600
-
-
-def checked_target(file_path: str) -> Path:
-    """
-    Return where the file is to be: links are followed, and its directory is made.
-
-    Raises OSSInvalidTarget when no regular file can be there.
-    """
-    if file_path.endswith(os.sep):
-        raise OSSInvalidTarget(f"file_path={file_path!r} names a directory: give the path of a file")
-    path = Path(os.path.realpath(file_path))
-    with naming_errors(path):
-        if path.exists() and not path.is_file():
-            kind = "a directory" if path.is_dir() else "no regular file"
-            raise OSSInvalidTarget(f"file_path={str(path)!r} is {kind}: give the path of a file")
-        path.parent.mkdir(parents=True, exist_ok=True)
-    return path
-
-
-@contextmanager
-def naming_errors(path: Path) -> Iterator[None]:
-    """Raise what the system says of writing ``path`` as our errors, where somebody can do something about it."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno in _NO_ROOM:
-            raise OSSDiskFull(f"file_path={str(path)!r} finds no room on this worker: {error.strerror}") from error
-        if error.errno in _REFUSALS:
-            raise OSSInvalidTarget(f"file_path={str(path)!r} cannot be written: {error.strerror}") from error
-        raise
 
 
 class PartialFile:
@@ -97,14 +64,14 @@ class PartialFile:
         What is to replace a file is its owner's only until then.
         """
         with naming_errors(path):
-            replaces = _mode_of(path) is not None
-            mode = _OWNER_ONLY if replaces else 0o666
+            replaces = mode_of(path) is not None
+            mode = OWNER_ONLY if replaces else 0o666
             if keep:
                 part_path = path.with_name(f".{_short(path.name)}.oss-part")
                 descriptor = _claim(part_path, path, mode)
                 if descriptor is not None:
                     if replaces:
-                        _set_mode(descriptor, _OWNER_ONLY)
+                        set_mode(descriptor, OWNER_ONLY)
                     return cls(path, part_path, descriptor, _open_record(part_path, descriptor))
                 log.warning(
                     "%s is in use by another download, or cannot be locked: beginning anew beside it", part_path
@@ -183,36 +150,9 @@ class PartialFile:
         Raises OSSInvalidTarget.
         """
         with naming_errors(self.path):
-            os.fsync(self._descriptor)
-            if overwrite:
-                mode = _mode_of(self.path)
-                if mode is not None:
-                    _set_mode(self._descriptor, mode)
-                self._part_path.replace(self.path)
-            else:
-                self._publish_new()
+            publish(self._part_path, self._descriptor, self.path, overwrite=overwrite)
             self._remove_record()
-            _sync_directory(self.path.parent)
-
-    def _publish_new(self) -> None:
-        """Let it take a name that nobody has. Raises FileExistsError."""
-        try:
-            self.path.hardlink_to(self._part_path)
-        except OSError as error:
-            if error.errno not in _NOT_OFFERED | {errno.EMLINK}:
-                raise
-            log.debug("%s: no hard links here (%s), so the name is claimed by an empty file", self.path, error.strerror)
-            self._replace_claimed()
-        else:
-            self._part_path.unlink()
-
-    def _replace_claimed(self) -> None:
-        os.close(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _OWNER_ONLY))
-        try:
-            self._part_path.replace(self.path)
-        except OSError:
-            self.path.unlink()
-            raise
+            sync_directory(self.path.parent)
 
     def distrust(self) -> None:
         """Leave nothing of this to a later attempt."""
@@ -249,25 +189,6 @@ def _short(name: str) -> str:
 
 def _record_path(part_path: Path) -> Path:
     return part_path.with_name(f"{part_path.name}.jsonl")
-
-
-def _mode_of(path: Path) -> int | None:
-    """Return the permissions of a file; None when it is not there."""
-    try:
-        return path.stat().st_mode & 0o777
-    except FileNotFoundError:
-        return None
-
-
-def _set_mode(descriptor: int, mode: int) -> None:
-    """Give a file of ours these permissions. Where files have none of their own all have the same, and keep them."""
-    if os.fstat(descriptor).st_mode & 0o777 == mode:
-        return
-    try:
-        os.fchmod(descriptor, mode)
-    except OSError as error:
-        if error.errno not in _NOT_OFFERED:
-            raise
 
 
 def _claim(part_path: Path, path: Path, mode: int) -> int | None:
@@ -317,13 +238,3 @@ def _open_record(part_path: Path, descriptor: int) -> int:
     except BaseException:
         os.close(descriptor)
         raise
-
-
-def _sync_directory(path: Path) -> None:
-    """Make a rename last. Where a directory cannot be synchronised it lasts when the system says so."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        with suppress(OSError):
-            os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -114,33 +112,11 @@ def test_a_file_that_appears_meanwhile_keeps_its_permissions(path: Path) -> None
     assert_published(path)
 
 
-# A name that nobody may have
+# Publishing
 
 
-@pytest.fixture(params=["EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK"])
-def no_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file system that has no hard links."""
-
-    def refuse(*_: Any, **__: Any) -> None:
-        number = getattr(errno, request.param)
-        raise OSError(number, os.strerror(number))
-
-    monkeypatch.setattr(os, "link", refuse)
-
-
-@KEEP
-@pytest.mark.usefixtures("no_links")
-def test_a_new_file_without_hard_links(path: Path, keep: bool) -> None:  # noqa: FBT001 - a table
-    """The file comes without overwriting on file systems without hard links as well."""
-    with arrived(path, keep=keep) as partial:
-        partial.publish(overwrite=False)
-    assert mode(path) == 0o644
-    assert_published(path)
-
-
-@pytest.mark.usefixtures("no_links")
-def test_a_file_that_is_there_without_hard_links(path: Path) -> None:
-    """Another's file that appeared meanwhile stays, and the error is the same as with hard links."""
+def test_a_file_that_is_there(path: Path) -> None:
+    """Another's file that appeared meanwhile stays."""
     with arrived(path, keep=True) as partial:
         path.write_bytes(b"another's")
         with pytest.raises(OSSInvalidTarget, match=r"file.bin' cannot be written: File exists"):
@@ -148,26 +124,13 @@ def test_a_file_that_is_there_without_hard_links(path: Path) -> None:
     assert path.read_bytes() == b"another's"
 
 
-@pytest.mark.usefixtures("no_links")
-def test_a_claimed_name_is_given_back(path: Path) -> None:
-    """When the file cannot take the name that was claimed for it, no empty file is left there."""
-    with arrived(path, keep=True) as partial:
-        part_path(path).unlink()
-        with pytest.raises(OSSInvalidTarget, match="No such file"):
-            partial.publish(overwrite=False)
-    assert not path.exists()
-
-
-def test_other_errors_of_linking(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What else goes wrong is no reason to try another way."""
-
-    def fail(*_: Any, **__: Any) -> None:
-        raise OSError(errno.EIO, "Input/output error")
-
-    monkeypatch.setattr(os, "link", fail)
-    with arrived(path, keep=True) as partial, pytest.raises(OSError, match="Input/output error"):
+@KEEP
+def test_a_new_file(path: Path, keep: bool) -> None:  # noqa: FBT001 - a table
+    """Without overwriting, too, nothing is left beside the file."""
+    with arrived(path, keep=keep) as partial:
         partial.publish(overwrite=False)
-    assert not path.exists()
+    assert mode(path) == 0o644
+    assert_published(path)
 
 
 def test_killed_while_it_was_published(path: Path) -> None:
