@@ -25,7 +25,8 @@ def wait_for_variable(airflow: LocalAirflow, name: str) -> str:
     )
 
 
-def wait_until_hanging(airflow: LocalAirflow, run_id: str, try_number: int) -> int:
+def wait_until_hanging(airflow: LocalAirflow, dag_id: str, run_id: str, task_id: str) -> int:
+    try_number = airflow.wait_for_running(dag_id, run_id, task_id).try_number
     return int(wait_for_variable(airflow, f"hanging-{run_id}-{try_number}"))
 
 
@@ -46,7 +47,7 @@ def test_what_tasks_leave_behind_is_visible(airflow: LocalAirflow) -> None:
     """The task state of a killed attempt outlives it, its own XComs do not, and values arrive as they were."""
     airflow.wait_for_dag("killable")
     run_id = airflow.trigger("killable", {"hang_on": [1]})
-    pid = wait_until_hanging(airflow, run_id, 1)
+    pid = wait_until_hanging(airflow, "killable", run_id, "work")
     assert airflow.xcom("killable", run_id, "work", "own") == 1
     airflow.kill_task("killable", run_id, "work")
     assert airflow.wait_for_run("killable", run_id) == "success"
@@ -66,7 +67,7 @@ def test_waiting_says_what_was_seen(airflow: LocalAirflow) -> None:
     """A wait that ends in vain names the states it saw, at once when what it waits for cannot come any more."""
     airflow.wait_for_dag("killable")
     run_id = airflow.trigger("killable", {"hang_on": [1]})
-    wait_until_hanging(airflow, run_id, 1)
+    wait_until_hanging(airflow, "killable", run_id, "work")
     with pytest.raises(TimeoutError, match=r"before\[-1\] try 1 success; work\[-1\] try 1 running"):
         airflow.wait_for_run("killable", run_id, timeout=0.2)
     airflow.kill_task("killable", run_id, "work")
@@ -109,7 +110,10 @@ def test_nothing_is_left_running(tmp_path: Path, dags_folder: Path) -> None:
     with LocalAirflow(home, dags_folder, {"HOME": str(user_home)}) as airflow:
         airflow.wait_for_dag("immortal")
         run_id = airflow.trigger("immortal")
-        pids = [wait_until_hanging(airflow, run_id, 1), int(wait_for_variable(airflow, "stubborn-child"))]
+        pids = [
+            wait_until_hanging(airflow, "immortal", run_id, "stubborn"),
+            int(wait_for_variable(airflow, "stubborn-child")),
+        ]
         sessions = {os.getsid(pid) for pid in pids}
         assert len(sessions) == len(pids)
     for pid in pids:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tests.support.airflow_api import AirflowApi
 from tests.support.airflow_database import MetadataDatabase, TaskInstanceRow, TaskStateRow, XComRow
 from tests.support.airflow_home import DATABASE_NAME, LOOPBACK, airflow_environment, prepare_home
-from tests.support.airflow_processes import AirflowProcesses
+from tests.support.airflow_processes import TAIL_LINES, AirflowProcesses
 from tests.support.airflow_version import RETRIES_KILLED_TASKS, SERVER
 from tests.support.waiting import wait_until
 
@@ -262,7 +262,15 @@ class LocalAirflow:
             f"{row.task_id}[{row.map_index}] try {row.try_number} {row.state}"
             for row in self.task_instances(dag_id, run_id)
         ]
-        return f"run {self.database.run_state(dag_id, run_id)}, {'; '.join(tasks) or 'no tasks'}"
+        seen = f"run {self.database.run_state(dag_id, run_id)}, {'; '.join(tasks) or 'no tasks'}"
+        return "\n".join([seen, *self._log_tails(dag_id, run_id), self._processes.tails()])
+
+    def _log_tails(self, dag_id: str, run_id: str) -> Iterator[str]:
+        """Give the end of each attempt's log under a heading that names it."""
+        folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
+        for log in sorted(folder.rglob("*.log")):
+            lines = log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+            yield "\n".join([f"--- last lines of {log.relative_to(folder)}:", *lines])
 
     def _wait_until_healthy(self) -> None:
         def look() -> bool | None:
