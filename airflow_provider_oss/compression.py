@@ -87,6 +87,6 @@ def _zstandard() -> Any:
         import zstandard
     except ImportError as error:
         raise OSSInvalidArgument(
-            "compression='zstd' needs the package zstandard: pip install 'airflow-provider-oss[zstd]'"
+            "compression='zstd' needs the package zstandard: install airflow-provider-oss with the extra zstd"
         ) from error
     return zstandard

@@ -68,7 +68,7 @@ EXTRA_FIELDS: Final[dict[str, dict[str, Any]]] = {
         "Credential source",
         "Empty or static: the AccessKey of the standard fields. environment: the worker's ALIBABA_CLOUD_ACCESS_KEY_ID, "
         "_SECRET and _SECURITY_TOKEN. The others give temporary AccessKeys and renew them; they need "
-        "airflow-provider-oss[credentials].",
+        "the extra credentials of airflow-provider-oss.",
         enum=["static", "environment", "ecs_ram_role", "oidc_role", "assume_role", "credentials_uri", "default"],
     ),
     "security_token": _credential("Security token", "static: only of a temporary (STS) AccessKey.", format="password"),

@@ -2,7 +2,7 @@
 Mirror files of a web server; a retried task continues by Range where the server can do that.
 
 The connection ``http_default`` has the host and, if need be, login and password or headers. It needs the extra
-``airflow-provider-oss[http]``.
+``http`` of this package.
 """
 
 from datetime import timedelta

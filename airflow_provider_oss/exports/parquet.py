@@ -37,7 +37,7 @@ def check_parquet() -> None:
         import pyarrow.parquet  # noqa: F401
     except ImportError as error:
         raise OSSInvalidArgument(
-            "file_format='parquet' needs the package pyarrow: pip install 'airflow-provider-oss[parquet]'"
+            "file_format='parquet' needs the package pyarrow: install airflow-provider-oss with the extra parquet"
         ) from error
 
 

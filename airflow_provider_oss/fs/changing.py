@@ -17,7 +17,6 @@ from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.fs import paths
 from airflow_provider_oss.fs.listing import Info
 from airflow_provider_oss.fs.looking import OSSLookingFileSystem
-from airflow_provider_oss.transfer.deletion import check_all_deleted
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
@@ -172,8 +171,7 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
             bucket, key = paths.split(name)
             keys.setdefault(bucket, []).append(key)
         for bucket, doomed in keys.items():
-            reported = self._ask(partial(_delete_objects, bucket, doomed))
-            check_all_deleted(bucket, doomed, reported)
+            self._ask(partial(_delete_objects, bucket, doomed))
 
     def mkdir(self, path: str, *_: Any, **__: Any) -> None:
         """Do nothing: a prefix is there as soon as a key begins with it. Of a bucket see that it is there."""

@@ -230,10 +230,14 @@ class OSSObjectHook(OSSBaseHook):
         self._retrying(self._client.delete_object, self.resolve(key, bucket_name))
 
     def delete_objects(self, keys: str | Iterable[str], bucket_name: str | None = None) -> list[str]:
-        """Delete many objects of one bucket, 1000 a request; return the keys that OSS reports, missing ones too."""
+        """
+        Delete many objects of one bucket, 1000 a request; return their keys. That one is not there is no error.
+
+        Raises OSSBadResponse when OSS does not report all of them deleted.
+        """
         bucket = self.resolve_bucket(bucket_name)
         wanted = [self.resolve(key, bucket).key for key in ([keys] if isinstance(keys, str) else keys)]
-        return [key for reported in delete_all(self._client, self._retrying, bucket, wanted) for key in reported]
+        return self._delete(bucket, wanted)
 
     def delete_below(
         self, prefix: str, bucket_name: str | None = None, selection: Selection | None = None
@@ -249,10 +253,12 @@ class OSSObjectHook(OSSBaseHook):
         found = self.list_objects(str(below))
         wanted = (item.ref.key for item in found if selection is None or selection.matches(item.ref.key))
         while batch := list(islice(wanted, limits.MAX_KEYS_PER_DELETE)):
-            reported = delete_all(self._client, self._retrying, below.bucket, batch)
-            deleted = [key for keys in reported for key in keys]
-            check_all_deleted(below.bucket, batch, deleted)
-            yield deleted
+            yield self._delete(below.bucket, batch)
+
+    def _delete(self, bucket: str, keys: list[str]) -> list[str]:
+        deleted = [key for reported in delete_all(self._client, self._retrying, bucket, keys) for key in reported]
+        check_all_deleted(bucket, keys, deleted)
+        return deleted
 
     # Tags
 

@@ -147,7 +147,6 @@ class OSSDeleteObjectsOperator(OSSBaseOperator):
 
     def _named(self) -> Iterator[list[str]]:
         from airflow_provider_oss.exceptions import OSSInvalidArgument
-        from airflow_provider_oss.transfer.deletion import check_all_deleted
 
         if self.keys is None or self.include is not None or self.exclude is not None:
             raise OSSInvalidArgument("give keys, or prefix with include and exclude if need be")
@@ -156,8 +155,7 @@ class OSSDeleteObjectsOperator(OSSBaseOperator):
         for bucket, refs in groupby(wanted, key=lambda ref: ref.bucket):
             named = list(refs)
             if not self.only_tell:
-                reported = self.hook.delete_objects((ref.uri for ref in named), bucket)
-                check_all_deleted(bucket, [ref.key for ref in named], reported)
+                self.hook.delete_objects((ref.uri for ref in named), bucket)
             yield [ref.key for ref in named]
 
     def _below(self, prefix: str) -> Iterator[list[str]]:

@@ -26,7 +26,8 @@ _OF_RANGES: Final = frozenset(
 )
 """What may come when a range is asked for: whoever asks looks at the status."""
 
-_WORTH_REPEATING: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_WORTH_REPEATING: Final = frozenset({408, 425, 429, *range(500, 600)}) - {501, 505}
+"""With those that only some proxies know (520 to 524), without "not implemented" and "version not supported"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,8 @@ class HttpRequest:
         Send it with more headers and return the answer, whose body is not read yet.
 
         It is prepared anew each time: signatures and digests belong to one request. Raises OSSSourceUnavailable when
-        the same request may succeed later (no connection, 5xx, 408, 425, 429), OSSInvalidSource when not.
+        the same request may succeed later (no connection, 408, 425, 429, 5xx but 501 and 505), OSSInvalidSource
+        when not.
         """
         from requests import Request, RequestException
 

@@ -26,8 +26,9 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
     already is not sent again. An answer that breaks off, is shorter than it said, or changes while it is read never
     makes an object.
 
-    5xx, 408, 425, 429 and broken connections are tried again; a POST or PATCH only by Airflow's retries. Other errors
-    of the server fail the task at once. Nothing shows or saves the URL's user, password and query.
+    5xx (but 501 and 505), 408, 425, 429 and broken connections are tried again; a POST or PATCH only by Airflow's
+    retries. Other errors of the server fail the task at once. Nothing shows or saves the URL's user, password and
+    query.
 
     The object gets the answer's Content-Type unless ``mime`` is given, and its Content-Encoding unless it is
     decompressed; compression is asked for only by ``decompress``, or by ``request_headers``.
@@ -162,6 +163,7 @@ def _http_hook() -> Any:
         from airflow.providers.http.hooks.http import HttpHook
     except ImportError as error:
         raise OSSInvalidArgument(
-            f"HttpToOSSOperator needs Airflow's HTTP provider: pip install 'airflow-provider-oss[http]' ({error})"
+            "HttpToOSSOperator needs Airflow's HTTP provider: install airflow-provider-oss with the extra http "
+            f"({error})"
         ) from error
     return HttpHook

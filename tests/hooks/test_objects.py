@@ -9,6 +9,7 @@ import pytest
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
+    OSSBadResponse,
     OSSChecksumMismatch,
     OSSConnectionError,
     OSSInvalidArgument,
@@ -113,6 +114,14 @@ def test_deleting_one(hook: OSSHook) -> None:
         hook.put_object(key, "data")
     assert hook.delete_objects("a.csv") == ["a.csv"]
     assert [item.ref.key for item in hook.list_objects()] == ["a", "c"]
+
+
+def test_a_delete_that_oss_does_not_report(hook: OSSHook, server: OSSEmulator) -> None:
+    """When OSS does not say that an object was deleted that is an error."""
+    document = b"<DeleteResult><Deleted><Key>1</Key></Deleted></DeleteResult>"
+    server.faults.add(Fault(operation="DeleteMultipleObjects", response_body=document))
+    with pytest.raises(OSSBadResponse, match="did not report 1 of 2 objects deleted, among them '2'"):
+        hook.delete_objects(["1", "2"])
 
 
 def test_deleting_nothing(hook: OSSHook, server: OSSEmulator) -> None:

@@ -48,6 +48,24 @@ def test_two_kills(uploads: Uploads, file_200: Path, store: str) -> None:
     uploads.assert_nothing_left()
 
 
+def test_a_kill_of_the_hook(uploads: Uploads, file_64: Path) -> None:
+    """A function that calls the hook with the operators' store is continued like an operator."""
+    key = "killed/hook.bin"
+    uploads.slow_down(key, MIB_PER_SECOND)
+    upload = uploads.start("upload_hook", file_64, key)
+    upload.wait_for_attempt(1)
+    upload.wait_until_stored(more_parts=6)
+    upload.kill()
+    assert_kept_in(upload, DEFAULT_STORE)
+    uploads.server.faults.clear()
+    assert upload.end() == "success"
+
+    assert upload.attempts() == ["failed", "success"]
+    assert upload.result()["bytes_verified"] >= 6 * PART_SIZE
+    upload.assert_continued(sent_twice_bytes=IN_FLIGHT_BYTES)
+    uploads.assert_nothing_left()
+
+
 @each_store
 def test_two_exceptions(uploads: Uploads, file_64: Path, store: str) -> None:
     """Two attempts that end with an error of the user's own callback in the middle are continued."""

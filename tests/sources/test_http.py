@@ -169,9 +169,11 @@ def short(request: Any) -> Answer:
         cut(ranged(DATA), 180_000),
         short,
         lambda _: Answer(503, {"Content-Length": "0"}),
+        lambda _: Answer(507, {"Content-Length": "0"}),
+        lambda _: Answer(522, {"Content-Length": "0"}),
         lambda _: Answer(429, {"Content-Length": "0"}),
     ],
-    ids=["breaks off", "too short", "503", "429"],
+    ids=["breaks off", "too short", "503", "507", "522", "429"],
 )
 def test_trouble_that_passes(web: WebServer, trouble: Handler) -> None:
     """A range that breaks off, or is refused for now, is asked for again."""
@@ -188,7 +190,7 @@ def test_trouble_that_stays(web: WebServer) -> None:
     assert web.ranges == [(0, 299_999)] * 3
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 501, 505])
 @pytest.mark.parametrize("when", ["at once", "later"])
 def test_refusals(web: WebServer, status: int, when: str) -> None:
     """What no repetition mends is asked once and is an error for good, at the beginning and later."""

@@ -46,7 +46,7 @@ def _asking(source: CredentialSource) -> Callable[[], Credentials]:
     except ImportError as error:
         raise OSSInvalidConnection(
             f"credential_source {str(source).partition(' ')[0]!r} needs the package alibabacloud-credentials "
-            f"({error}): pip install 'airflow-provider-oss[credentials]'"
+            f"({error}): install airflow-provider-oss with the extra credentials"
         ) from error
     match source:
         case DefaultChain():

@@ -574,4 +574,4 @@ def test_library_is_an_extra() -> None:
     before, said = done.stdout.splitlines()
     assert before == "[]"
     assert said.startswith("OSSInvalidConnection credential_source 'ecs_ram_role' needs the package alibabacloud-crede")
-    assert said.endswith("pip install 'airflow-provider-oss[credentials]'")
+    assert said.endswith("install airflow-provider-oss with the extra credentials")

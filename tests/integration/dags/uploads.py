@@ -9,9 +9,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, get_current_context
+from airflow.providers.common.compat.sdk import DAG, get_current_context, task
 from airflow.providers.standard.operators.empty import EmptyOperator
 
+from airflow_provider_oss.checkpoint.choice import choose_store
+from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.operators.oss import OSSResumableUploadOperator
 
 PART_SIZE = 4 * 1024 * 1024
@@ -42,6 +44,17 @@ def upload(store: str, **arguments: Any) -> OSSResumableUploadOperator:
     )
 
 
+@task(task_id="upload", retries=3, retry_delay=timedelta(seconds=1), multiple_outputs=False)
+def upload_by_hook() -> dict[str, Any]:
+    """Upload without an operator."""
+    context = get_current_context()
+    conf, store = context["dag_run"].conf or {}, choose_store("auto", context)
+    stored = OSSHook().upload_file(
+        conf["key"], conf["file_path"], part_size=PART_SIZE, parallel=PARALLEL, checkpoint=store
+    )
+    return stored.as_dict()
+
+
 for name in ("auto", "task_state", "variable", "xcom"):
     with DAG(f"upload_{name}", schedule=None):
         EmptyOperator(task_id="before") >> upload(name)
@@ -50,6 +63,9 @@ for name in ("auto", "task_state", "variable", "xcom"):
 
 with DAG("upload_alone", schedule=None):
     upload("xcom")
+
+with DAG("upload_hook", schedule=None):
+    upload_by_hook()
 
 with DAG("upload_variable_once", schedule=None):
     upload("variable", retries=0)
