@@ -86,14 +86,14 @@ def parse_options(  # noqa: PLR0913 - one argument for each thing OSS stores wit
     """
     return ObjectOptions(
         mime=None if mime is None else _header_value("mime", mime),
-        meta=_parse_meta(_mapping("meta", meta)),
-        headers=_parse_headers(_mapping("headers", headers)),
+        meta=_parse_meta(mapping_of("meta", meta)),
+        headers=_parse_headers(mapping_of("headers", headers)),
         acl=_one_of("acl", acl, ACLS),
         storage_class=_one_of("storage_class", storage_class, STORAGE_CLASSES),
         tags=parse_tags(tags),
         forbid_overwrite=forbid_overwrite,
         traffic_limit_bits=_parse_traffic_limit(traffic_limit),
-        callback=None if callback is None else _parse_callback(_mapping("callback", callback)),
+        callback=None if callback is None else _parse_callback(mapping_of("callback", callback)),
     )
 
 
@@ -147,7 +147,7 @@ def _parse_headers(headers: Mapping[str, Any]) -> dict[str, str]:
     return parsed
 
 
-def _mapping(name: str, value: Any) -> Mapping[str, Any]:
+def mapping_of(name: str, value: Any) -> Mapping[str, Any]:
     """Return a mapping whose keys are text; None is an empty one."""
     if value is None:
         return {}
@@ -188,7 +188,7 @@ def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> str | Non
 
 def parse_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
     """Return checked object tags. Raises OSSInvalidArgument for what OSS would refuse."""
-    tags = _mapping("tags", tags)
+    tags = mapping_of("tags", tags)
     if len(tags) > limits.MAX_TAGS:
         raise OSSInvalidArgument(f"tags has {len(tags)} entries: OSS allows {limits.MAX_TAGS}")
     parsed = {_text("tags key", name): _text(f"tags[{name!r}]", value) for name, value in tags.items()}
@@ -221,7 +221,7 @@ def _parse_callback(callback: Mapping[str, Any]) -> Callback:
     for name in ("url", "body"):
         if not callback.get(name):
             raise OSSInvalidArgument(f"callback has no {name!r}: url and body are required")
-    custom_value = _mapping("callback['customValue']", callback.get("customValue"))
+    custom_value = mapping_of("callback['customValue']", callback.get("customValue"))
     text = {
         name: _text(f"callback[{name!r}]", callback[name])
         for name in ("url", "body", "host", "contentType")

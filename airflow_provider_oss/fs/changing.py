@@ -26,7 +26,8 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
     """
     Copies inside OSS; deletes 1000 objects a request.
 
-    There are no directories to make. A bucket is never made nor deleted: that is more than a path can say.
+    A directory that is made is one for this process only: nothing is stored. A bucket is never made nor deleted: that
+    is more than a path can say.
     """
 
     def copy(
@@ -66,6 +67,8 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
         if not copied and not recursive:
             raise _directory_error(path1)
         self._delete(copied)
+        if recursive and not isinstance(path1, list):
+            self._forget_made(path1)
 
     def _pairs(
         self, path1: Any, path2: Any, *, recursive: bool, maxdepth: int | None
@@ -73,7 +76,7 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
         """
         Return sources and targets by the rules that fsspec's ``copy`` documents.
 
-        Raises OSSInvalidArgument when one would be overwritten before it is read.
+        Raises OSSInvalidArgument when one would be overwritten before it is read, or by another one.
         """
         pairs = self._expanded(path1, path2, recursive=recursive, maxdepth=maxdepth)
         moving = [pair for pair in pairs if len(set(pair)) > 1]
@@ -82,6 +85,7 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
                 f"path1={path1!r} and path2={path2!r} overlap: {min(both)!r} would be source and target; go by way of "
                 "another prefix"
             )
+        check_distinct(pairs)
         return pairs
 
     def _expanded(
@@ -139,6 +143,7 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
                 if "/" not in name:
                     raise OSSInvalidArgument(f"path={each!r} is a whole bucket, which no path may empty: name prefixes")
                 doomed += self._all_of(info, maxdepth) if recursive else [name] if info["type"] == "file" else []
+                self._forget_made(name)
         self._delete(doomed)
 
     def _matched(self, path: str, *, recursive: bool) -> dict[str, Info]:
@@ -174,9 +179,16 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
             self._ask(partial(_delete_objects, bucket, doomed))
 
     def mkdir(self, path: str, *_: Any, **__: Any) -> None:
-        """Do nothing: a prefix is there as soon as a key begins with it. Of a bucket see that it is there."""
+        """
+        Take the path for a directory, in this process, from now on. Of a bucket see that it is there.
+
+        Nothing is stored: a prefix is there as soon as a key begins with it. But who makes a directory and then copies
+        into it, as Airflow's ObjectStoragePath does between two connections, asks first whether it is one.
+        """
         path = paths.strip(path)
-        if "/" not in path and not self.exists(path):
+        if "/" in path:
+            self._made.add(path)
+        elif not self.exists(path):
             raise FileNotFoundError(
                 errno.ENOENT, "no such bucket, and none is made for a path: make it with OSSCreateBucketOperator", path
             )
@@ -193,6 +205,22 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
         if self.ls(path):
             raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY), path)
         self._delete([f"{path}/"])
+        self._forget_made(path)
+
+    def _forget_made(self, path: str) -> None:
+        path = paths.strip(path)
+        self._made -= {made for made in tuple(self._made) if made == path or made.startswith(f"{path}/")}
+
+
+def check_distinct(pairs: Iterable[tuple[str, str]]) -> None:
+    """Raise OSSInvalidArgument for two sources of one target: the bytes of one of them would be lost."""
+    source_of: dict[str, str] = {}
+    for source, target in pairs:
+        other = source_of.setdefault(target, source)
+        if other != source:
+            raise OSSInvalidArgument(
+                f"{other!r} and {source!r} would both become {target!r}: give each a target of its own"
+            )
 
 
 def _directory_error(path: str) -> IsADirectoryError:

@@ -19,7 +19,7 @@ from fsspec.utils import isfilelike
 from airflow_provider_oss import limits
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey, OSSRequestRejected
 from airflow_provider_oss.fs import paths
-from airflow_provider_oss.fs.changing import OSSChangingFileSystem
+from airflow_provider_oss.fs.changing import OSSChangingFileSystem, check_distinct
 from airflow_provider_oss.fs.pushed import PushedUpload
 from airflow_provider_oss.fs.reading import OSSReader
 from airflow_provider_oss.fs.writing import CompressedWriter, OSSWriter, TextWriter
@@ -101,6 +101,7 @@ class OSSFileSystem(OSSChangingFileSystem):
         options["forbid_overwrite"] = mode == "xb" or options.get("forbid_overwrite", False)
         parse_options(**options)  # what is wrong is said now, not when all is written
         hook, address = self.hook, paths.uri(path)
+        hook.connect()
         return PushedUpload(
             lambda source, cancellation: hook.upload_source(
                 address, source, part_size=part_size, parallel=parallel, cancellation=cancellation, **options
@@ -159,6 +160,7 @@ class OSSFileSystem(OSSChangingFileSystem):
                     return error
                 raise
 
+        self.hook.connect()
         with ThreadPoolExecutor(limits.DEFAULT_PARALLEL) as threads:
             return list(threads.map(read, paths, starts, ends))
 
@@ -204,14 +206,17 @@ class OSSFileSystem(OSSChangingFileSystem):
         """
         Download as fsspec's ``get`` does; a name with a star, a question mark or a bracket goes before a pattern.
 
-        Raises OSSInvalidArgument, before anything is downloaded, when two keys below a directory would be one file.
+        Raises OSSInvalidArgument, before anything is downloaded, when two objects would be one file.
         """
         if isinstance(rpath, str) and isinstance(lpath, str) and self._is_name(rpath) and self.isfile(rpath):
             into = lpath.endswith(os.sep) or Path(lpath).is_dir()
             lpath = [str(Path(lpath, paths.strip(rpath).rpartition("/")[2])) if into else lpath]
             rpath = [rpath]
-        if recursive and not isinstance(lpath, list):
-            _check_each_has_a_file(self.expand_path(rpath, recursive, kwargs.get("maxdepth")))
+        if not isinstance(lpath, list) and (recursive or isinstance(rpath, list)):
+            names = self.expand_path(rpath, recursive, kwargs.get("maxdepth"))
+            # Those of a list lie side by side. A name with a slash at its end is a directory
+            file_name = posixpath.basename if isinstance(rpath, list) else posixpath.normpath
+            check_distinct((name, file_name(name)) for name in names if not name.endswith("/"))
         super().get(rpath, lpath, recursive, **kwargs)
 
     def get_file(
@@ -237,17 +242,3 @@ class OSSFileSystem(OSSChangingFileSystem):
         else:
             callback.set_size(info.size_bytes)
             callback.absolute_update(info.size_bytes)
-
-
-def _check_each_has_a_file(names: Sequence[str]) -> None:
-    """Raise OSSInvalidArgument for two objects, such as a/b and a//b, of which one would take the other's file."""
-    of_file: dict[str, str] = {}
-    for name in names:
-        if name.endswith("/"):  # a directory, or an object that stands for one
-            continue
-        other = of_file.setdefault(posixpath.normpath(name), name)
-        if other != name:
-            raise OSSInvalidArgument(
-                f"{other!r} and {name!r} would be downloaded to the same file: download them one by one, "
-                "each to a file of its own"
-            )

@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 Answer = TypeVar("Answer")
 Found = TypeVar("Found", dict[str, Info], list[str])
 
+_FSSPEC_OPTIONS = frozenset(
+    {
+        "asynchronous", "batch_size", "listings_expiry_time", "loop", "max_paths", "skip_instance_cache",
+        "use_listings_cache",
+    }
+)  # fmt: skip
+"""What fsspec takes for every filesystem."""
+
 log = logging.getLogger(__name__)
 
 
@@ -40,9 +48,15 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
     root_marker: ClassVar[str] = ""
 
     def __init__(self, oss_conn_id: str = DEFAULT_CONN_ID, region: str | None = None, **storage_options: Any) -> None:
+        if unknown := sorted(storage_options.keys() - _FSSPEC_OPTIONS):
+            raise OSSInvalidArgument(
+                f"storage option {unknown[0]!r} is not known: endpoint and credentials are those of an Airflow "
+                "connection, which oss_conn_id names; region is the other option"
+            )
         super().__init__(oss_conn_id=oss_conn_id, region=region, **storage_options)
         self.oss_conn_id = oss_conn_id
         self.region = region
+        self._made: set[str] = set()
         self._hooks: dict[int, OSSHook] = {}
         self._lock = threading.Lock()
 
@@ -91,11 +105,15 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
             if key:
                 return file_info(self._ask(lambda hook: hook.head_object(paths.uri(path))))
         except OSSNoSuchKey:
-            if not self._is_directory(bucket, key):
+            if not self._is_directory(bucket, key) and not self._was_made(path):
                 raise
         else:
             self._is_directory(bucket, key)
         return directory_info(path)
+
+    def _was_made(self, path: str) -> bool:
+        """Whether this process was told to make this directory, or one below it."""
+        return any(made == path or made.startswith(f"{path}/") for made in tuple(self._made))
 
     def _is_directory(self, bucket: str, key: str) -> bool:
         """Whether keys begin with this one and a slash. Raises OSSNoSuchBucket."""
@@ -126,7 +144,8 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
         else:
             found = self._entries(path, depth=1)
             if not found and "/" in path:
-                found = {path: self.info(path)}
+                info = self.info(path)
+                found = {path: info} if info["type"] == "file" else {}
             elif found.get(path, {}).get("type") == "directory":
                 del found[path]
             found = _without_empty_components(path, found)

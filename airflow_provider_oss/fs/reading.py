@@ -24,7 +24,7 @@ class OSSReader(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no ty
     FileNotFoundError when there is none, OSSInvalidArgument for an argument that would have no effect, such as
     ``version_id``.
 
-    :param block_size: bytes read ahead; 8 MiB when None.
+    :param block_size: bytes read ahead; 8 MiB when None or negative.
     """
 
     DEFAULT_BLOCK_SIZE = 8 * limits.MIB
@@ -39,6 +39,8 @@ class OSSReader(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no ty
         info = fs.info(path)
         if info["type"] != "file":
             raise IsADirectoryError(errno.EISDIR, "no object has this key, others begin with it and a slash", path)
+        if block_size is not None and block_size < 0:  # as in Python's own open(): the default
+            block_size = None
         self._etag = info["ETag"]
         super().__init__(fs, path, "rb", block_size, **kwargs | {"size": info["size"]})
         self.details = info

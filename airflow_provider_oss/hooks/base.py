@@ -109,6 +109,15 @@ class OSSBaseHook(BaseHook):
 
         return OSSObjectClient(self.settings, _mask)
 
+    def connect(self) -> None:
+        """
+        Read the connection now, in this thread, unless that was done: nothing is sent.
+
+        Call it before other threads use the hook: AccessKeys that are renewed later are told to Airflow's log masker by
+        the thread that was first. Raises OSSInvalidConnection.
+        """
+        _ = self._client
+
     @cached_property
     def _calls(self) -> RetryingClient:
         return RetryingClient(self._client, self._retrying)

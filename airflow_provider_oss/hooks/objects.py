@@ -272,6 +272,10 @@ class OSSObjectHook(OSSBaseHook):
 
         Names have 1 to 128 characters, values up to 256; numbers and booleans become text.
         """
+        if tags is None:
+            raise OSSInvalidArgument(
+                "tags=None: give a mapping of names to values; delete_object_tags removes all tags"
+            )
         parsed = parse_tags(tags)
         self._retrying(self._client.put_object_tags, self.resolve(key, bucket_name), parsed)
         return parsed

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import ast
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
@@ -151,6 +152,12 @@ class OSSDeleteObjectsOperator(OSSBaseOperator):
         if self.keys is None or self.include is not None or self.exclude is not None:
             raise OSSInvalidArgument("give keys, or prefix with include and exclude if need be")
         keys = [self.keys] if isinstance(self.keys, str) else self.keys
+        if isinstance(keys, Mapping) or _is_a_list_in_text(self.keys):
+            kind = "a mapping" if isinstance(keys, Mapping) else "the text of a list"
+            raise OSSInvalidArgument(
+                f"keys={self.keys!r} is {kind}: give a key or a list of keys, such as list.output, or set "
+                "render_template_as_native_obj"
+            )
         wanted = sorted({self.hook.resolve(key, self.bucket_name) for key in keys}, key=lambda ref: ref.uri)
         for bucket, refs in groupby(wanted, key=lambda ref: ref.bucket):
             named = list(refs)
@@ -174,3 +181,14 @@ class OSSDeleteObjectsOperator(OSSBaseOperator):
             return self.hook.delete_below(str(below), selection=selection)
         found = self.hook.list_objects(str(below))
         return ([item.ref.key] for item in found if selection.matches(item.ref.key))
+
+
+def _is_a_list_in_text(keys: Any) -> bool:
+    """Whether this is what a template makes of a list of keys, instead of one key."""
+    if not (isinstance(keys, str) and keys.startswith("[") and keys.endswith("]")):
+        return False
+    try:
+        listed = ast.literal_eval(keys)
+    except (ValueError, SyntaxError):
+        return False
+    return bool(listed) and all(isinstance(key, str) for key in listed)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator, whole_number
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator, OSSStreamBaseOperator
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from airflow_provider_oss.model import UploadResult
     from airflow_provider_oss.operators.resumable import ResumableArguments
-
-_TEMPLATE_MARKS: Final = ("{{", "{%", "{#")
 
 
 class OSSPutObjectOperator(OSSUploadBaseOperator):
@@ -39,18 +37,20 @@ class OSSPutObjectOperator(OSSUploadBaseOperator):
         self.data = data
         self.file_path = file_path
 
-    def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
+    def render_template(
+        self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
+    ) -> Any:
         """
-        Render a template, and keep the newline at its end, which Jinja drops: it belongs to the data.
+        Render a template, and keep the newline at the end of ``data``, which Jinja drops.
 
-        Text without template syntax stays as it is to the last byte: Jinja would turn its CRLF into LF.
+        Data without template syntax stay as they are to the last byte: Jinja would turn their CRLF into LF.
         """
-        if not isinstance(content, str):
-            return super().render_template(content, *args, **kwargs)
-        if not any(mark in content for mark in _TEMPLATE_MARKS):
+        if content is not self.data or not isinstance(content, str):
+            return super().render_template(content, context, jinja_env, seen_oids)
+        environment = jinja_env or self.get_template_env()
+        if not any(mark in content for mark in _marks(environment)):
             return content
-        rendered = super().render_template(content, *args, **kwargs)
-        return f"{rendered}\n" if content.endswith("\n") and isinstance(rendered, str) else rendered
+        return super().render_template(content, context, environment.overlay(keep_trailing_newline=True), seen_oids)
 
     def upload(self, context: Context) -> UploadResult:  # noqa: ARG002 - nothing of it is needed
         """Put the data or the file."""
@@ -182,3 +182,15 @@ class OSSResumableStreamOperator(OSSStreamBaseOperator):
     def sources(self) -> Sequence[str]:
         """Return the URL, if the stream is not a function's."""
         return urls_of(self.stream)
+
+
+def _marks(environment: Any) -> list[str]:
+    """Return what template syntax begins with: a DAG may have other marks than ``{{``, ``{%`` and ``{#``."""
+    marks = (
+        environment.variable_start_string,
+        environment.block_start_string,
+        environment.comment_start_string,
+        environment.line_statement_prefix,
+        environment.line_comment_prefix,
+    )
+    return [mark for mark in marks if mark]

@@ -75,7 +75,7 @@ class OSSPresignURLOperator(OSSBaseOperator):
         method, expires = self.method.upper(), duration("expires", self.expires)
         if method not in _METHODS:
             raise OSSInvalidArgument(f"method={self.method!r} cannot be presigned: use one of {', '.join(_METHODS)}")
-        headers, query = _texts(self.headers), _texts(self.query)
+        headers, query = _texts("headers", self.headers), _texts("query", self.query)
         expires_at = datetime.now(UTC) + timedelta(seconds=int(expires.total_seconds()))
         url = self.hook.sign_url(method, self.key, expires, self.bucket_name, headers=headers, params=query)
         for secret in secrets_of_url(url):
@@ -86,5 +86,7 @@ class OSSPresignURLOperator(OSSBaseOperator):
         return {"url": url, "method": method, "headers": headers, "expires_at": told}
 
 
-def _texts(values: Mapping[str, Any] | None) -> dict[str, str]:
-    return {name: str(value) for name, value in (values or {}).items()}
+def _texts(argument: str, values: Mapping[str, Any] | None) -> dict[str, str]:
+    from airflow_provider_oss.options import mapping_of
+
+    return {name: str(value) for name, value in mapping_of(argument, values).items()}

@@ -135,9 +135,10 @@ class OSSStreamBaseOperator(OSSResumableBaseOperator):
     def object_options(self) -> ObjectOptionArguments:
         """Add Content-Encoding, unless the key names a compressed file or the user gave one."""
         from airflow_provider_oss.compression import content_encoding, suffix
+        from airflow_provider_oss.options import mapping_of
 
         options = super().object_options()
-        encoding, headers = content_encoding(self.compression), dict(self.headers or {})
+        encoding, headers = content_encoding(self.compression), dict(mapping_of("headers", self.headers))
         if encoding is None or self.key.endswith(suffix(self.compression)) or _has_content_encoding(headers):
             return options
         return {**options, "headers": {**headers, "Content-Encoding": encoding}}

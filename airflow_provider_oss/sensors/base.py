@@ -144,6 +144,7 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
     @contextmanager
     def _softened(self) -> Iterator[None]:
         """Skip where ``soft_fail`` or ``never_fail`` say so, as Airflow's own waiting does."""
+        from airflow.exceptions import AirflowRescheduleException
         from airflow.providers.common.compat.sdk import (
             AirflowFailException,
             AirflowSensorTimeout,
@@ -152,7 +153,7 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
 
         try:
             yield
-        except AirflowSkipException:
+        except (AirflowSkipException, AirflowRescheduleException):
             raise
         except (AirflowFailException, AirflowSensorTimeout) as error:
             if self.soft_fail or self.never_fail:

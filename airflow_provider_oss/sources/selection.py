@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +16,8 @@ from airflow_provider_oss.transfer.source import FileSource
 
 if TYPE_CHECKING:
     from fsspec import AbstractFileSystem
+
+log = logging.getLogger(__name__)
 
 _MAGIC: Final = frozenset("*?[")
 _URL: Final = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<netloc>[^/]*)(?P<rest>.*)", re.DOTALL)
@@ -118,25 +122,54 @@ def _selected(fs: AbstractFileSystem, path: str, scheme: str, below: str) -> Sel
 
 def _matches(fs: AbstractFileSystem, pattern: str, location: Location) -> Iterator[SelectedSource]:
     fixed = fixed_part(pattern)
-    paths = sorted(path for path, info in _glob(fs, pattern, location.name).items() if info["type"] == "file")
+    paths = _glob(fs, pattern, location.name)
     if not paths:
         raise OSSInvalidSource(f"source={location.name!r} matches no file: check the glob and its connection")
     for path in paths:
         yield _selected(fs, path, location.scheme, path[len(fixed) :])
 
 
-def _glob(fs: AbstractFileSystem, pattern: str, name: str) -> dict[str, Any]:
+def _glob(fs: AbstractFileSystem, pattern: str, name: str) -> list[str]:
+    """Return the files that match. Not by fsspec's ``glob``, which leaves out the folders that cannot be listed."""
+    from fsspec.utils import glob_translate
+
     fs.invalidate_cache()
+    folder = fixed_part(pattern)
+    depth = None if "**" in pattern else pattern[len(folder) :].count("/") + 1
     try:
-        found: dict[str, Any] = fs.glob(pattern, detail=True)
+        matches = re.compile(glob_translate(pattern)).match
+        found = {path: kind for path, kind in _below(fs, folder, depth) if kind != "directory" and matches(path)}
+        return sorted(path for path, kind in found.items() if kind == "file" or _leads_to_a_file(fs, path, kind))
     except FileNotFoundError:
-        return {}
+        return []
     except (PermissionError, ValueError) as error:  # no rights, no glob
         raise OSSInvalidSource(f"source={name!r} cannot be listed: {redacted(str(error))}") from error
     except Exception as error:  # as in ObjectStorageReader
         reason = redacted(f"{type(error).__name__}: {error}")
         raise OSSSourceUnavailable(f"{name} could not be listed: {reason}") from error
-    return found
+
+
+def _below(fs: AbstractFileSystem, folder: str, depth: int | None) -> Iterator[tuple[str, str]]:
+    """Yield path and type of all in a folder, and so many levels deep. A folder that is gone meanwhile is empty."""
+    inner: list[str] = []
+    for info in fs.ls(folder.rstrip("/") or folder, detail=True):
+        path = info["name"].rstrip("/")
+        if path == folder.rstrip("/"):  # what stands for an empty folder
+            continue
+        yield path, info["type"]
+        if info["type"] == "directory" and depth != 1:
+            inner.append(path)
+    for path in inner:
+        with suppress(FileNotFoundError):
+            yield from _below(fs, path, None if depth is None else depth - 1)
+
+
+def _leads_to_a_file(fs: AbstractFileSystem, path: str, kind: str) -> bool:
+    """Whether a link leads to one. What does not is told in the log."""
+    if fs.isfile(path):
+        return True
+    log.warning("%s matches, and is left out: it is no file (%s)", redacted(path), kind)
+    return False
 
 
 def fixed_part(pattern: str) -> str:

@@ -121,8 +121,10 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         """Return the request: what the connection says is read here, in the main thread."""
         from airflow.providers.common.compat.sdk import mask_secret
 
+        from airflow_provider_oss.options import mapping_of
         from airflow_provider_oss.sources.http_request import DEFAULT_TIMEOUT_SECONDS, HttpRequest, accepting, widen
 
+        wanted_headers = mapping_of("request_headers", self.request_headers)
         method = self.method.upper()
         http = _http_hook()(method=method, http_conn_id=self.http_conn_id, auth_type=self.auth_type)
         session = http.get_conn(None, dict(self.extra_options or {}))
@@ -135,7 +137,7 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
             url=http.url_from_endpoint(self.endpoint),
             params=self.data if is_get else None,
             data=None if is_get else self.data,
-            headers=accepting(session.headers, self.request_headers or {}, compressed=self.decompress),
+            headers=accepting(session.headers, wanted_headers, compressed=self.decompress),
             arguments=self.request_kwargs or {},
             timeout_seconds=options.get("timeout") or DEFAULT_TIMEOUT_SECONDS,
             allow_redirects=options.get("allow_redirects", True),

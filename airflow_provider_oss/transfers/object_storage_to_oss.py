@@ -123,7 +123,7 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
     def _selected(self) -> list[SelectedSource]:
         from airflow_provider_oss.sources.selection import select
 
-        given = self.source if isinstance(self.source, list | tuple) else [self.source]
+        given = self.source if isinstance(self.source, Sequence) and not isinstance(self.source, str) else [self.source]
         return select(given, self.source_conn_id, _open_storage)
 
 

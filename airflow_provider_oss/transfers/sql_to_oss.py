@@ -192,9 +192,11 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
 
     def _options(self, wanted: Wanted) -> ObjectOptionArguments:
         """Return how the objects are described: as the user says, else by format and compression."""
+        from airflow_provider_oss.options import mapping_of
+
         options = self.object_options()
         mime, encoding = wanted.form.described_as(self.key)
-        headers = dict(self.headers or {})
+        headers = dict(mapping_of("headers", self.headers))
         if encoding is not None and "content-encoding" not in map(str.lower, headers):
             headers["Content-Encoding"] = encoding
         return {**options, "mime": self.mime or mime, "headers": headers}

@@ -18,6 +18,7 @@ from pyarrow import parquet
 from pyarrow import table as make_table
 
 from airflow_provider_oss.emulator import OSSEmulator
+from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.fs import oss as fs_module
 from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from airflow_provider_oss.limits import MIB
@@ -34,6 +35,37 @@ if TYPE_CHECKING:
     import oss2
 
 NUMBERS = count()
+
+
+@pytest.mark.parametrize("by_operator", [True, False])
+def test_a_directory_to_another_connection(
+    connect: Callable[..., str], bucket: oss2.Bucket, *, by_operator: bool
+) -> None:
+    """All files of a directory arrive, where there was nothing before, too."""
+    for key in ("d/1", "d/2"):
+        bucket.put_object(key, key)
+    one, another = (connect(f"oss_{next(NUMBERS)}") for _ in range(2))
+    if by_operator:
+        FileTransferOperator(
+            task_id="copy",
+            src=f"oss://{BUCKET}/d",
+            dst="oss://other/copy",
+            source_conn_id=one,
+            dest_conn_id=another,
+        ).execute({})
+    else:
+        target = ObjectStoragePath(f"oss://{another}@other/copy")
+        ObjectStoragePath(f"oss://{one}@{BUCKET}/d").copy(target, recursive=True)
+    fs = OSSFileSystem(one)
+    assert [fs.cat_file(name) for name in fs.find("other")] == [b"d/1", b"d/2"]
+
+
+@pytest.mark.parametrize("option", ["key", "secret", "endpoint", "conn_id"])
+def test_unknown_storage_options(option: str) -> None:
+    """An option of another filesystem is refused, and its value is not shown: another identity would be used."""
+    with pytest.raises(OSSInvalidArgument, match=f"storage option '{option}' is not known.*oss_conn_id") as caught:
+        OSSFileSystem(**{option: "s3cret"})
+    assert "s3cret" not in str(caught.value)
 
 
 @pytest.fixture

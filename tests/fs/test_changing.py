@@ -57,6 +57,17 @@ def test_copy_of_what_is_not_there(fs: OSSFileSystem, bucket: oss2.Bucket) -> No
     assert held(fs) == ["b", "d/1"]
 
 
+@pytest.mark.parametrize("operation", ["copy", "mv"])
+def test_two_sources_of_one_target(fs: OSSFileSystem, bucket: oss2.Bucket, operation: str) -> None:
+    """No object takes the place of another one that is copied or moved with it: nothing is done."""
+    put(bucket, "1/r", "2/r")
+    both = [f"{BUCKET}/1/r", f"{BUCKET}/2/r"]
+    for target in (f"{BUCKET}/to/", [f"{BUCKET}/to/z"] * 2):
+        with pytest.raises(OSSInvalidArgument, match="'exports/1/r' and 'exports/2/r' would both become 'exports/to/"):
+            getattr(fs, operation)(both, target)
+    assert held(fs) == ["1/r", "2/r"]
+
+
 def test_odd_names_are_copied_as_they_are(fs: OSSFileSystem, bucket: oss2.Bucket, tmp_path: Path) -> None:
     """The name of an object goes before the pattern that it looks like; without such an object it is a pattern."""
     put(bucket, "a?c", "abc", "x/[1]")
@@ -211,10 +222,11 @@ def test_a_delete_that_oss_does_not_report(fs: OSSFileSystem, bucket: oss2.Bucke
 
 
 def test_directories(fs: OSSFileSystem, bucket: oss2.Bucket, server: OSSEmulator) -> None:
-    """Making directories makes nothing; the object of an empty folder can be removed, that of a full one cannot."""
+    """Making directories stores nothing; the object of an empty folder can be removed, that of a full one cannot."""
     fs.mkdir(f"{BUCKET}/new", create_parents=False)
     fs.makedirs(f"{BUCKET}/new/deep", exist_ok=True)
     assert not server.requests
+    fs.rm(f"{BUCKET}/new", recursive=True)
     put(bucket, "d/1", "empty/")
     with pytest.raises(FileExistsError):
         fs.makedirs(f"{BUCKET}/d")
@@ -224,6 +236,26 @@ def test_directories(fs: OSSFileSystem, bucket: oss2.Bucket, server: OSSEmulator
     with pytest.raises(FileNotFoundError):
         fs.rmdir(f"{BUCKET}/absent")
     assert held(fs) == ["d/1"]
+
+
+def test_a_directory_that_was_made(fs: OSSFileSystem, bucket: oss2.Bucket) -> None:
+    """It is one, with those around it, until it is removed, or an object has its name; nothing is stored."""
+    fs.mkdir(f"{BUCKET}/a/b")
+    assert fs.isdir(f"{BUCKET}/a")
+    assert fs.isdir(f"{BUCKET}/a/b")
+    assert fs.ls(f"{BUCKET}/a/b") == []
+    assert not fs.exists(f"{BUCKET}/a/bc")
+    assert held(fs) == []
+    with pytest.raises(FileExistsError):
+        fs.makedirs(f"{BUCKET}/a/b")
+    fs.rmdir(f"{BUCKET}/a/b")
+    assert not fs.exists(f"{BUCKET}/a")
+    fs.mkdir(f"{BUCKET}/c")
+    put(bucket, "c", "d/1")
+    assert fs.isfile(f"{BUCKET}/c")
+    fs.mkdir(f"{BUCKET}/d")
+    fs.mv(f"{BUCKET}/d", f"{BUCKET}/e", recursive=True)
+    assert not fs.exists(f"{BUCKET}/d")
 
 
 def test_buckets_are_never_made(fs: OSSFileSystem) -> None:
@@ -278,8 +310,10 @@ def test_two_keys_of_one_file(fs: OSSFileSystem, tmp_path: Path, bucket: oss2.Bu
     """No object takes the file of another: nothing is downloaded, unless each is given a file of its own."""
     put(bucket, "t/a//b", "t/a/b", "t/c", "t/a//", "t/a/")
 
-    with pytest.raises(OSSInvalidArgument, match=r"t/a//b' and '.*t/a/b' would be downloaded to the same file"):
+    with pytest.raises(OSSInvalidArgument, match=r"t/a//b' and '.*t/a/b' would both become"):
         fs.get(f"{BUCKET}/t", str(tmp_path / "to"), recursive=True)
+    with pytest.raises(OSSInvalidArgument, match="would both become 'b'"):
+        fs.get([f"{BUCKET}/t/a//b", f"{BUCKET}/t/a/b"], f"{tmp_path}/to/")
     assert not (tmp_path / "to").exists()
 
     fs.get([f"{BUCKET}/t/a//b", f"{BUCKET}/t/a/b"], [str(tmp_path / "1"), str(tmp_path / "2")])

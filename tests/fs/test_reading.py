@@ -90,6 +90,15 @@ def test_an_argument_that_would_have_no_effect(fs: OSSFileSystem, bucket: oss2.B
         fs.open(PATH, mode, version_id="v1")
 
 
+@pytest.mark.parametrize("size_bytes", [-1, 0, 1, 10**6])
+@pytest.mark.parametrize("mode", ["r", "rb"])
+def test_block_sizes(fs: OSSFileSystem, bucket: oss2.Bucket, mode: str, size_bytes: int) -> None:
+    """However much is read ahead, all is read; -1 is the default, as for Python's own open()."""
+    bucket.put_object(KEY, b"0123456789" * 100)
+    with fs.open(PATH, mode, block_size=size_bytes) as file:
+        assert len(file.read()) == 1000
+
+
 def test_refused(fs: OSSFileSystem, bucket: oss2.Bucket, server: OSSEmulator) -> None:
     """That OSS refuses is PermissionError, with what OSS says."""
     bucket.put_object(KEY, DATA)

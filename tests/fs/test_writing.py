@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import fsspec
 import pytest
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
@@ -169,7 +170,7 @@ def wrapped_by_gzip(fs: OSSFileSystem, pieces: int) -> None:
 
 
 def opened_by_fsspec(fs: OSSFileSystem, pieces: int) -> None:
-    with fsspec.open(f"oss://{fs.oss_conn_id}@{PATH}", "wb", part_size=PART_BYTES) as file:
+    with fsspec.open(f"oss://{fs.oss_conn_id}@{PATH}", "wb") as file:
         write_and_fail(file, pieces)
 
 
@@ -344,6 +345,12 @@ def test_interrupted_while_it_waits(
             file.close()
     upload.join()
     assert nothing_is_there(bucket, server)
+
+
+def test_a_missing_connection() -> None:
+    """It is an error when the file is opened, in the thread that opens it."""
+    with pytest.raises(AirflowNotFoundException, match="nowhere"):
+        OSSFileSystem("nowhere").open(f"{BUCKET}/key", "wb")
 
 
 def test_a_missing_bucket(fs: OSSFileSystem) -> None:

@@ -159,6 +159,8 @@ def test_the_whole_bucket_wants_consent(run: Run, prefix: str) -> None:
         ({"keys": "a.csv", "exclude": "*"}, "give keys, or prefix with include"),
         ({"keys": ["oss://other/a.csv"], "bucket_name": BUCKET}, "name two buckets"),
         ({"keys": [""]}, "key=''"),
+        ({"keys": {"key": "a.csv"}}, "is a mapping: give a key or a list"),
+        ({"keys": "{{ ['a.csv', 'logs/c.csv'] }}"}, "is the text of a list: give a key or a list"),
         ({"prefix": "logs/", "include": "/x"}, "can match nothing"),
         ({"prefix": "/logs/"}, "begins with '/'"),
     ],

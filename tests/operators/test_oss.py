@@ -49,12 +49,34 @@ def test_put_data(run: Run, data: str | bytes, expected: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("data", "expected"),
-    [("plain\r\ntext\n", b"plain\r\ntext\n"), ("{{ ds }}\n", b"2026-11-21\n"), ("{{ ds }}", b"2026-11-21")],
+    [
+        ("plain\r\ntext\n", b"plain\r\ntext\n"),
+        ("{{ ds }}\n", b"2026-11-21\n"),
+        ("{{ ds }}", b"2026-11-21"),
+        ("a {{ ds -}}\n", b"a 2026-11-21"),
+    ],
 )
 def test_put_data_to_the_last_byte(run: Run, data: str, expected: bytes) -> None:
     """Line ends of the data are the data's, also where Jinja would change or drop them."""
     run(lambda: OSSPutObjectOperator(task_id="upload", key="key", data=data))
     assert read("key") == expected
+
+
+def test_only_data_keep_their_last_newline(run: Run) -> None:
+    """A key from a block of text has none, as that of any other operator."""
+    assert (
+        run(lambda: OSSPutObjectOperator(task_id="upload", key="{{ ds }}.txt\n", data="x"))["key"] == "2026-11-21.txt"
+    )
+
+
+def test_a_dag_with_other_marks(in_dag: Callable[[Build], Any], context_of: Callable[[Any], Context]) -> None:
+    """What is a template is for the DAG's Jinja environment to say."""
+    operator = in_dag(lambda: OSSPutObjectOperator(task_id="upload", key="[[ ds ]].txt", data="{{ [[ ds ]]\n"))
+    context = context_of(operator)
+    marks = {"variable_start_string": "[[", "variable_end_string": "]]"}
+    operator.render_template_fields(context, operator.get_template_env().overlay(**marks))
+    operator.execute(context)
+    assert read("2026-11-21.txt") == b"{{ 2026-11-21\n"
 
 
 @pytest.mark.parametrize("as_text", [True, False])

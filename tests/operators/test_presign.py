@@ -84,6 +84,8 @@ def test_expiry(run: Run, expires: Any, seconds: int) -> None:
         ({"expires": 0}, "expires=0 is not positive"),
         ({"expires": "P8D"}, "longer than the 7 days"),
         ({"key": ""}, "key=''"),
+        ({"headers": "{{ {'a': 'b'} }}"}, "headers=.* is a str: give a mapping"),
+        ({"query": "a=b"}, "query='a=b' is a str: give a mapping"),
     ],
 )
 def test_what_cannot_be_signed(run: Run, arguments: dict[str, Any], complaint: str) -> None:

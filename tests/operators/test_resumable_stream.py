@@ -208,6 +208,13 @@ def test_an_unknown_compression(run: Run, server: OSSEmulator) -> None:
     assert server.requests == ()
 
 
+def test_headers_that_are_text(run: Run, server: OSSEmulator) -> None:
+    """What a template made of a mapping fails at once, and says what to give."""
+    with pytest.raises(AirflowFailException, match=r"headers=.* is a str: give a mapping"):
+        run(operator(make_file_object, headers="{{ {'a': 'b'} }}"))
+    assert server.requests == ()
+
+
 # What is shown of a stream
 
 

@@ -52,6 +52,7 @@ def test_tags(run: Run) -> None:
         ({"": "x"}, "too long or has no name"),
         ({"a": "x" * 257}, "too long"),
         ("a=b", "give a mapping"),
+        (None, "tags=None: give a mapping"),
     ],
 )
 def test_tags_that_oss_forbids(run: Run, server: OSSEmulator, tags: Any, complaint: str) -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     BaseOperator,
+    BaseSensorOperator,
     Context,
     TaskDeferred,
 )
@@ -230,6 +232,19 @@ def test_skipping_instead_of_failing(sensor: Make, connect: Callable[..., str], 
     made, context = sensor(**{argument: True})
     connect(password="wrong")
     with pytest.raises(AirflowSkipException, match="SignatureDoesNotMatch"):
+        made.execute(context)
+
+
+@pytest.mark.parametrize("argument", ["soft_fail", "never_fail", "silent_fail"])
+def test_being_rescheduled_is_no_failure(sensor: Make, argument: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sensor that frees its worker between two looks goes on waiting."""
+
+    def reschedule(*_: Any) -> None:
+        raise AirflowRescheduleException(datetime.now(UTC))
+
+    monkeypatch.setattr(BaseSensorOperator, "execute", reschedule)
+    made, context = sensor(deferrable=False, mode="reschedule", **{argument: True})
+    with pytest.raises(AirflowRescheduleException):
         made.execute(context)
 
 

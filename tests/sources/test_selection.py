@@ -125,27 +125,60 @@ def test_neither_text_nor_path(given: Any) -> None:
 
 
 class Unlistable(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
-    """A storage whose listing fails."""
+    """Two folders of a file each, of which one cannot be listed."""
 
     cachable = False
 
-    def __init__(self, error: Exception) -> None:
+    def __init__(self, error: Exception, at: str) -> None:
         super().__init__()
-        self.error = error
+        self.store = {}
+        self.pseudo_dirs = [""]
+        self.error, self.at = error, at
+        self.pipe({"/x/a/1.csv": b"1", "/x/b/2.csv": b"2"})
 
-    def glob(self, *_: Any, **__: Any) -> Any:
-        raise self.error
+    def ls(self, path: str, *args: Any, **kwargs: Any) -> Any:
+        if path == self.at:
+            raise self.error
+        return super().ls(path, *args, **kwargs)
 
 
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
         (PermissionError("no"), OSSInvalidSource),
-        (ValueError("no glob"), OSSInvalidSource),
+        (ConnectionResetError("busy"), OSSSourceUnavailable),
         (RuntimeError("busy"), OSSSourceUnavailable),
     ],
 )
-def test_listing_that_fails(error: Exception, expected: type[Exception]) -> None:
-    """A listing that is refused is an error for good, any other failure one that may pass; none means "no files"."""
+@pytest.mark.parametrize("at", ["/x", "/x/b"])
+@pytest.mark.parametrize("pattern", ["*/*", "**/*.csv"])
+def test_listing_that_fails(error: Exception, expected: type[Exception], at: str, pattern: str) -> None:
+    """
+    A listing that is refused is an error for good, any other failure one that may pass.
+
+    No folder that could not be listed counts as empty.
+    """
     with pytest.raises(expected):
-        select(["memory://x/*"], None, lambda *_: Unlistable(error))
+        select([f"memory://x/{pattern}"], None, lambda *_: Unlistable(error, at))
+
+
+def test_a_folder_that_is_gone_meanwhile() -> None:
+    """A folder that was there when the one around it was listed is empty when it is deleted before its turn."""
+    found = select(["memory://x/*/*"], None, lambda *_: Unlistable(FileNotFoundError("gone"), "/x/b"))
+    assert [one.below for one in found] == ["a/1.csv"]
+
+
+def test_no_glob(tree: Path) -> None:
+    """A pattern that means nothing is an error for good."""
+    with pytest.raises(OSSInvalidSource, match=r"cannot be listed.*entire path component"):
+        keys(f"{tree}/x**y")
+
+
+def test_links(tree: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A link to a file is the file; one that leads nowhere, or to a folder, is left out, and the log says so."""
+    (tree / "l-file").symlink_to("top.csv")
+    (tree / "l-broken").symlink_to("nowhere")
+    (tree / "l-folder").symlink_to("x")
+    assert keys(f"{tree}/l-*") == ["to/l-file"]
+    for name in ("l-broken", "l-folder"):
+        assert f"{tree}/{name} matches, and is left out: it is no file" in caplog.text

@@ -102,6 +102,9 @@ _AIRFLOW_2 = Server(
         "AIRFLOW__FAB__UPDATE_FAB_PERMS": "False",  # it takes longer than all the rest of the start
         "AIRFLOW__WEBSERVER__WEB_SERVER_MASTER_TIMEOUT": "300",
         "GUNICORN_CMD_ARGS": "--no-control-socket",  # it would be in HOME
+        # A task that ends would schedule those behind it beside the scheduler. SQLite has no row locks: scheduled by
+        # both, the first attempt never runs and the second comes instead (seen).
+        "AIRFLOW__SCHEDULER__SCHEDULE_AFTER_TASK_EXECUTION": "False",
         "AIRFLOW__SCHEDULER__DAG_DIR_LIST_INTERVAL": "1",
         "AIRFLOW__SCHEDULER__PARSING_PROCESSES": "1",
         "AIRFLOW__SCHEDULER__MIN_FILE_PROCESS_INTERVAL": "300",

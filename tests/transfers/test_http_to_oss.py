@@ -171,6 +171,13 @@ def test_refusals(run: Run, web: WebServer, status: int) -> None:
     assert len(web.requests) == 1
 
 
+def test_headers_that_are_text(run: Run, web: WebServer) -> None:
+    """What a template made of a mapping fails at once, and says what to give."""
+    with pytest.raises(AirflowFailException, match=r"request_headers=.* is a str: give a mapping"):
+        run(mirror(request_headers="{{ {'a': 'b'} }}"))
+    assert web.requests == []
+
+
 def test_trouble_that_passes(run: Run, web: WebServer) -> None:
     """A server that is busy for a moment costs no attempt."""
     busy: Handler = lambda _: Answer(503, {"Content-Length": "0"})  # noqa: E731 - a page like the others

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import UserList
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,6 +137,15 @@ def test_replaced_while_read(run: Run, source: S3Server) -> None:
     assert stored_keys() == []
     run(copy(source=path, key="key", checkpoint=store))
     assert read("key") == DATA[::-1]
+
+
+def test_any_sequence_of_files(run: Run, tmp_path: Path) -> None:
+    """What mapped tasks returned is a sequence, if no list."""
+    names = [str(tmp_path / name) for name in ("a", "b")]
+    for name in names:
+        Path(name).write_text(name)
+    run(copy(source=UserList(names), prefix="p"))
+    assert stored_keys() == ["p/a", "p/b"]
 
 
 @pytest.mark.parametrize(
