@@ -33,8 +33,7 @@ class OSSReader(AbstractBufferedFile):  # type: ignore[misc]  # fsspec has no ty
         unknown = sorted(kwargs.keys() - _ARGUMENTS)
         if unknown:
             raise OSSInvalidArgument(
-                f"{unknown[0]}={kwargs[unknown[0]]!r} is not offered for reading: an object is read as it is now; "
-                f"leave {unknown[0]} out"
+                f"{unknown[0]} is not offered for reading: an object is read as it is now; leave {unknown[0]} out"
             )
         info = fs.info(path)
         if info["type"] != "file":
