@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BROWSER := .cache/chromium/chromium
+MARIADB_SERVER := .cache/mariadb/mariadbd
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test matrix screenshots chaos lint bench constraints clean
+.PHONY: help demo check test matrix screenshots chaos forks lint house bench compare constraints clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -26,11 +27,18 @@ $(BROWSER): | $(INSTALLED)
 	@echo "Looking for a Chromium, or fetching Debian's into .cache (once; half a minute)"
 	@CHROMIUM="$(CHROMIUM)" $(BIN)/python -m tests.support.chromium
 
-test: $(INSTALLED) $(BROWSER) lint  ## Check style and types, run all tests with branch coverage, then those of Airflow on the oldest one
+$(MARIADB_SERVER): | $(INSTALLED)
+	@echo "Looking for a MariaDB, or fetching Debian's into .cache (once; a few seconds)"
+	@MARIADB="$(MARIADB)" $(BIN)/python -m tests.support.mariadb
+
+check: $(INSTALLED) $(MARIADB_SERVER) lint  ## Check style and types, and run the tests that start no Airflow: what to do before each commit
+	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadgroup -m "not starts_airflow"
+
+test: $(INSTALLED) $(BROWSER) $(MARIADB_SERVER) lint  ## Check style and types, run all tests with branch coverage, then those of Airflow on the oldest one
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report term --cov-fail-under 90
 	@$(BIN)/python -m tests.matrix --only 2.11 --short
 
-matrix: $(INSTALLED) $(BROWSER)  ## Run all tests on every Airflow, each in its own environment; ONLY="2.11 3.0" narrows it
+matrix: $(INSTALLED) $(BROWSER) $(MARIADB_SERVER)  ## Run all tests on every Airflow, each in its own environment; ONLY="2.11 3.0" narrows it
 	@$(BIN)/python -m tests.matrix $(if $(ONLY),--only "$(ONLY)")
 
 screenshots: $(INSTALLED) $(BROWSER)  ## Take the pictures of the connection form in docs/images again
@@ -39,14 +47,23 @@ screenshots: $(INSTALLED) $(BROWSER)  ## Take the pictures of the connection for
 chaos: $(INSTALLED)  ## Play every fault and many kills, by SEED and ROUNDS, and stop at the first broken promise
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(ONLY),--only "$(ONLY)")
 
+forks: $(INSTALLED)  ## Fork a process in the middle of its transfers, FORKS times: not one wrong byte, no connection lost
+	@$(BIN)/python -m tests.hostile.forks --forks $(or $(FORKS),1000)
+
 lint: $(INSTALLED)  ## Check format, style and types
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 
+house: $(INSTALLED)  ## Measure the structure of this package; BASE=/path another checkout, or any package, beside it
+	@$(BIN)/python -m tests.house $(BASE)
+
 bench: $(INSTALLED)  ## Measure this package and its peers on this machine; ONLY="upload https" and ROUNDS narrow it
 	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group bench
 	@$(BIN)/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS))
+
+compare: $(INSTALLED)  ## Measure another checkout (BASE=/path) and this one in turn; ONLY="upload files", ROUNDS, SCALE narrow it
+	@$(BIN)/python -m benchmarks.versus --base "$(BASE)" $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(SCALE),--scale $(SCALE))
 
 constraints: $(INSTALLED)  ## Pin the newest versions of everything, for every Airflow; ONLY="2.11 3.0" narrows it
 	@$(BIN)/python -m tests.matrix --pin $(if $(ONLY),--only "$(ONLY)")

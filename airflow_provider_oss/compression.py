@@ -36,10 +36,14 @@ def suffix(compression: str | None) -> str:
     return "" if compression is None else _SUFFIXES[compression]
 
 
-def content_encoding(compression: str | None) -> str | None:
-    """Return the value of Content-Encoding for it: the names are HTTP's own (RFC 9110, RFC 8878)."""
-    check_compression(compression)
-    return compression
+def content_encoding(compression: str | None, key: str) -> str | None:
+    """
+    Return the Content-Encoding of an object of this name: the names are HTTP's own (RFC 9110, RFC 8878).
+
+    One whose name ends in the compression's suffix is a compressed file and has none; any other is a file that travels
+    compressed, which HTTP clients decompress.
+    """
+    return None if key.endswith(suffix(compression)) else compression
 
 
 def compressed(chunks: Iterable[bytes], compression: str | None) -> Iterator[bytes]:

@@ -6,7 +6,7 @@ Every error this package raises.
     OSSProviderError
     ├── OSSTransientError               another attempt may succeed: Airflow should retry the task
     │   ├── OSSConnectionError          (ConnectionError) no connection, or it broke
-    │   │   └── OSSConnectionTimeout    (TimeoutError) nothing moved for longer than a time-out
+    │   │   └── OSSConnectionTimeout    (TimeoutError) nothing moved for longer than a timeout
     │   ├── OSSServiceUnavailable       OSS answered 5xx, 429 or RequestTimeout
     │   ├── OSSBadResponse              the answer could not be understood
     │   ├── OSSChecksumMismatch         what OSS holds is not what was sent
@@ -19,6 +19,7 @@ Every error this package raises.
     │   ├── OSSSourceUnavailable        (ConnectionError) a source elsewhere cannot be read now
     │   ├── OSSStreamSpent              the stream would have to be read again and cannot be
     │   ├── OSSDiskFull                 there is no room for the file to write on this worker
+    │   ├── OSSWorkerExhausted          this worker has run out of descriptors, threads or memory
     │   ├── OSSUploadCancelled          the task was asked to stop
     │   └── OSSCheckpointNotSaved       the first checkpoint of an upload could not be saved
     ├── OSSPermanentError               no retry can mend it: operators fail the task at once
@@ -32,17 +33,27 @@ Every error this package raises.
     │   ├── OSSNoSuchBucket             (FileNotFoundError)
     │   ├── OSSObjectAlreadyExists      (FileExistsError) forbid_overwrite, and another object is there
     │   ├── OSSCallbackFailed           the object is stored, the callback to the application failed
+    │   ├── OSSFileNotClosed            a file that was written is not closed at the end of the task, so it is lost
     │   ├── OSSObjectsDeleted           a sensor that allows no deletion has seen one
     │   └── OSSRequestRejected          any other 4xx answer
     ├── OSSNotFound                     (LookupError) answers a question: the thing is not there
     │   ├── OSSNoSuchKey                (FileNotFoundError)
     │   └── OSSNoSuchUpload
     └── OSSCheckpointUnreadable         a stored checkpoint does not follow its schema
+
+What this worker has run out of: descriptors, threads or memory. It passes, and the error says which limit it was.
 """
 
 from __future__ import annotations
 
+import errno
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
+from typing import Final
+
+from airflow_provider_oss.shown import printable, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +73,14 @@ class ErrorDetails:
 
     def __str__(self) -> str:
         known = ((field.name, getattr(self, field.name)) for field in fields(self))
-        return ", ".join(f"{name}={value}" for name, value in known if value is not None)
+        return ", ".join(f"{name}={printable(shortened(str(value)))}" for name, value in known if value is not None)
 
 
 NO_DETAILS = ErrorDetails()
 
 
 class OSSProviderError(Exception):
-    """Base of all errors of this package. ``details`` says where it happened; the text repeats it."""
+    """Base of all errors of this package. ``details`` says where it happened; the text, one line, repeats it."""
 
     def __init__(self, message: str, details: ErrorDetails = NO_DETAILS) -> None:
         super().__init__(message, details)
@@ -77,8 +88,8 @@ class OSSProviderError(Exception):
         self.details = details
 
     def __str__(self) -> str:
-        where = str(self.details)
-        return f"{self.message} [{where}]" if where else self.message
+        where, message = str(self.details), printable(self.message)
+        return f"{message} [{where}]" if where else message
 
 
 class OSSTransientError(OSSProviderError):
@@ -141,6 +152,10 @@ class OSSDiskFull(OSSTransientError):
     """There is no room on this worker for the file to write. What has arrived of it stays, if it can be continued."""
 
 
+class OSSWorkerExhausted(OSSTransientError):
+    """This process, its container or its machine has no descriptor, thread or memory left: which says the text."""
+
+
 class OSSUploadCancelled(OSSTransientError):
     """The upload was asked to stop. What OSS holds so far stays for the next attempt."""
 
@@ -193,6 +208,10 @@ class OSSCallbackFailed(OSSPermanentError):
     """The object is stored, but the application did not acknowledge the callback (OSS API: Callback, 203)."""
 
 
+class OSSFileNotClosed(OSSPermanentError):
+    """A file of the filesystem was written and not closed when the task ended: nothing of it is stored."""
+
+
 class OSSObjectsDeleted(OSSPermanentError):
     """Objects were deleted while a sensor waited that allows no deletion; another attempt would not know of them."""
 
@@ -215,3 +234,53 @@ class OSSNoSuchUpload(OSSNotFound):
 
 class OSSCheckpointUnreadable(OSSProviderError):
     """A stored checkpoint is not JSON or does not follow the checkpoint schema."""
+
+
+def _too_many_files() -> str:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return f"this process may have {limit} files and connections open (RLIMIT_NOFILE): raise it, or lower parallel"
+
+
+def _no_memory() -> str:
+    limit = resource.getrlimit(resource.RLIMIT_AS)[0]
+    own = "no limit of its own" if limit == resource.RLIM_INFINITY else f"a limit of {limit} bytes (RLIMIT_AS)"
+    return f"memory ran out; this process has {own}, its container or machine may: lower part_size or parallel"
+
+
+_LIMITS: Final[dict[int, Callable[[], str]]] = {
+    errno.EMFILE: _too_many_files,
+    errno.ENFILE: lambda: "this machine has as many files open as it may (fs.file-max): raise it, or run fewer tasks",
+    errno.ENOMEM: _no_memory,
+}
+"""Of errors of the system that have nothing to do with what was asked for."""
+
+
+def exhaustion(error: BaseException) -> OSSWorkerExhausted | None:
+    """Return what the error means if this worker has run out of something; None for any other."""
+    if isinstance(error, OSSProviderError):
+        return None
+    if isinstance(error, MemoryError):
+        return OSSWorkerExhausted(_no_memory())
+    limit = _LIMITS.get(error.errno or 0) if isinstance(error, OSError) else None
+    return None if limit is None else OSSWorkerExhausted(f"{error.strerror}: {limit()}")  # type: ignore[attr-defined]
+
+
+def no_thread() -> OSSWorkerExhausted:
+    """Return the error for a thread that cannot be begun."""
+    limit = resource.getrlimit(resource.RLIMIT_NPROC)[0]
+    own = "no limit" if limit == resource.RLIM_INFINITY else str(limit)
+    return OSSWorkerExhausted(
+        f"no thread can be begun: its user may have {own} of them (RLIMIT_NPROC), and its container may have a limit "
+        "too (pids.max): raise it, or run fewer tasks"
+    )
+
+
+@contextmanager
+def naming_exhaustion() -> Iterator[None]:
+    """Raise OSSWorkerExhausted for what means that this worker has run out of something."""
+    try:
+        yield
+    except (MemoryError, OSError) as error:
+        if (named := exhaustion(error)) is not None:
+            raise named from error
+        raise

@@ -40,3 +40,6 @@ MAX_TAG_VALUE_CHARS: Final = 256
 MIN_TRAFFIC_LIMIT_BITS: Final = 819_200
 MAX_TRAFFIC_LIMIT_BITS: Final = 838_860_800
 """Bounds of x-oss-traffic-limit, in bit/s (EC 0004-00000502)."""
+
+MIN_POKE_INTERVAL_SECONDS: Final = 1.0
+"""Between two looks of a sensor: OSS bills each of them, and a wait without pauses would be nothing but looks."""

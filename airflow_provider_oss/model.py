@@ -7,12 +7,15 @@ What a user gives as strings and dicts is turned into these once, at the edge; b
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
+from typing_extensions import override
+
 from airflow_provider_oss import limits
-from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.exceptions import ErrorDetails, OSSBadResponse, OSSInvalidArgument
+from airflow_provider_oss.shown import shortened
 
 Item = TypeVar("Item")
 
@@ -22,6 +25,11 @@ CONSTANT_PARTS: Final = "constant"
 MAX_VERSION_CHARS: Final = 128
 
 _BUCKET_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,61}[a-z0-9]")
+
+
+def plain(text: str) -> str:
+    """Return what a text is itself: of a member of an enumeration ``str`` and f-strings may make another."""
+    return text if type(text) is str else str.__str__(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +46,8 @@ class ObjectRef:
     def __post_init__(self) -> None:
         check_bucket_name(self.bucket)
         check_key(self.key)
+        object.__setattr__(self, "bucket", plain(self.bucket))
+        object.__setattr__(self, "key", plain(self.key))
 
     @property
     def uri(self) -> str:
@@ -63,6 +73,8 @@ class ObjectPrefix:
         check_bucket_name(self.bucket)
         if self.prefix:
             check_key(self.prefix)
+        object.__setattr__(self, "bucket", plain(self.bucket))
+        object.__setattr__(self, "prefix", plain(self.prefix))
 
     def ref(self, below: str) -> ObjectRef:
         """Return the object of this name below the prefix. Raises OSSInvalidArgument when OSS would refuse it."""
@@ -96,14 +108,21 @@ class KeyPrefix:
         check_bucket_name(self.bucket)
         if self.prefix:
             check_key(self.prefix)
+        object.__setattr__(self, "bucket", plain(self.bucket))
+        object.__setattr__(self, "prefix", plain(self.prefix))
 
     def __str__(self) -> str:
         return f"oss://{self.bucket}/{self.prefix}"
 
 
+def is_bucket_name(text: str) -> bool:
+    """Whether OSS allows a bucket of this name."""
+    return _BUCKET_NAME.fullmatch(text) is not None
+
+
 def check_bucket_name(bucket: str) -> None:
     """Raise OSSInvalidArgument unless OSS allows a bucket of this name."""
-    if not _BUCKET_NAME.fullmatch(bucket):
+    if not isinstance(bucket, str) or not is_bucket_name(bucket):
         raise OSSInvalidArgument(
             f"bucket_name={bucket!r} is not a name OSS allows: use 3 to 63 characters of a-z, 0-9 and '-', "
             "beginning and ending with a letter or a digit"
@@ -118,14 +137,10 @@ def check_key(key: str) -> None:
         raise OSSInvalidArgument(f"key={key!r} cannot be written as UTF-8: {error.reason}") from error
     if not 1 <= length_bytes <= limits.MAX_KEY_BYTES:
         raise OSSInvalidArgument(
-            f"key={_shortened(key)!r} has {length_bytes} bytes in UTF-8: OSS allows 1 to {limits.MAX_KEY_BYTES}"
+            f"key={shortened(key, 80)!r} has {length_bytes} bytes in UTF-8: OSS allows 1 to {limits.MAX_KEY_BYTES}"
         )
     if key[0] in "/\\":
-        raise OSSInvalidArgument(f"key={_shortened(key)!r} begins with {key[0]!r}, which OSS refuses: remove it")
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 80 else text[:77] + "..."  # noqa: PLR2004 - one line of a log
+        raise OSSInvalidArgument(f"key={shortened(key, 80)!r} begins with {key[0]!r}, which OSS refuses: remove it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +228,7 @@ class CompletedPart:
     size_bytes: int
     etag: str
     crc64: int | None
-    """None for a part that OSS copied itself, of which it need not tell one."""
+    """None for a part that OSS copied itself, of which it need not return one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +246,7 @@ class StoredObject:
 
 @dataclass(frozen=True, slots=True)
 class ObjectInfo:
-    """What HeadObject tells of an object. ``etag`` without quotes, times as OSS sends them (HTTP dates)."""
+    """What HeadObject returns of an object. ``etag`` without quotes, times as OSS sends them (HTTP dates)."""
 
     ref: ObjectRef
     size_bytes: int
@@ -279,7 +294,7 @@ class BucketProperties:
 
 @dataclass(frozen=True, slots=True)
 class BucketInfo:
-    """What GetBucketInfo tells of a bucket."""
+    """What GetBucketInfo returns of a bucket."""
 
     name: str
     location: str
@@ -294,6 +309,8 @@ class Page(Generic[Item]):
     items: tuple[Item, ...]
     prefixes: tuple[str, ...]
     next_token: Any
+    last: Any
+    """How far the list has got in its order, of which it is the greatest: a name, for instance. None for no entry."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +339,10 @@ class Checkpoint:
     updated_at: str = ""
     schedule: str = CONSTANT_PARTS
     """By which rule the source is cut into parts: the ``schedule`` of a plan."""
+    seal: str = ""
+    """Digest of what names the upload; empty in one of an earlier version of the package. See ``engine.resume``."""
+    proof: str = ""
+    """Digest of the parts in ``done_parts`` as they were when they were seen to be the source's; may be empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,17 +382,37 @@ class Callback:
     custom_value: Mapping[str, str] = field(default_factory=dict)
 
 
+def in_header(header: str, if_absent: str | None = None) -> Any:
+    """
+    Declare a text of ObjectDescription that a header of this name, in lower case, carries.
+
+    :param if_absent: what an object has whose answers do not show the header.
+    """
+    return field(default=None, metadata={"header": header, "if_absent": if_absent})
+
+
 @dataclass(frozen=True, slots=True)
-class ObjectOptions:
+class ObjectDescription:
+    """
+    What OSS fixes when an upload begins: one that was begun with another description cannot be continued.
+
+    A field says which header carries it. All else follows from that: see ``options``.
+    """
+
+    mime: str | None = in_header("content-type")
+    """None lets it be guessed from the key's ending."""
+    meta: Mapping[str, str] = field(default_factory=dict, metadata={"prefix": "x-oss-meta-"})
+    headers: Mapping[str, str] = field(default_factory=dict, metadata={"prefix": ""})
+    storage_class: str | None = in_header("x-oss-storage-class", if_absent="Standard")
+    tags: Mapping[str, str] = field(default_factory=dict, metadata={"header": "x-oss-tagging"})
+    """The only ones that HeadObject does not show."""
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectOptions(ObjectDescription):
     """What is stored with an object, and how. Made by ``options.parse_options`` from a user's arguments."""
 
-    mime: str | None = None
-    """Content-Type; None lets it be guessed from the key's ending."""
-    meta: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
     acl: str | None = None
-    storage_class: str | None = None
-    tags: Mapping[str, str] = field(default_factory=dict)
     forbid_overwrite: bool = False
     traffic_limit_bits: int | None = None
     """Bits per second (OSS: single-connection bandwidth throttling)."""
@@ -408,7 +449,44 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class UploadResult:
+class Result:
+    """What became of a task's work: a line for people, plain data, and an error if some of it failed."""
+
+    def describe(self) -> str:
+        """Return one line for people."""
+        raise NotImplementedError
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for XCom."""
+        return asdict(self)
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether some of it failed, where there was more than one thing to do."""
+        return False
+
+    def raise_failures(self) -> None:
+        """Raise when some of it failed: OSSPermanentError when no retry can mend that, else OSSTransientError."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainResult(Result):
+    """What is plain data by itself."""
+
+    value: Any
+    line: str
+
+    @override
+    def describe(self) -> str:
+        return self.line
+
+    @override
+    def as_dict(self) -> Any:
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class UploadResult(Result):
     """An object that is stored and whose CRC-64 was compared with the source's."""
 
     bucket: str
@@ -420,7 +498,7 @@ class UploadResult:
     crc64: str
     """
     Decimal, as OSS writes it: it does not fit the numbers of JSON readers that use doubles. Empty only for what OSS
-    copied itself and tells none of.
+    copied itself and returned none of.
     """
     version_id: str | None
     request_id: str | None
@@ -435,18 +513,14 @@ class UploadResult:
     elapsed_seconds: float
     callback_response: Any = None
 
+    @override
     def describe(self) -> str:
-        """Return one line for people."""
         done = f"{self.size} bytes, {self.bytes_sent} of them sent and {self.bytes_verified} verified"
         return f"Stored {self.uri}: {done} in {self.elapsed_seconds:.1f} s"
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data, fit for XCom."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class CopyResult:
+class CopyResult(Result):
     """An object that OSS copied itself, and whose size and CRC-64 were compared with the source's."""
 
     bucket: str
@@ -457,7 +531,7 @@ class CopyResult:
     """Bytes."""
     etag: str
     crc64: str | None
-    """Decimal. None when OSS tells none of the source, and size and ETags alone prove the copy."""
+    """Decimal. None when OSS returned none of the source, and size and ETags alone prove the copy."""
     version_id: str | None
     request_id: str | None
     attempts: int
@@ -470,19 +544,15 @@ class CopyResult:
     """Copied by an earlier attempt from the same version of the source, and still there."""
     elapsed_seconds: float
 
+    @override
     def describe(self) -> str:
-        """Return one line for people."""
         done = f"{self.size} bytes, {self.bytes_copied} of them copied and {self.bytes_verified} verified"
         return f"Copied {self.source_uri} to {self.uri}: {done} in {self.elapsed_seconds:.1f} s"
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return plain data, fit for XCom."""
-        return asdict(self)
-
 
 @dataclass(frozen=True, slots=True)
-class DownloadResult:
-    """A local file whose size and CRC-64 are the object's, where OSS tells the latter."""
+class DownloadResult(Result):
+    """A local file whose size and CRC-64 are the object's, where OSS returned the latter."""
 
     info: ObjectInfo
     """The object, as the answer described it with which the download began."""
@@ -498,15 +568,15 @@ class DownloadResult:
         """Whether something was used that was there already."""
         return self.bytes_verified > 0
 
+    @override
     def describe(self) -> str:
-        """Return one line for people."""
         done = (
             f"{self.info.size_bytes} bytes, {self.bytes_received} of them received and {self.bytes_verified} verified"
         )
         return f"Downloaded {self.info.ref} to {self.file_path}: {done} in {self.elapsed_seconds:.1f} s"
 
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data, fit for XCom. ``crc64`` is decimal text, None when OSS tells none of the object."""
+        """Return plain data, fit for XCom. ``crc64`` is decimal text, None when OSS returned none of the object."""
         info = self.info
         return {
             "bucket": info.ref.bucket,
@@ -521,3 +591,28 @@ class DownloadResult:
             "resumed": self.resumed,
             "elapsed_seconds": self.elapsed_seconds,
         }
+
+
+_MOST_IDLE: Final = 100
+"""Pages in a row that may show nothing new: OSS may look through so much that is deleted, or left out."""
+
+
+def pages(ask: Callable[[Any], Page[Item]], token: Any, details: ErrorDetails) -> Iterator[Page[Item]]:
+    """
+    Yield the page that ``ask`` returns for ``token``, and all that follow it.
+
+    Raises OSSBadResponse, without that page, when the list would go round. What is listed is in order, so a page gets
+    further or shows nothing new: then the next token is one that was not asked for since the list last got further,
+    and there are at most 100 such pages in a row.
+    """
+    reached: Any = None
+    idle: list[Any] = []
+    while token is not None:
+        page = ask(token)
+        idle.append(token)
+        if page.last is not None and (reached is None or page.last > reached):
+            reached, idle = page.last, [token]
+        if page.next_token in idle or len(idle) > _MOST_IDLE:
+            raise OSSBadResponse(f"the list does not end: no page gets past {reached!r}", details)
+        yield page
+        token = page.next_token

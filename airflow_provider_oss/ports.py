@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
-from airflow_provider_oss.file_range import FileRange
+from airflow_provider_oss.file_range import Body as Body  # noqa: PLC0414 - users take it from here
+from airflow_provider_oss.file_range import Buffer as Buffer  # noqa: PLC0414
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
@@ -23,8 +25,6 @@ from airflow_provider_oss.model import (
     StoredPart,
 )
 
-Buffer: TypeAlias = bytes | bytearray | memoryview
-Body: TypeAlias = Buffer | FileRange
 ProgressCallback: TypeAlias = Callable[[float, Checkpoint | None, Any], None]
 
 
@@ -36,6 +36,10 @@ class ObjectClient(Protocol):
     CRC-64 of ``body`` and raises OSSChecksumMismatch when OSS received anything else.
     """
 
+    @property
+    def sums_what_it_sends(self) -> bool:
+        """Whether a file's bytes pass through this process when they are sent: their CRC-64 costs no reading then."""
+
     def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
         """Store ``body`` in one request (PutObject)."""
 
@@ -46,9 +50,13 @@ class ObjectClient(Protocol):
         """Begin an upload and return its id (InitiateMultipartUpload)."""
 
     def upload_part(
-        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
+        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int | None, options: ObjectOptions
     ) -> CompletedPart:
-        """Store one part; OSSNoSuchUpload when the upload is gone (UploadPart)."""
+        """
+        Store one part; OSSNoSuchUpload when the upload is gone (UploadPart).
+
+        Without ``crc64`` it is made of what is sent.
+        """
 
     def copy_object(self, source: ObjectRange, ref: ObjectRef, options: ObjectOptions) -> StoredObject:
         """Let OSS copy a whole object; OSSSourceChanged when it is another one by now (CopyObject)."""
@@ -75,7 +83,7 @@ class ObjectClient(Protocol):
 
 class SendingClient(ObjectClient, Protocol):
     """
-    A client that can begin the calls of which there are many, so that their answers are waited for later.
+    What stores and copies objects: also a client that can begin the calls of which there are many.
 
     What begins a call returns when all is sent, with a function that waits for the answer; both may raise what the
     whole call raises.
@@ -90,13 +98,21 @@ class SendingClient(ObjectClient, Protocol):
         """Send a PutObject."""
 
     def begin_upload_part(
-        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
+        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int | None, options: ObjectOptions
     ) -> Callable[[], CompletedPart]:
         """Send an UploadPart."""
 
+    def put_stream(
+        self, ref: ObjectRef, chunks: Iterator[bytes], content_length: int | None, options: ObjectOptions
+    ) -> StoredObject:
+        """Store what ``chunks`` yields (PutObject); chunked transfer encoding without ``content_length``."""
+
+    def get_object_tags(self, ref: ObjectRef) -> Mapping[str, str]:
+        """Return the object's tags (GetObjectTagging)."""
+
 
 class TreeClient(SendingClient, Protocol):
-    """What is needed to compare a tree of files with the objects below a prefix, and to make them equal."""
+    """What lists and deletes, too: it makes the objects below a prefix equal to a tree of files."""
 
     def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
         """Return one page of the objects whose key begins with ``prefix``, by key (ListObjectsV2)."""
@@ -106,6 +122,38 @@ class TreeClient(SendingClient, Protocol):
 
     def delete_objects(self, bucket: str, keys: Sequence[str]) -> list[str]:
         """Delete up to 1000 objects; return the keys that OSS reports, missing ones too (DeleteMultipleObjects)."""
+
+
+class ObjectReader(AbstractContextManager["ObjectReader"], Protocol):
+    """An object, or a range of one, that is being read."""
+
+    info: ObjectInfo
+
+    def read(self) -> bytes:
+        """Return all that is left."""
+
+    def readinto(self, buffer: memoryview) -> int:
+        """Fill the buffer, or as much as is left; return how much that was, 0 at the end."""
+
+    def close(self) -> None:
+        """Give the connection up."""
+
+
+class ReadingClient(Protocol):
+    """A client that reads objects."""
+
+    def head_object(self, ref: ObjectRef) -> ObjectInfo:
+        """Describe the object; OSSNoSuchKey when there is none (HeadObject)."""
+
+    def get_object(
+        self,
+        ref: ObjectRef,
+        byte_range: tuple[int | None, int | None] | None,
+        if_match: str | None = None,
+        *,
+        is_strict: bool = True,
+    ) -> ObjectReader:
+        """Open an object, or a range of one; OSSSourceChanged when its ETag is not ``if_match`` (GetObject)."""
 
 
 @runtime_checkable

@@ -1,4 +1,4 @@
-"""What ``make bench`` leaves behind: a JSON file and perhaps a chart for each suite, and a page that shows them all."""
+"""What ``make bench`` and ``make compare`` leave: a JSON file and perhaps a chart for each suite, a page for all."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-from benchmarks.suite import SUITES, Options, Result, Verdict
+from benchmarks.suite import SUITES, VERSUS, Options, Result, Verdict
 
 _DISTRIBUTIONS: Final = (
     "alibabacloud-oss-v2",
@@ -24,6 +24,9 @@ _DISTRIBUTIONS: Final = (
     "urllib3",
 )
 _PAGE: Final = "README.md"
+
+RESULTS: Final = Path(__file__).parent / "results"
+"""Where results are kept."""
 
 
 def write_result(output: Path, result: Result, options: Options, chart: bytes | None) -> None:
@@ -47,9 +50,12 @@ def write_result(output: Path, result: Result, options: Options, chart: bytes | 
 
 def write_page(output: Path) -> None:
     """Write the page of all suites whose results are in ``output``, from whichever runs they are."""
-    found = [json.loads(path.read_text("utf-8")) for name in SUITES if (path := output / f"{name}.json").exists()]
+    names = (*SUITES, VERSUS)
+    found = [json.loads(path.read_text("utf-8")) for name in names if (path := output / f"{name}.json").exists()]
     sections = [_section(output, content) for content in found]
-    text = "\n\n".join(["# What `make bench` measured", "This page is written by `make bench`.", *sections])
+    text = "\n\n".join(
+        ["# What `make bench` measured", "This page is written by `make bench` and `make compare`.", *sections]
+    )
     (output / _PAGE).write_text(f"{text}\n", "utf-8")
 
 

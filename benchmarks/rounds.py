@@ -76,6 +76,16 @@ class Sink:
         used = self.process.cpu_times()
         return Usage(time.perf_counter(), used.user, used.system)
 
+    def put(self, key: str, sample: Sample) -> None:
+        """Store the sample, before what is measured."""
+        connection = self._connection()
+        try:
+            with sample.path.open("rb") as file:
+                connection.request("PUT", f"/{BUCKET}/{key}", file, {"Content-Length": str(sample.size_bytes)})
+                connection.getresponse().read()
+        finally:
+            connection.close()
+
     def check(self, key: str, sample: Sample) -> None:
         """Raise BenchmarkError when the object ``key`` is not the sample."""
         connection = self._connection()
@@ -178,15 +188,20 @@ def _start(client: Client, command: list[str], job: Job) -> None:
 
 
 def _environment(job: Job) -> dict[str, str]:
-    environment = {
-        "AIRFLOW_HOME": f"{job.work_folder}/airflow",
-        # Compiled modules of our own, whatever the environment and the installer made: imports cost alike for all
-        "PYTHONDONTWRITEBYTECODE": "",
-        "PYTHONPYCACHEPREFIX": f"{job.work_folder}/compiled",
-    }
+    environment = own_environment(Path(job.work_folder))
     if job.authority is not None:
         environment |= dict.fromkeys(_TRUSTED, job.authority)
     return environment
+
+
+def own_environment(work_folder: Path) -> dict[str, str]:
+    """Return variables that make a measured process independent of what other processes have left on the machine."""
+    return {
+        "AIRFLOW_HOME": f"{work_folder}/airflow",
+        # Compiled modules of our own, whatever the environment and the installer made: imports cost alike for all
+        "PYTHONDONTWRITEBYTECODE": "",
+        "PYTHONPYCACHEPREFIX": f"{work_folder}/compiled",
+    }
 
 
 def _children_usage() -> Usage:

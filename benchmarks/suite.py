@@ -26,6 +26,9 @@ Each has ``run(options: Options) -> Result`` and may have ``chart(figures: dict[
 returns an SVG (``benchmarks.charts`` draws them) of the figures of its result, also when these were read from JSON.
 """
 
+VERSUS: Final = "versus"
+"""What ``make compare`` measures; it needs another checkout, and so is no suite that runs among the others."""
+
 
 @dataclass(frozen=True, slots=True)
 class Options:

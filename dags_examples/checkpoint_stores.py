@@ -1,8 +1,8 @@
 """
 The same upload with each checkpoint store.
 
-``auto`` is the task state store (``task_state``) from Airflow 3.3 on, before that a Variable. ``xcom`` keeps the
-checkpoint in the XCom of another task of the run, here ``export``: Airflow deletes a task's own XComs when it is
+``auto`` is the task state store (``task_state``) from Airflow 3.3 on, before that a Variable. ``xcom:export`` keeps the
+checkpoint in the XCom of another task of the run, which is ``export``: Airflow deletes a task's own XComs when it is
 retried.
 """
 
@@ -26,11 +26,10 @@ with DAG(
         return params["file_path"]
 
     file_path = export()
-    for store in ("auto", "variable", "xcom"):
+    for name, store in {"auto": "auto", "variable": "variable", "xcom": "xcom:export"}.items():
         OSSResumableUploadOperator(
-            task_id=f"upload_{store}",
+            task_id=f"upload_{name}",
             file_path=file_path,
-            key=f"dumps/{{{{ run_id }}}}/{store}.bin",
+            key=f"dumps/{{{{ run_id }}}}/{name}.bin",
             checkpoint=store,
-            checkpoint_anchor="export" if store == "xcom" else None,
         )

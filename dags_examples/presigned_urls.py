@@ -22,7 +22,7 @@ def use(task_id: str, data: str | None = None) -> str:
         signed["url"], body, signed["headers"], method=signed["method"]
     )
     with urllib.request.urlopen(request) as answer:  # noqa: S310 - as above
-        return answer.read().decode()
+        return str(answer.read(), "utf-8")
 
 
 with DAG(dag_id="oss_presigned_urls", schedule=None, tags=["oss"]) as dag:

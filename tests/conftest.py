@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import hypothesis
 import pytest
 
+from airflow_provider_oss.clients.credentials.sources import Credentials
 from airflow_provider_oss.clients.object_client import OSSObjectClient
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.emulator import Limits, OSSEmulator
 from tests.support.airflow_version import OWN_WARNINGS
 from tests.support.web_server import WebServer
@@ -30,11 +32,44 @@ REGION = "cn-hangzhou"
 
 TINY_PARTS = Limits(min_part_size_bytes=1)
 
+STARTERS = {
+    "tests.support.airflow_home",
+    "tests.support.local_airflow",
+    "tests.support.airflow_processes",
+    "tests.chaos.scenario",
+}
+"""What starts an Airflow, or one task of it, in a process of its own."""
+
+
+class Serving(Protocol):
+    """A local OSS server, in this process or another."""
+
+    @property
+    def endpoint(self) -> str:
+        """Where it answers."""
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Let older versions of Airflow warn of themselves."""
     for line in OWN_WARNINGS:
         config.addinivalue_line("filterwarnings", line)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that start Airflow: those whose module, or that of a fixture of theirs, has what starts it."""
+    for item in items:
+        if isinstance(item, pytest.Function) and any(map(_can_start_airflow, _modules(item))):
+            item.add_marker("starts_airflow")
+
+
+def _modules(item: pytest.Function) -> set[str]:
+    """Return the modules of a test and of its fixtures."""
+    fixtures = [found for group in item._fixtureinfo.name2fixturedefs.values() for found in group]
+    return {item.function.__module__, *(found.func.__module__ for found in fixtures)}
+
+
+def _can_start_airflow(module: str) -> bool:
+    return any(getattr(value, "__module__", None) in STARTERS for value in vars(sys.modules[module]).values())
 
 
 @pytest.fixture
@@ -91,7 +126,7 @@ def s3(s3_server: S3Server) -> Iterator[S3Server]:
 
 
 def client_settings(server: OSSEmulator) -> ClientSettings:
-    """Return settings for the local OSS server with short time-outs."""
+    """Return settings for the local OSS server with short timeouts."""
     return ClientSettings(
         endpoint=server.endpoint,
         credentials=Credentials(KEY_ID, KEY_SECRET),
@@ -102,7 +137,7 @@ def client_settings(server: OSSEmulator) -> ClientSettings:
     )
 
 
-def connection_json(server: OSSEmulator, **fields: object) -> str:
+def connection_json(server: Serving, **fields: object) -> str:
     """Return an Airflow connection to the local OSS server as JSON."""
     usual: dict[str, object] = {
         "conn_type": "aliyun_oss",

@@ -124,12 +124,13 @@ def test_the_command_line_tools_read_it(compression: str) -> None:
     ("compression", "expected"), [(None, ("", None)), ("gzip", (".gz", "gzip")), ("zstd", (".zst", "zstd"))]
 )
 def test_names(compression: str | None, expected: tuple[str, str | None]) -> None:
-    """Each has the suffix of its tool and HTTP's own name."""
-    assert (suffix(compression), content_encoding(compression)) == expected
+    """Each has the suffix of its tool and HTTP's own name, which an object of that suffix does not get."""
+    assert (suffix(compression), content_encoding(compression, "a.csv")) == expected
+    assert content_encoding(compression, f"a.csv{suffix(compression)}") is None
 
 
 @pytest.mark.parametrize(
-    "use", [lambda: compressed([], "bzip2"), lambda: suffix("bzip2"), lambda: content_encoding("bzip2")]
+    "use", [lambda: compressed([], "bzip2"), lambda: suffix("bzip2"), lambda: content_encoding("bzip2", "a")]
 )
 def test_unknown(use: object) -> None:
     """Another compression is refused at once, by name."""

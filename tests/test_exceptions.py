@@ -5,8 +5,13 @@ from __future__ import annotations
 import inspect
 import pickle
 import re
+import traceback
+import unicodedata
+from dataclasses import fields
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_oss import exceptions
 from airflow_provider_oss.exceptions import (
@@ -16,6 +21,7 @@ from airflow_provider_oss.exceptions import (
     OSSProviderError,
     OSSTransientError,
 )
+from airflow_provider_oss.limits import MAX_KEY_BYTES
 
 CLASSES = [
     item
@@ -67,6 +73,27 @@ def test_an_error_says_where_it_happened(cls: type[OSSProviderError]) -> None:
         "it broke [bucket=exports, key=a, upload_id=U, part_number=7, http_status=404, code=Gone, request_id=R]"
     )
     assert (error.message, error.details) == ("it broke", details)
+
+
+TEXTS = st.text() | st.sampled_from(["a\nb", "\r\n", "\x1b[2J", "\x85", "\u2028", "\u202e", "\udcff"])
+DETAILS = st.builds(ErrorDetails, **{field.name: st.none() | TEXTS for field in fields(ErrorDetails)})
+
+
+@given(st.sampled_from(CLASSES), TEXTS, DETAILS)
+def test_an_error_is_one_line(cls: type[OSSProviderError], message: str, details: ErrorDetails) -> None:
+    """Whatever a message or a field holds, the text of an error is one line of UTF-8 that nothing can be hidden in."""
+    error = cls(message, details)
+    for text in (str(error), str(details), repr(error), "".join(traceback.format_exception_only(error)).rstrip("\n")):
+        assert len(text.splitlines()) <= 1
+        assert not {character for character in text if unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp")}
+        text.encode()
+
+
+def test_what_is_long_is_cut_off() -> None:
+    """Of a field that no key is as long as the beginning is shown, and how long it is."""
+    key = "k" * MAX_KEY_BYTES
+    assert str(ErrorDetails(key=key)) == f"key={key}"
+    assert str(ErrorDetails(code="x" * 8_000_000)) == f"code={'x' * 1024}... (cut off, it has 8000000 characters)"
 
 
 @pytest.mark.parametrize("cls", CLASSES)

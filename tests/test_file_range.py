@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.exceptions import OSSSourceChanged
 from airflow_provider_oss.file_range import FileRange
-from airflow_provider_oss.verify import md5_etag
+from airflow_provider_oss.proof import crc64, md5_etag
 from tests.support.sources import some_bytes
 
 DATA = some_bytes(600_000)

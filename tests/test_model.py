@@ -9,6 +9,7 @@ from hypothesis import given
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.model import Fingerprint, ObjectPrefix, ObjectRef, Progress, UploadResult
+from tests.support.source_text import occurrences
 from tests.support.values import keys
 
 
@@ -25,6 +26,11 @@ def test_buckets_that_oss_forbids(bucket: str) -> None:
         ObjectRef(bucket, "key")
 
     assert repr(bucket) in str(caught.value)
+
+
+def test_one_home() -> None:
+    """What a bucket's name may be is written once."""
+    assert occurrences(r"a-z0-9-\]\{1,61\}") == {"model.py"}
 
 
 @given(key=keys)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_oss.presigned import secrets_of_url
+from airflow_provider_oss.uri import secrets_of_url
 
 
 @pytest.mark.parametrize(

@@ -90,11 +90,11 @@ def test_no_bucket_anywhere_says_where_to_put_one() -> None:
     ("key", "bucket_name", "complaint"),
     [
         (None, None, "key=None is a NoneType: give text"),
-        (5, None, "key=5 is a int: give text"),
+        (5, None, "key=5 is an int: give text"),
         (b"a", None, "key=b'a' is a bytes: give text"),
         ("a\0b", None, r"key='a\\x00b' has a NUL character: remove it"),
         ("oss://exports/a\0b", None, "NUL character"),
-        ("a", 5, "bucket_name=5 is a int: give text"),
+        ("a", 5, "bucket_name=5 is an int: give text"),
     ],
 )
 def test_what_is_no_name_is_refused(key: Any, bucket_name: Any, complaint: str) -> None:
@@ -130,10 +130,74 @@ def test_prefixes(key: str, bucket_name: str | None, expected: ObjectPrefix) -> 
         ("oss:///a", None, "is not a name OSS allows"),
         ("a\0", "exports", "NUL"),
         ("x" * 1023, "exports", "1024 bytes"),
-        (7, "exports", "is a int: give text"),
+        (7, "exports", "is an int: give text"),
     ],
 )
 def test_prefixes_that_are_none(key: Any, bucket_name: str | None, reason: str) -> None:
     """What no object could be below is refused."""
     with pytest.raises(OSSInvalidArgument, match=reason):
         resolve_prefix(key, bucket_name, None)
+
+
+ADDRESSES = [
+    ("s3://exports/a/b.csv", "oss://exports/a/b.csv"),
+    ("s3:/exports/a", "oss://exports/a"),
+    (" s3://exports/a", "oss://exports/a"),
+    ("S3A://exports/a", "oss://exports/a"),
+    ("gs://exports/a", "oss://exports/a"),
+    ("OSS://exports/a", "oss://exports/a"),
+    ("Oss://exports/a", "oss://exports/a"),
+    ("oss:/exports/a", "oss://exports/a"),
+    (" oss://exports/a", "oss://exports/a"),
+    ("\noss://exports/a", "oss://exports/a"),
+    ("https://exports.oss-cn-hangzhou.aliyuncs.com/a%20b/c", "oss://exports/a b/c"),
+    ("http://exports.oss-cn-hangzhou-internal.aliyuncs.com:80/a", "oss://exports/a"),
+    ("https://exports.oss-accelerate.aliyuncs.com/a", "oss://exports/a"),
+    ("exports.oss-cn-hangzhou.aliyuncs.com/a", "oss://exports/a"),
+    ("https://example.com/a/b", "a/b"),
+    ("file:///data/a", "data/a"),
+    ("s3://", ""),
+]
+
+
+@pytest.mark.parametrize(("key", "meant"), ADDRESSES)
+@pytest.mark.parametrize("bucket_name", [None, "other"])
+def test_addresses_are_no_names_to_store(key: str, meant: str, bucket_name: str | None) -> None:
+    """Nothing is stored under the address of something else, or one misspelt; the error says what was meant."""
+    for find in (resolve, resolve_prefix):
+        with pytest.raises(OSSInvalidArgument, match="is an address") as caught:
+            find(key, bucket_name, "default", storing=True)
+        assert f"did you mean {meant!r}?" in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "_"), ADDRESSES)
+def test_addresses_name_what_was_stored_by_earlier_versions(key: str, _: str) -> None:
+    """What is not about storing takes such keys, and any other does with the whole address before it."""
+    assert resolve(key, None, "default") == ObjectRef("default", key)
+    assert resolve(f"oss://default/{key}", None, None, storing=True) == ObjectRef("default", key)
+    assert resolve_prefix(key, None, "default").prefix.startswith(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("a:b", "run=2026-11-21T00:00:00+00:00/a", "scheduled__2026-11-21T00:00:00+00:00/a", "a/s3://b", "12:/a"),
+        *("www.example.com/a", "C:/data/a", "oss-cn-hangzhou.aliyuncs.com", "s3", "s3:a"),
+    ],
+)
+def test_names_with_colons_are_names(key: str) -> None:
+    """A colon, a time or a host in a key makes no address of it."""
+    assert resolve(key, "exports", None, storing=True) == ObjectRef("exports", key)
+
+
+def test_addresses_keep_their_secrets() -> None:
+    """Of a presigned URL, or one with a password, the error shows neither query nor user."""
+    for key in (
+        "https://exports.oss-cn-hangzhou.aliyuncs.com/a?Signature=geheim",
+        "https://user:geheim@example.com/a",
+        "exports.oss-cn-hangzhou.aliyuncs.com/a?x=geheim",
+        "s3://geheim:geheim@exports/a#geheim",
+    ):
+        with pytest.raises(OSSInvalidArgument, match="is an address") as caught:
+            resolve(key, "exports", None, storing=True)
+        assert "geheim" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Checkpoint to plain JSON data and back. What is read is checked: people can edit Variables, XComs and task state."""
+"""Checkpoints to plain JSON data and back. What is read is checked: people can edit Variables, XComs and task state."""
 
 from __future__ import annotations
 
@@ -11,10 +11,13 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_oss.exceptions import OSSCheckpointUnreadable
-from airflow_provider_oss.model import CONSTANT_PARTS, Checkpoint, Fingerprint, ObjectRef
+from airflow_provider_oss.model import CONSTANT_PARTS, Checkpoint, Fingerprint, FoundCheckpoint, ObjectRef
+from airflow_provider_oss.shown import Log
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
+
+log = Log(__name__)
 
 VERSION: Final = 1
 MAX_RECORD_CHARS: Final = 2048
@@ -27,6 +30,7 @@ _MAX_PLAIN_KEY_CHARS: Final = 1279
 """As JSON: no less than base85 makes of any key, so what is longer is shorter in base85."""
 _LEAST_SHARED_CHARS: Final = 180
 """What a version leaves to owner, source name and done parts."""
+_OWNER_MARK_CHARS: Final = 8
 _MAX_NAME_CHARS: Final = 256
 _MAX_DONE_PARTS_CHARS: Final = 1024
 
@@ -58,13 +62,38 @@ def encode(checkpoint: Checkpoint, owner: str) -> dict[str, Any]:
     }
     if checkpoint.schedule != CONSTANT_PARTS:
         record["schedule"] = checkpoint.schedule
+    if checkpoint.seal:
+        record["seal"] = checkpoint.seal + _owner_mark(checkpoint.seal, owner)
     _add_version(record, checkpoint.source.version)
     third = (MAX_RECORD_CHARS - len(json.dumps(record))) // 3
     record |= _owner_fields(owner, third)
     record["source"]["name"] = _ending(_sendable(checkpoint.source.name)[-_MAX_NAME_CHARS:], third)
+    _add_done_parts(record, checkpoint)
+    return record
+
+
+def _add_done_parts(record: dict[str, Any], checkpoint: Checkpoint) -> None:
+    """Add as many as there is room for; the proof, which is for all of them, where all are there and a version is."""
+    proven = {"proof": checkpoint.proof, "done_parts": checkpoint.done_parts}
+    is_short = len(checkpoint.done_parts) <= _MAX_DONE_PARTS_CHARS
+    has_room = is_short and len(json.dumps(record | proven)) <= MAX_RECORD_CHARS
+    if checkpoint.proof and has_room and "version" in record["source"]:
+        record |= proven
+        return
     room_chars = min(MAX_RECORD_CHARS - len(json.dumps(record)), _MAX_DONE_PARTS_CHARS)
     record["done_parts"] = _longest_ranges(checkpoint.done_parts, room_chars)
-    return record
+
+
+def _owner_mark(seal: str, owner: str) -> str:
+    """Return what ties a seal to its owner: the checkpoint of another task names an upload that is none of ours."""
+    return _digest(f"{seal} {owner}")[:_OWNER_MARK_CHARS]
+
+
+def _seal(record: dict[str, Any], owner: str) -> str:
+    """Return the checkpoint's seal. One that is not this owner's comes whole, and so fits to nothing."""
+    text: str = record.get("seal", "")
+    seal, mark = text[:-_OWNER_MARK_CHARS], text[-_OWNER_MARK_CHARS:]
+    return seal if text and mark == _owner_mark(seal, owner) else text
 
 
 def _add_version(record: dict[str, Any], version: str | None) -> None:
@@ -89,6 +118,8 @@ def _owner_fields(owner: str, room_chars: int) -> dict[str, str]:
 
 def _ending(text: str, room_chars: int) -> str:
     """Return as much of the end of the text as JSON writes in so many characters."""
+    if room_chars <= 0:
+        return ""
     text = text[-room_chars:]
     while _json_chars(text) > room_chars:
         text = text[1:]
@@ -137,7 +168,7 @@ def decode(data: Any, owner: str) -> Checkpoint:
     record = _checked(data)
     if record.get("owner_digest", _digest(record["owner"])) != _digest(owner):
         raise OSSCheckpointUnreadable(f"checkpoint belongs to {record['owner']!r}, not to {owner!r}")
-    return _checkpoint(record, data)
+    return _checkpoint(record, data, owner)
 
 
 def decode_any(data: Any) -> tuple[Checkpoint, str | None]:
@@ -149,7 +180,18 @@ def decode_any(data: Any) -> tuple[Checkpoint, str | None]:
     record = _checked(data)
     owner = record["owner"]
     is_whole = record.get("owner_digest", _digest(owner)) == _digest(owner)
-    return _checkpoint(record, data), owner if is_whole else None
+    return _checkpoint(record, data, owner), owner if is_whole else None
+
+
+def found(place: str, value: Any, variable_key: str | None = None) -> FoundCheckpoint:
+    """Return what a value in a store says of somebody's upload; what is no checkpoint is logged."""
+    text = value if isinstance(value, str) else json.dumps(value)
+    try:
+        checkpoint, owner = decode_any(value)
+    except OSSCheckpointUnreadable as error:
+        log.warning("%s is no checkpoint that can be read, and left as it is: %s", place, error)
+        return FoundCheckpoint(place, text, None, None, variable_key)
+    return FoundCheckpoint(place, text, checkpoint, owner, variable_key)
 
 
 def _checked(data: Any) -> Any:
@@ -161,14 +203,14 @@ def _checked(data: Any) -> Any:
     return record
 
 
-def _checkpoint(record: dict[str, Any], data: Any) -> Checkpoint:
+def _checkpoint(record: dict[str, Any], data: Any, owner: str) -> Checkpoint:
     try:
-        return _made(record)
+        return _made(record, owner)
     except ValueError as error:
         raise OSSCheckpointUnreadable(f"checkpoint: {error}; it reads {_excerpt(data)}") from error
 
 
-def _made(record: dict[str, Any]) -> Checkpoint:
+def _made(record: dict[str, Any], owner: str) -> Checkpoint:
     return Checkpoint(
         ref=ObjectRef(record["bucket"], _decoded_key(record["key"])),
         upload_id=record["upload_id"],
@@ -181,6 +223,8 @@ def _made(record: dict[str, Any]) -> Checkpoint:
         created_at=_checked_time(record.get("created_at", ""), is_needed=not record["upload_id"]),
         updated_at=record.get("updated_at", ""),
         schedule=record.get("schedule", CONSTANT_PARTS),
+        seal=_seal(record, owner),
+        proof=record.get("proof", ""),
     )
 
 

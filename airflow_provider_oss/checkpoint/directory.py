@@ -15,22 +15,15 @@ its key, which is made from the owner's name, and an entry of the task state sto
 
 from __future__ import annotations
 
-import json
-import logging
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from airflow.providers.common.compat.sdk import Variable
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
-from airflow_provider_oss.checkpoint import variable, xcom
-from airflow_provider_oss.checkpoint.codec import decode_any
-from airflow_provider_oss.checkpoint.owners import InstanceName, instance_of
-from airflow_provider_oss.exceptions import OSSCheckpointUnreadable
+from airflow_provider_oss.checkpoint import variable
+from airflow_provider_oss.checkpoint.choice import STORES, InstanceName, instance_of
 from airflow_provider_oss.model import FoundCheckpoint
-
-log = logging.getLogger(__name__)
 
 _ENDED: Final = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
 
@@ -39,26 +32,20 @@ class AirflowCheckpointDirectory:
     """What the task instance of a context can see. Implements ``ports.CheckpointDirectory``."""
 
     def __init__(self, context: Mapping[str, Any]) -> None:
-        self._ti = context["ti"]
-        self._has_task_state = context.get("task_state_store") is not None
+        self._context = context
 
-    @cached_property
+    @property
     def unseen(self) -> Sequence[str]:
         """Names of the stores that cannot be listed from here."""
-        stores = {
-            "variable": AIRFLOW_V_3_0_PLUS and not hasattr(Variable, "keys"),
-            "xcom": AIRFLOW_V_3_0_PLUS,
-            "task_state": self._has_task_state,
-        }
-        return [name for name, is_unseen in stores.items() if is_unseen]
+        return [name for name, store in STORES.items() if not store.is_seen(self._context)]
 
     def find(self) -> Sequence[FoundCheckpoint]:
         """
         Return all checkpoints of the stores that can be listed.
 
-        Raises when Airflow cannot be asked, or does not give what is there. What is no checkpoint is told in the log.
+        Raises when Airflow cannot be asked, or does not give what is there. What is no checkpoint is logged.
         """
-        return [*_variables(), *_xcoms()]
+        return [found for store in STORES.values() for found in store.find(self._context)]
 
     def is_over(self, found: FoundCheckpoint) -> bool:
         """Whether the owner has ended, or is not there any more; False when it is not known who it is."""
@@ -78,41 +65,12 @@ class AirflowCheckpointDirectory:
 
     def _states(self, instance: InstanceName) -> list[str | None]:
         """Return the state of the task instance, if there is one, by the api-server."""
-        of_runs = self._ti.get_task_states(instance.dag_id, task_ids=[instance.task_id], run_ids=[instance.run_id])
+        of_runs = self._context["ti"].get_task_states(
+            instance.dag_id, task_ids=[instance.task_id], run_ids=[instance.run_id]
+        )
         name = instance.task_id if instance.map_index < 0 else f"{instance.task_id}_{instance.map_index}"
         states = of_runs.get(instance.run_id, {})
         return [states[name]] if name in states else []
-
-
-def _found(place: str, value: Any, variable_key: str | None = None) -> FoundCheckpoint:
-    text = value if isinstance(value, str) else json.dumps(value)
-    try:
-        checkpoint, owner = decode_any(value)
-    except OSSCheckpointUnreadable as error:
-        log.warning("%s is no checkpoint that can be read, and left as it is: %s", place, error)
-        return FoundCheckpoint(place, text, None, None, variable_key)
-    return FoundCheckpoint(place, text, checkpoint, owner, variable_key)
-
-
-def _variables() -> Iterator[FoundCheckpoint]:
-    for key in variable.stored_keys(variable.KEY_PREFIX) or ():
-        text = variable.read(key, "a checkpoint")
-        if text is not None:  # else it was deleted meanwhile
-            yield _found(f"Variable {key}", text, key)
-
-
-def _xcoms() -> Iterator[FoundCheckpoint]:
-    """Ask the database, which tasks of Airflow 2 may do."""
-    if AIRFLOW_V_3_0_PLUS:
-        return
-    from airflow.models.xcom import XCom  # noqa: PLC0415 - not for tasks of Airflow 3
-    from airflow.utils.session import create_session  # noqa: PLC0415
-
-    with create_session() as session:
-        columns = (XCom.dag_id, XCom.run_id, XCom.task_id, XCom.key, XCom.value)
-        rows = session.query(*columns).filter(XCom.key.startswith(xcom.KEY_PREFIX, autoescape=True)).all()
-        for row in rows:
-            yield _found(f"XCom {row.dag_id}/{row.run_id}/{row.task_id} {row.key}", XCom.deserialize_value(row))
 
 
 def _states_in_database(instance: InstanceName) -> list[str | None]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from airflow_provider_oss.checkpoint import codec
-from airflow_provider_oss.model import Checkpoint
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.model import Checkpoint, FoundCheckpoint
 
 KEY: Final = "oss_upload_checkpoint"
 RETENTION: Final = timedelta(days=30)
@@ -38,6 +40,35 @@ class TaskStateCheckpointStore:
     accessor: TaskStateAccessor
     owner: str
     key: str = KEY
+
+    setting: ClassVar[str] = ""
+
+    @classmethod
+    def of_task(
+        cls,
+        context: Mapping[str, Any],
+        owner: str,
+        number: int,
+        setting: str,  # noqa: ARG003 - it has none
+    ) -> TaskStateCheckpointStore:
+        """Return the task instance's store. Raises OSSInvalidArgument below Airflow 3.3."""
+        accessor = context.get("task_state_store")
+        if accessor is None:
+            raise OSSInvalidArgument(
+                "checkpoint='task_state' needs the task state store of Airflow 3.3 or later: use 'auto', 'variable' or "
+                "'xcom' here"
+            )
+        return cls(accessor, owner, KEY if number == 1 else f"{KEY}_{number}")
+
+    @classmethod
+    def is_seen(cls, context: Mapping[str, Any]) -> bool:
+        """Whether there is no such store: an entry is given to its own task instance alone."""
+        return context.get("task_state_store") is None
+
+    @classmethod
+    def find(cls, context: Mapping[str, Any]) -> Iterable[FoundCheckpoint]:  # noqa: ARG003 - see is_seen
+        """Return nothing."""
+        return ()
 
     def load(self) -> Checkpoint | None:
         """Return the saved checkpoint, if any."""

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, ClassVar, Final
 
 from airflow.providers.common.compat.sdk import Variable
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_oss.checkpoint import codec
 from airflow_provider_oss.exceptions import OSSTransientError
-from airflow_provider_oss.model import Checkpoint
+from airflow_provider_oss.model import Checkpoint, FoundCheckpoint
 
 KEY_PREFIX: Final = "oss_upload_checkpoint_"
 
@@ -28,6 +28,32 @@ class VariableCheckpointStore:
     """
 
     owner: str
+
+    setting: ClassVar[str] = ""
+
+    @classmethod
+    def of_task(
+        cls,
+        context: Mapping[str, Any],  # noqa: ARG003 - the owner is all it needs
+        owner: str,
+        number: int,  # noqa: ARG003
+        setting: str,  # noqa: ARG003
+    ) -> VariableCheckpointStore:
+        """Return the task instance's store."""
+        return cls(owner)
+
+    @classmethod
+    def is_seen(cls, context: Mapping[str, Any]) -> bool:  # noqa: ARG003 - the same for all tasks
+        """Whether tasks may list Variables: on Airflow 3.0 to 3.2 they may not."""
+        return not AIRFLOW_V_3_0_PLUS or hasattr(Variable, "keys")
+
+    @classmethod
+    def find(cls, context: Mapping[str, Any]) -> Iterator[FoundCheckpoint]:  # noqa: ARG003
+        """Yield all checkpoints in Variables that can be listed."""
+        for key in stored_keys(KEY_PREFIX) or ():
+            text = read(key, "a checkpoint")
+            if text is not None:  # else it was deleted meanwhile
+                yield codec.found(f"Variable {key}", text, key)
 
     @property
     def key(self) -> str:

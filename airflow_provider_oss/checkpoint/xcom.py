@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from airflow.providers.common.compat.sdk import MappedOperator, XCom
 from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_oss.checkpoint import codec
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.model import Checkpoint
+from airflow_provider_oss.model import Checkpoint, FoundCheckpoint
 
 KEY_PREFIX: Final = "oss_upload_checkpoint_"
 
@@ -31,6 +31,40 @@ class XComCheckpointStore:
     run_id: str
     anchor_task_id: str
     owner: str
+
+    setting: ClassVar[str] = "the task_id of the anchor"
+
+    @classmethod
+    def of_task(
+        cls,
+        context: Mapping[str, Any],
+        owner: str,
+        number: int,  # noqa: ARG003 - the owner tells them apart
+        setting: str,
+    ) -> XComCheckpointStore:
+        """Return the task instance's store. Raises OSSInvalidArgument when the anchor, or every task, cannot serve."""
+        ti = context["ti"]
+        return cls(ti.dag_id, ti.run_id, choose_anchor(context["task"], setting or None), owner)
+
+    @classmethod
+    def is_seen(cls, context: Mapping[str, Any]) -> bool:  # noqa: ARG003 - the same for all tasks
+        """Whether tasks may ask the database, as those of Airflow 2: later ones get an XCom by its whole key alone."""
+        return not AIRFLOW_V_3_0_PLUS
+
+    @classmethod
+    def find(cls, context: Mapping[str, Any]) -> Iterator[FoundCheckpoint]:  # noqa: ARG003
+        """Yield all checkpoints in XComs, on Airflow 2."""
+        if AIRFLOW_V_3_0_PLUS:
+            return
+        from airflow.models.xcom import XCom as StoredXCom  # noqa: PLC0415 - not for tasks of Airflow 3
+        from airflow.utils.session import create_session  # noqa: PLC0415
+
+        with create_session() as session:
+            columns = (StoredXCom.dag_id, StoredXCom.run_id, StoredXCom.task_id, StoredXCom.key, StoredXCom.value)
+            rows = session.query(*columns).filter(StoredXCom.key.startswith(KEY_PREFIX, autoescape=True)).all()
+            for row in rows:
+                place = f"XCom {row.dag_id}/{row.run_id}/{row.task_id} {row.key}"
+                yield codec.found(place, StoredXCom.deserialize_value(row))
 
     @property
     def key(self) -> str:
@@ -76,7 +110,7 @@ def choose_anchor(task: Any, wanted: str | None) -> str:
     if wanted is not None:
         if wanted not in usable:
             raise OSSInvalidArgument(
-                f"checkpoint_anchor={wanted!r} cannot hold the checkpoint: name another, unmapped task of this DAG, "
+                f"checkpoint='xcom:{wanted}' cannot hold the checkpoint: name another, unmapped task of this DAG, "
                 f"one of {', '.join(sorted(usable)) or '(there is none)'}"
             )
         return wanted

@@ -1,1 +1,1 @@
-"""The OSS client that the engine uses, over oss2; the only place that knows the SDK."""
+"""The client of OSS that the engine and the hook use: nothing else in the package calls OSS, or uses an SDK of it."""

@@ -1,4 +1,8 @@
-"""oss2 over our session, clock and credentials: for all that uploading does not need. Importing this imports oss2."""
+"""
+``oss2.Bucket`` objects over our session, clock and credentials: for presigned URLs and ``OSSHook.get_conn``.
+
+Importing this imports oss2.
+"""
 
 from __future__ import annotations
 
@@ -6,32 +10,28 @@ import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.utils import formatdate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 import oss2
 from oss2.credentials import StaticCredentialsProvider
-from oss2.exceptions import ClientError, OssError, RequestError
+from oss2.exceptions import ClientError, RequestError
 from oss2.http import CaseInsensitiveDict
-from oss2.models import BucketCreateConfig, Tagging, TaggingRule
 from urllib3.exceptions import HTTPError
 
 from airflow_provider_oss.clients.credentials.holder import CredentialsHolder
-from airflow_provider_oss.clients.errors import ClockCheck, answer_error, connection_error, renamed
-from airflow_provider_oss.clients.session import PooledSession, Response
+from airflow_provider_oss.clients.exchange import Response
+from airflow_provider_oss.clients.session import PooledSession
 from airflow_provider_oss.clients.signing import ServerClock, V4Signer
-from airflow_provider_oss.exceptions import (
-    ErrorDetails,
-    OSSBadResponse,
-    OSSInvalidArgument,
-    OSSInvalidConnection,
-    OSSProviderError,
-)
-from airflow_provider_oss.model import BucketProperties, ObjectRef
+from airflow_provider_oss.exceptions import ErrorDetails, OSSInvalidArgument, OSSInvalidConnection, OSSProviderError
+from airflow_provider_oss.model import ObjectRef
 
 if TYPE_CHECKING:
     from oss2.http import Request
 
-    from airflow_provider_oss.clients.api import OSSApi
+    from airflow_provider_oss.clients.upload_client import OSSApi
+
+_READ_BYTES: Final = 256 * 1024
 
 
 class Buckets:
@@ -49,7 +49,7 @@ class Buckets:
         # Masking is no answer: Airflow's masker knows the token as it is and not as a URL has it, and what the task of
         # a LocalExecutor logs is repeated, not masked, by the scheduler
         for name in ("oss2.auth", "oss2.api"):
-            logging.getLogger(name).addFilter(_tells_no_secret)
+            logging.getLogger(name).addFilter(_shows_no_secret)
 
     def get(self, name: str) -> oss2.Bucket:
         """Return the bucket; the same object for the same name. Raises OSSInvalidConnection when oss2 refuses it."""
@@ -57,46 +57,39 @@ class Buckets:
             self._buckets[name] = self._make(name)
         return self._buckets[name]
 
-    def create(self, name: str, properties: BucketProperties) -> None:
-        """Create a bucket. What the properties leave out is OSS's default."""
-        configuration = None
-        if properties.storage_class is not None or properties.redundancy is not None:
-            # A document without a storage class means the default too, but oss2 always writes one
-            configuration = BucketCreateConfig(properties.storage_class or "Standard", properties.redundancy)
-        self.get(name).create_bucket(properties.acl, configuration)
-
-    def put_tags(self, ref: ObjectRef, tags: Mapping[str, str]) -> None:
-        """Give an object these tags and no others."""
-        rule = TaggingRule()
-        for tag, value in tags.items():
-            rule.add(tag, value)
-        self.get(ref.bucket).put_object_tagging(ref.key, Tagging(rule))
-
-    def service(self) -> oss2.Service:
-        """Return what answers for the account as a whole."""
-        return oss2.Service(self._auth(), self._api.settings.endpoint, **self._common())
+    def sign_url(
+        self, ref: ObjectRef, method: str, expires_seconds: int, headers: Mapping[str, str], params: Mapping[str, str]
+    ) -> str:
+        """Return a presigned URL. Raises OSSInvalidArgument when oss2 refuses to make it."""
+        bucket, given = self.get(ref.bucket), {"headers": dict(headers), "params": dict(params)}
+        try:
+            # slash_safe: other tools show and split the URL; it makes no difference to the signature
+            return str(bucket.sign_url(method, ref.key, expires_seconds, slash_safe=True, **given))
+        except ClientError as error:
+            raise OSSInvalidArgument(f"oss2 refuses: {error.body}", ErrorDetails(ref.bucket, ref.key)) from error
 
     def _make(self, name: str) -> oss2.Bucket:
         settings = self._api.settings
+        parts = urlsplit(settings.endpoint)
+        # oss2 refuses the brackets of an IPv6 address when it is given one, and knows them when it makes a URL
+        is_address = parts.netloc.startswith("[")
         try:
-            return oss2.Bucket(
+            bucket = oss2.Bucket(
                 self._auth(),
-                settings.endpoint,
+                f"{parts.scheme}://localhost" if is_address else settings.endpoint,
                 name,
                 enable_crc=False,
                 is_cname=settings.addressing_style == "cname",
-                **self._common(),
+                session=self._session,
+                app_name="airflow-provider-oss",
+                region=settings.region,
+                is_path_style=settings.addressing_style == "path",
             )
         except ClientError as error:
             raise OSSInvalidConnection(f"endpoint {settings.endpoint!r} cannot be used: {error.body}") from error
-
-    def _common(self) -> dict[str, Any]:
-        return {
-            "session": self._session,
-            "app_name": "airflow-provider-oss",
-            "region": self._api.settings.region,
-            "is_path_style": self._api.settings.addressing_style == "path",
-        }
+        if is_address:
+            bucket.endpoint, bucket._make_url.netloc = settings.endpoint, parts.netloc  # noqa: SLF001 - as above
+        return bucket
 
     def _auth(self) -> V1Auth | V4Auth:
         auth_class = V4Auth if self._api.settings.signature_version == "v4" else V1Auth
@@ -104,7 +97,7 @@ class Buckets:
 
 
 class _Auth:
-    """What ``oss2.Bucket`` asks of its ``auth``; all but the signing of requests is left to oss2's own."""
+    """The ``auth`` of an ``oss2.Bucket``: signs requests, and leaves everything else to oss2's own."""
 
     def __init__(self, oss2_auth: Any, holder: CredentialsHolder, clock: ServerClock) -> None:
         self._oss2_auth = oss2_auth
@@ -116,7 +109,7 @@ class _Auth:
 
 
 class V1Auth(_Auth):
-    """V1 signatures are oss2's, at OSS's time."""
+    """Signs by oss2 (V1), at OSS's time."""
 
     def __init__(self, holder: CredentialsHolder, clock: ServerClock) -> None:
         super().__init__(oss2.ProviderAuth(_Provider(holder)), holder, clock)
@@ -128,7 +121,7 @@ class V1Auth(_Auth):
 
 
 class V4Auth(_Auth):
-    """V4 signatures are ours."""
+    """Signs by ``signing.V4Signer``."""
 
     def __init__(self, holder: CredentialsHolder, clock: ServerClock) -> None:
         super().__init__(oss2.ProviderAuthV4(_Provider(holder)), holder, clock)
@@ -140,7 +133,7 @@ class V4Auth(_Auth):
 
 
 class _Provider:
-    """oss2's provider interface."""
+    """The credentials of a holder, as oss2 asks for them."""
 
     def __init__(self, holder: CredentialsHolder) -> None:
         self._holder = holder
@@ -152,18 +145,40 @@ class _Provider:
 
 
 class _Session:
-    """What oss2 takes as its public ``session=``."""
+    """The ``session`` of an ``oss2.Bucket``: sends its requests over our connections."""
 
     def __init__(self, session: PooledSession) -> None:
         self._session = session
 
-    def do_request(self, request: Request, timeout: Any) -> _Answer:  # noqa: ARG002 - oss2 passes its own time-out
+    def do_request(self, request: Request, timeout: Any) -> _Answer:  # noqa: ARG002 - oss2 passes its own timeout
         """Send oss2's request once. Raises ``oss2.exceptions.RequestError``, as oss2's own session does."""
-        headers = {name: _text(value) for name, value in request.headers.items() if value is not None}
-        try:
-            return _Answer(self._session.send(request.method, request.url, request.params, headers, request.data))
-        except HTTPError as error:
-            raise RequestError(error) from error
+        headers = {name.lower(): _text(value) for name, value in request.headers.items() if value is not None}
+        body = request.data
+        if hasattr(body, "read"):
+            if hasattr(body, "__len__"):
+                headers["content-length"] = str(len(body))
+            body = _blocks(body)
+        with _as_oss2_raises():
+            exchange = self._session.begin(
+                request.method, request.url, request.params, headers, body, is_document=request.method != "GET"
+            )
+            return _Answer(exchange.wait())
+
+
+def _blocks(body: Any) -> Iterator[bytes]:
+    """Read to the end, at which oss2's adapters return an empty text."""
+    while block := body.read(_READ_BYTES):
+        yield block
+
+
+@contextmanager
+def _as_oss2_raises() -> Iterator[None]:
+    try:
+        yield
+    except OSSProviderError:
+        raise
+    except (HTTPError, ValueError) as error:
+        raise RequestError(error) from error
 
 
 def _text(value: Any) -> str:
@@ -171,28 +186,22 @@ def _text(value: Any) -> str:
 
 
 class _Answer:
-    """The answer as oss2 reads it."""
+    """An answer, as oss2 reads it."""
 
     def __init__(self, response: Response) -> None:
         self._response = response
         self.status = response.status
         self.headers = CaseInsensitiveDict(response.headers.items())
         self.request_id = response.request_id
-        self.document = b""
-        """The body, if it was read in one."""
 
     def read(self, amt: int | None = None) -> bytes:
         """Return up to ``amt`` bytes of the body, or all that is left. Raises RequestError when it breaks off."""
-        try:
-            data = self._response.read(amt)
-        except HTTPError as error:
-            raise RequestError(error) from error
-        if amt is None:
-            self.document = data
-        return data
+        with _as_oss2_raises():
+            return self._response.read(amt)
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self._response)
+        while chunk := self.read(_READ_BYTES):
+            yield chunk
 
     def close(self) -> None:
         """Give the connection up, whatever is left of the body."""
@@ -203,47 +212,9 @@ class _Answer:
         self.close()
 
 
-@contextmanager
-def renamed_oss2(details: ErrorDetails, clock: ServerClock) -> Iterator[None]:
+def _shows_no_secret(record: logging.LogRecord) -> bool:
     """
-    Raise any error of oss2, and any answer it cannot parse, as one of ours that carries ``details``.
-
-    When OSS refuses the time of a request, ``clock`` is corrected by the time of the answer.
-    """
-    clock_check = ClockCheck(clock)
-    with renamed(details):
-        try:
-            yield
-        except RequestError as error:
-            raise connection_error(error.exception, details) from error
-        except ClientError as error:
-            raise OSSInvalidArgument(f"oss2 refuses the call: {error.body}", details) from error
-        except OssError as error:
-            ours = clock_check.corrected(_answer_error(error, details), error.headers)
-            _forget_what_was_signed(error)
-            raise ours from error
-
-
-def _answer_error(error: OssError, details: ErrorDetails) -> OSSProviderError:
-    if error.status < 0:
-        return OSSBadResponse(f"oss2 could not make sense of the call: {error}", details)
-    return answer_error(error.status, error.headers, error.details, details, has_document=bool(error.body))
-
-
-def _forget_what_was_signed(error: OssError) -> None:
-    """
-    Leave of oss2's error what helps, for it goes into tracebacks as the cause of ours.
-
-    Where a signature is refused OSS's answer repeats the text that was signed, the security token in it included, and
-    once more in hexadecimal digits, where no log masker finds it.
-    """
-    error.args, error.body, error.headers = (), b"", {}
-    error.details = {name: error.details[name] for name in ("Code", "Message", "EC") if name in error.details}
-
-
-def _tells_no_secret(record: logging.LogRecord) -> bool:
-    """
-    Keep out of the log where oss2 shows a security token: what it signs, and OSS's answers.
+    Whether a log record of oss2 can hold no security token: what it signs has one, and so may OSS's answers.
 
     The answer to a wrong signature repeats what was signed. Nothing is lost, for what OSS answers is in our errors.
     """

@@ -1,27 +1,25 @@
-"""Broken connections and answers that are no success to our errors: the one place where they are named."""
+"""Converts broken connections, and answers that are no success, to the classes of ``exceptions``."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
-from email.utils import parsedate_to_datetime
-from typing import Final
+from types import TracebackType
+from typing import Any, Final
 from xml.etree import ElementTree as ET
 
 from urllib3 import exceptions as urllib3_errors
 
-from airflow_provider_oss.clients.answers import Answer
-from airflow_provider_oss.clients.signing import ServerClock
+from airflow_provider_oss.clients.messages import Answer
 from airflow_provider_oss.exceptions import (
     ErrorDetails,
     OSSAccessDenied,
     OSSBadResponse,
     OSSCertificateError,
     OSSChecksumMismatch,
-    OSSClockCorrected,
     OSSClockSkew,
     OSSConnectionError,
     OSSConnectionTimeout,
@@ -35,7 +33,10 @@ from airflow_provider_oss.exceptions import (
     OSSRequestRejected,
     OSSServiceUnavailable,
     OSSSourceChanged,
+    OSSWorkerExhausted,
+    exhaustion,
 )
+from airflow_provider_oss.shown import shortened
 
 _BY_CODE: Final[dict[str, type[OSSProviderError]]] = {
     "AccessKeyIdAndSecurityTokenNotMatch": OSSAccessDenied,
@@ -69,71 +70,71 @@ _REMEDIES_BY_EC: Final[dict[str, str]] = {
 }
 
 
-@contextmanager
-def renamed(details: ErrorDetails) -> Iterator[None]:
-    """Raise what urllib3 says, and any answer that cannot be parsed, as one of our errors that carries ``details``."""
-    try:
-        yield
-    except urllib3_errors.HTTPError as error:
-        raise connection_error(error, details) from error
-    except (LookupError, ET.ParseError, RuntimeError, ValueError) as error:
-        # These are raised, by oss2 too, when an element or header is missing from an answer or not what it should be
-        if isinstance(error, OSSProviderError):
-            raise
-        raise OSSBadResponse(f"the answer of OSS could not be understood: {error}", details) from error
+class renamed:  # noqa: N801 - read as a word behind ``with``
+    """
+    Raise urllib3's errors, and those of an answer that cannot be parsed, as errors of ours with ``details``.
 
+    A class, for there are several blocks in each request: a generator takes three times as long.
+    """
 
-class ClockCheck:
-    """Made before a request is signed: knows afterwards whether the same request would be signed otherwise now."""
+    __slots__ = ("_details",)
 
-    def __init__(self, clock: ServerClock) -> None:
-        self._clock = clock
-        self._offset_seconds = clock.offset_seconds
+    def __init__(self, details: ErrorDetails) -> None:
+        self._details = details
 
-    def corrected(self, error: OSSProviderError, headers: Mapping[str, str]) -> OSSProviderError:
-        """Correct the clock where OSS refused the time of the request; return OSSClockCorrected if that will help."""
-        if not isinstance(error, OSSClockSkew):
-            return error
-        try:
-            server_time = parsedate_to_datetime(headers.get("Date", "")).timestamp()
-        except ValueError:
-            return error
-        # Another thread may have corrected it while this request was on its way
-        if not self._clock.correct(server_time) and self._clock.offset_seconds == self._offset_seconds:
-            return error
-        return OSSClockCorrected(error.message, error.details)
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if error is None:
+            return
+        if isinstance(error, urllib3_errors.HTTPError):
+            raise connection_error(error, self._details) from error
+        # These are raised when an element or header is missing from an answer, or is not what it should be
+        is_of_answer = isinstance(error, LookupError | ET.ParseError | ValueError)
+        if is_of_answer and not isinstance(error, OSSProviderError):
+            raise OSSBadResponse(
+                f"the answer of OSS could not be understood: {shortened(str(error))}", self._details
+            ) from error
 
 
 def connection_error(cause: Exception, details: ErrorDetails) -> OSSProviderError:
     """Return what urllib3 says of a request without an answer."""
+    said = shortened(str(cause))
     if isinstance(cause, urllib3_errors.SSLError):
         return OSSCertificateError(
-            f"the TLS connection to OSS failed: {cause}; check the endpoint, or set verify in the connection's extra "
+            f"the TLS connection to OSS failed: {said}; check the endpoint, or set verify in the connection's extra "
             "to the path of the certificate authority",
             details,
         )
-    # NewConnectionError is a ConnectTimeoutError for urllib3's own reasons: a refused connection is no time-out
+    # NewConnectionError is a ConnectTimeoutError for urllib3's own reasons: a refused connection is no timeout
     if isinstance(cause, urllib3_errors.NewConnectionError):
-        return OSSConnectionError(f"no connection to OSS: {cause}", details)
+        exhausted = None if cause.__cause__ is None else exhaustion(cause.__cause__)
+        if exhausted is not None:
+            return OSSWorkerExhausted(f"no connection to OSS: {exhausted.message}", details)
+        return OSSConnectionError(f"no connection to OSS: {said}", details)
     if isinstance(cause, urllib3_errors.ConnectTimeoutError):
         return OSSConnectionTimeout(
-            f"connecting to OSS took too long: {cause}; check the endpoint and the network, or raise connect_timeout "
+            f"connecting to OSS took too long: {said}; check the endpoint and the network, or raise connect_timeout "
             "in the connection's extra",
             details,
         )
     if isinstance(cause.__cause__, TimeoutError):
         return OSSConnectionTimeout(
-            f"nothing moved on the connection to OSS for too long: {cause}; raise read_timeout in the connection's "
+            f"nothing moved on the connection to OSS for too long: {said}; raise read_timeout in the connection's "
             "extra, or lower part_size or parallel",
             details,
         )
-    return OSSConnectionError(f"the connection to OSS broke: {cause}", details)
+    return OSSConnectionError(f"the connection to OSS broke: {said}", details)
 
 
 def answer_error(
     status: int, headers: Mapping[str, str], said: Mapping[str, str], details: ErrorDetails, *, has_document: bool
 ) -> OSSProviderError:
-    """Return what the status and an error document say. ``said``: the elements of the document."""
+    """Convert an answer to an error of ours, by its status and the elements of its error document (``said``)."""
+    said = {name: shortened(text) for name, text in said.items()}
     code = said.get("Code", "")
     if has_document and not code and status < _SERVER_ERROR_STATUS:
         return OSSBadResponse(f"HTTP status {status} with a body that says no code", details)
@@ -151,7 +152,7 @@ def answer_error(
 
 
 def proves_signature(error: OSSProviderError) -> bool:
-    """Whether OSS found the signature of a request good, though it gave this error for an answer."""
+    """Whether the error shows that OSS accepted the signature of the request, though it refused the request."""
     is_answer = error.details.request_id is not None
     return is_answer and not isinstance(error, OSSAccessDenied | OSSCredentialsExpired | OSSClockSkew)
 
@@ -164,7 +165,7 @@ def _remedy(code: str, said: Mapping[str, str]) -> str | None:
 
 
 def refusal(answer: Answer, details: ErrorDetails) -> OSSProviderError:
-    """Return what an answer that is no success means."""
+    """Convert an answer that is no success to an error of ours."""
     document = answer.body or _document_of_headers(answer.headers)
     return answer_error(answer.status, answer.headers, _fields(document), details, has_document=bool(document))
 
@@ -178,12 +179,20 @@ def _document_of_headers(headers: Mapping[str, str]) -> bytes:
 
 
 def _fields(document: bytes) -> dict[str, str]:
-    """Return the elements of an error document; none if it is no such document."""
-    try:
-        root = ET.fromstring(document)  # noqa: S314 - expat limits entity expansion
-    except ET.ParseError:
-        return {}
-    return {element.tag: element.text or "" for element in root} if root.tag == "Error" else {}
+    """Return the elements of an error document, of one that is cut off those before; none if it is no such document."""
+    parser: Any = ET.XMLPullParser(("start", "end"))
+    parser.feed(document)
+    path: list[str] = []
+    fields = {}
+    with suppress(ET.ParseError):
+        for event, element in parser.read_events():
+            if event == "start":
+                path.append(element.tag)
+            else:
+                if path[:-1] == ["Error"]:
+                    fields[element.tag] = element.text or ""
+                path.pop()
+    return fields
 
 
 def _error_class(status: int, code: str) -> type[OSSProviderError]:

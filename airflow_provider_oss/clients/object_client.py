@@ -1,35 +1,106 @@
-"""The whole client: the upload engine's calls, streams, and by oss2 what reads, copies, deletes, lists and presigns."""
+"""
+OSSObjectClient, the whole client: uploads, and beside them reads, streams, lists, deletions and presigned URLs.
+
+Buckets and tags are in OSSPropertyClient, from which it is derived.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Self
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
-from airflow_provider_oss.clients.answers import compare_crc64, stored_object
-from airflow_provider_oss.clients.documents import check_root
 from airflow_provider_oss.clients.errors import renamed
-from airflow_provider_oss.clients.headers import (
+from airflow_provider_oss.clients.exchange import Response
+from airflow_provider_oss.clients.messages import (
+    SAFE_IN_XML,
+    bucket_configuration,
+    bucket_info_of,
+    buckets_page,
+    check_asked_for,
+    compare_crc64,
     content_headers,
+    deleted_keys,
+    deletion,
     object_info,
+    objects_page,
     publishing_headers,
+    put_object_answer,
     reading_headers,
     sending_headers,
+    tagging,
+    tags_of,
 )
-from airflow_provider_oss.clients.property_client import OSSPropertyClient
-from airflow_provider_oss.clients.session import Response
-from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
-from airflow_provider_oss.clients.upload_client import being_there
-from airflow_provider_oss.exceptions import ErrorDetails
+from airflow_provider_oss.clients.upload_client import OSSUploadClient, StreamBody, being_there
+from airflow_provider_oss.exceptions import NO_DETAILS, ErrorDetails
+from airflow_provider_oss.failures import SourceFailed
 from airflow_provider_oss.model import (
+    BucketInfo,
+    BucketProperties,
     ListedObject,
     ObjectInfo,
     ObjectOptions,
     ObjectRef,
     Page,
     StoredObject,
+    pages,
 )
+from airflow_provider_oss.proof import content_md5
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.clients.buckets import Buckets
+
+
+class OSSPropertyClient(OSSUploadClient):
+    """Thread-safe. Every method makes one request and raises the classes of ``exceptions``."""
+
+    @cached_property
+    def buckets(self) -> Buckets:
+        """The account's buckets as ``oss2.Bucket`` objects. Imports oss2."""
+        from airflow_provider_oss.clients.buckets import Buckets
+
+        return Buckets(self._api)
+
+    def list_buckets(self) -> list[str]:
+        """ListBuckets, all pages: whether the credentials work at all, and the names."""
+
+        def ask(marker: str) -> Page[str]:
+            with renamed(NO_DETAILS):
+                return buckets_page(self._api.call("GET", NO_DETAILS, {"marker": marker, "max-keys": "1000"}, {}).body)
+
+        return [name for page in pages(ask, "", NO_DETAILS) for name in page.items]
+
+    def create_bucket(self, bucket: str, properties: BucketProperties) -> None:
+        """PutBucket. OSSRequestRejected with code BucketAlreadyExists: it is another's, or has other properties."""
+        headers = {} if properties.acl is None else {"x-oss-acl": properties.acl}
+        self._api.call("PUT", ErrorDetails(bucket), {}, headers, bucket_configuration(properties))
+
+    def bucket_info(self, bucket: str) -> BucketInfo:
+        """GetBucketInfo. Raises OSSNoSuchBucket."""
+        details = ErrorDetails(bucket)
+        with renamed(details):
+            return bucket_info_of(self._api.call("GET", details, {"bucketInfo": ""}, {}).body)
+
+    def delete_bucket(self, bucket: str) -> None:
+        """DeleteBucket. OSSRequestRejected with code BucketNotEmpty: it holds objects, or unfinished uploads."""
+        self._api.call("DELETE", ErrorDetails(bucket), {}, {})
+
+    def get_object_tags(self, ref: ObjectRef) -> dict[str, str]:
+        """GetObjectTagging. Raises OSSNoSuchKey."""
+        details = ErrorDetails(ref.bucket, ref.key)
+        with renamed(details):
+            return tags_of(self._api.call("GET", details, {"tagging": ""}, {}).body)
+
+    def put_object_tags(self, ref: ObjectRef, tags: Mapping[str, str]) -> None:
+        """PutObjectTagging: these in place of all that the object has. Raises OSSNoSuchKey."""
+        self._api.call("PUT", ErrorDetails(ref.bucket, ref.key), {"tagging": ""}, {}, tagging(tags))
+
+    def delete_object_tags(self, ref: ObjectRef) -> None:
+        """DeleteObjectTagging, of all. Raises OSSNoSuchKey."""
+        self._api.call("DELETE", ErrorDetails(ref.bucket, ref.key), {"tagging": ""}, {})
+
 
 _READ_BYTES = 1024 * 1024
 _KEYS_PER_PAGE = 1000
@@ -48,7 +119,7 @@ class ObjectBody:
         with renamed(self._details):
             return self._response.read(size)
 
-    def readinto(self, buffer: memoryview) -> int:
+    def readinto(self, buffer: bytearray | memoryview) -> int:
         """Fill the buffer, or as much as is left; return how much that was, 0 at the end. Raises OSSConnectionError."""
         with renamed(self._details):
             return self._response.readinto(buffer)
@@ -88,8 +159,8 @@ class OSSObjectClient(OSSPropertyClient):
         try:
             with renamed(details):
                 answer = self._api.call("PUT", details, {}, headers, iter(body))
-                stored = stored_object(answer, options, details, body.size_bytes)
-        except SourceFailedError as error:
+                stored = put_object_answer(answer, options, details, body.size_bytes)
+        except SourceFailed as error:
             raise error.cause from None
         compare_crc64(stored.crc64, body.crc64, details)
         return replace(stored, crc64=body.crc64)
@@ -106,6 +177,7 @@ class OSSObjectClient(OSSPropertyClient):
         GetObject. ``byte_range`` is (first, last), both included; outside the object is an error, not the whole.
 
         With ``if_match``, an ETag, an object that has another one by now, or is gone, is not read: OSSSourceChanged.
+        An answer of another version, or with another range, than was asked for raises OSSBadResponse.
         Without ``is_strict`` a range that is not wholly inside the object means the whole object.
         """
         details = ErrorDetails(ref.bucket, ref.key)
@@ -113,51 +185,44 @@ class OSSObjectClient(OSSPropertyClient):
         with renamed(details), nullcontext() if if_match is None else being_there(ref):
             response = self._api.open(details, {}, headers)
             try:
-                return ObjectBody(object_info(ref, response.headers), response, details)
+                info = object_info(ref, response.headers)
+                if is_strict:
+                    check_asked_for(response.status, info, byte_range, if_match)
+                return ObjectBody(info, response, details)
             except Exception:
                 response.close()
                 raise
 
     def delete_object(self, ref: ObjectRef) -> None:
         """DeleteObject; of a missing object too."""
-        with self._by_oss2(ref):
-            self.buckets.get(ref.bucket).delete_object(ref.key)
+        self._api.call("DELETE", ErrorDetails(ref.bucket, ref.key), {}, {})
 
     def delete_objects(self, bucket: str, keys: Sequence[str]) -> list[str]:
         """DeleteMultipleObjects of up to 1000 keys; return those that OSS reports deleted, missing ones too."""
-        with self._by_oss2(bucket=bucket):
-            result = self.buckets.get(bucket).batch_delete_objects(list(keys))
-            check_root(result.resp.document, "DeleteResult")
-            return list(result.deleted_keys)
+        details = ErrorDetails(bucket)
+        body = deletion(keys)
+        headers = {"content-md5": content_md5(body)}
+        with renamed(details):
+            return deleted_keys(self._api.call("POST", details, {"delete": "", **SAFE_IN_XML}, headers, body).body)
 
     def list_objects(
         self, bucket: str, prefix: str, delimiter: str, token: str, most: int = _KEYS_PER_PAGE
     ) -> Page[ListedObject]:
         """ListObjectsV2, one page of at most so many entries. Common prefixes are in ``prefixes``."""
-        with self._by_oss2(bucket=bucket):
-            result = self.buckets.get(bucket).list_objects_v2(
-                prefix=prefix, delimiter=delimiter, continuation_token=token, max_keys=most
-            )
-            check_root(result.resp.document, "ListBucketResult")
-            return Page(
-                items=tuple(
-                    ListedObject(
-                        ObjectRef(bucket, item.key), item.size, item.etag, item.last_modified, item.storage_class
-                    )
-                    for item in result.object_list
-                ),
-                prefixes=tuple(result.prefix_list),
-                next_token=result.next_continuation_token if result.is_truncated else None,
-            )
+        details = ErrorDetails(bucket)
+        params = {
+            "list-type": "2",
+            "prefix": prefix,
+            "delimiter": delimiter,
+            "continuation-token": token,
+            "max-keys": str(most),
+            **SAFE_IN_XML,
+        }
+        with renamed(details):
+            return objects_page(self._api.call("GET", details, params, {}).body, bucket)
 
     def sign_url(
         self, ref: ObjectRef, method: str, expires_seconds: int, headers: Mapping[str, str], params: Mapping[str, str]
     ) -> str:
-        """Return a presigned URL. Nothing is sent."""
-        with self._by_oss2(ref):
-            bucket = self.buckets.get(ref.bucket)
-            # slash_safe: other tools show and split the URL; it makes no difference to the signature
-            url = bucket.sign_url(
-                method, ref.key, expires_seconds, headers=dict(headers), params=dict(params), slash_safe=True
-            )
-            return str(url)
+        """Return a presigned URL. Nothing is sent. Raises OSSInvalidArgument for what oss2 refuses."""
+        return self.buckets.sign_url(ref, method, expires_seconds, headers, params)

@@ -13,20 +13,28 @@ import hashlib
 import hmac
 import time
 from collections.abc import Callable, Mapping, MutableMapping
-from datetime import UTC, datetime
-from email.utils import formatdate
+from email.utils import formatdate, parsedate_to_datetime
 from functools import lru_cache
 from typing import Final, Protocol
 from urllib.parse import quote
 
 from airflow_provider_oss.clients.credentials.holder import CredentialsHolder
 from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.exceptions import OSSClockCorrected, OSSClockSkew, OSSProviderError
 
 _ALGORITHM: Final = "OSS4-HMAC-SHA256"
 _PRODUCT: Final = "oss"
 _UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
 _ALWAYS_SIGNED: Final = ("content-type", "content-md5")
-_V1_SIGNED_PARAMS: Final = ("partNumber", "tagging", "uploadId", "uploads")
+_V1_SIGNED_PARAMS: Final = (
+    "bucketInfo",
+    "continuation-token",
+    "delete",
+    "partNumber",
+    "tagging",
+    "uploadId",
+    "uploads",
+)
 """Of the parameters that our calls have (OSS API: signature version 1, CanonicalizedResource)."""
 _TOLERANCE_SECONDS: Final = 60.0
 """OSS allows 15 minutes; a smaller correction than this cannot be what it complained about."""
@@ -58,6 +66,27 @@ class ServerClock:
         return differs
 
 
+class ClockCheck:
+    """Made before a request is signed: knows afterwards whether the same request would be signed otherwise now."""
+
+    def __init__(self, clock: ServerClock) -> None:
+        self._clock = clock
+        self._offset_seconds = clock.offset_seconds
+
+    def corrected(self, error: OSSProviderError, headers: Mapping[str, str]) -> OSSProviderError:
+        """Correct the clock where OSS refused the time of the request; return OSSClockCorrected if that will help."""
+        if not isinstance(error, OSSClockSkew):
+            return error
+        try:
+            server_time = parsedate_to_datetime(headers.get("date", "")).timestamp()
+        except ValueError:
+            return error
+        # Another thread may have corrected it while this request was on its way
+        if not self._clock.correct(server_time) and self._clock.offset_seconds == self._offset_seconds:
+            return error
+        return OSSClockCorrected(error.message, error.details)
+
+
 class Signer(Protocol):
     """Signs requests."""
 
@@ -73,7 +102,7 @@ def make_signer(settings: ClientSettings, credentials: CredentialsHolder, clock:
 
 
 class V1Signer:
-    """V1 signatures of an upload's calls (OSS API: "Include signatures in the Authorization header")."""
+    """V1 signatures of our calls (OSS API: "Include signatures in the Authorization header")."""
 
     def __init__(self, holder: CredentialsHolder, clock: ServerClock) -> None:
         self._holder = holder
@@ -120,7 +149,7 @@ class V4Signer:
     def sign(self, method: str, bucket: str, key: str, params: Mapping[str, str], headers: Headers) -> None:
         """Sign with HMAC-SHA256; the body is not signed, its checksums are compared instead."""
         credentials = self._holder.current
-        timestamp = datetime.fromtimestamp(self._clock.now(), UTC).strftime("%Y%m%dT%H%M%SZ")
+        timestamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock.now()))
         headers["x-oss-date"] = timestamp
         headers["x-oss-content-sha256"] = _UNSIGNED_PAYLOAD
         if credentials.security_token:
@@ -138,12 +167,14 @@ def _canonical_request(
     method: str, bucket: str, key: str, params: Mapping[str, str], headers: Mapping[str, str]
 ) -> bytes:
     path = f"/{bucket}/{key}" if bucket else "/"
-    pairs = sorted((quote(name, safe="~"), quote(value, safe="~")) for name, value in params.items())
-    query = "&".join(f"{name}={value}" if value else name for name, value in pairs)
+    pairs = sorted([(quote(name, safe="~"), quote(value, safe="~")) for name, value in params.items()])
+    query = "&".join([f"{name}={value}" if value else name for name, value in pairs])
     signed = "".join(
-        f"{name}:{headers[name].strip()}\n"
-        for name in sorted(headers)
-        if name.startswith("x-oss-") or name in _ALWAYS_SIGNED
+        [
+            f"{name}:{headers[name].strip()}\n"
+            for name in sorted(headers)
+            if name.startswith("x-oss-") or name in _ALWAYS_SIGNED
+        ]
     )
     return f"{method}\n{quote(path, safe='/~')}\n{query}\n{signed}\n\n{_UNSIGNED_PAYLOAD}".encode()
 

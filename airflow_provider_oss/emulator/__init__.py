@@ -1,4 +1,5 @@
-"""A local OSS server: for tests, for the demo, and for trying a DAG without an account.
+"""
+A local OSS server: for tests, for the demo, and for trying a DAG without an account.
 
 In a program::
 
@@ -9,7 +10,7 @@ In a program::
 
 or as a process: ``python -m airflow_provider_oss.emulator --root DIR``.
 
-What it does, faithfully enough that the official clients cannot tell:
+What it does, faithfully enough that the official clients see no difference:
 
 - addresses: path style, virtual-host style, custom domains; signature versions 1 and 4 in headers and in URLs, STS
   sessions, anonymous access by ACL; clock skew, expiry and region are checked; RAM users with policies
@@ -20,7 +21,7 @@ What it does, faithfully enough that the official clients cannot tell:
   CompleteMultipartUpload (with x-oss-complete-all), AbortMultipartUpload
 - CRC-64, Content-MD5, ETags; metadata headers, storage classes, forbid-overwrite; traffic limits are kept;
   server-side encryption is echoed, but nothing is encrypted; callbacks are posted, but not signed
-- OSS's limits and errors, a store on disk that survives a kill, and faults on demand (`Fault`)
+- OSS's limits and errors, a store on disk that survives a kill, and faults on demand (``Fault``)
 
 What it answers 501 NotImplemented: versioning, symbolic links, restore of archived objects, sequential multipart
 uploads, PostObject forms, select, image processing, signature version 2, and every bucket configuration that is not

@@ -1,4 +1,4 @@
-"""`python -m airflow_provider_oss.emulator`: the local OSS server as a process."""
+"""``python -m airflow_provider_oss.emulator``: the local OSS server as a process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM or SIGINT; the endpoint is the first line on stdout, once connections are accepted.
+    """
+    Serve until SIGTERM or SIGINT; the endpoint is the first line on stdout, once connections are accepted.
 
     Returns the exit status: 0 after a clean stop, 1 when the server cannot start, with the reason on stderr.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.errors import OSSError
 from airflow_provider_oss.emulator.operations.routes import Access
@@ -10,7 +10,7 @@ from airflow_provider_oss.emulator.operations.routes import Access
 if TYPE_CHECKING:
     from airflow_provider_oss.emulator.operations.call import Call
 
-_ALLOWED = {
+_ALLOWED: Final = {
     "private": frozenset[Access](),
     "public-read": frozenset({Access.READ}),
     "public-read-write": frozenset({Access.READ, Access.WRITE}),
@@ -18,7 +18,8 @@ _ALLOWED = {
 
 
 def check_access(call: Call, access: Access) -> None:
-    """Raise OSSError 403 AccessDenied when the request is anonymous and the ACLs do not allow it.
+    """
+    Raise OSSError 403 AccessDenied when the request is anonymous and the ACLs do not allow it.
 
     An object's own ACL wins over the bucket's for reading the object; writing is up to the bucket.
     """

@@ -1,33 +1,35 @@
-"""Host and path of a request -> the bucket and key it may mean. Pure.
+"""
+Host and path of a request to the bucket and key that it may mean. Pure.
 
-A path alone does not tell the addressing style: one client sends `/BUCKET/KEY` together with a host that names the
-bucket as well. So the answer is a list of readings, the likeliest first; the signature tells which one is meant.
+A path alone does not show the addressing style: one client sends ``/BUCKET/KEY`` together with a host that names the
+bucket as well. So the answer is a list of readings, the likeliest first; the signature decides which one is meant.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.wire.http import Target, decode_percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_BUCKET_NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]")
-_PUBLIC_BASE = re.compile(r"oss-[a-z0-9-]+\.aliyuncs\.com|[a-z0-9-]+\.oss\.aliyuncs\.com|localhost")
+_BUCKET_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{1,61})[a-z0-9]")
+_PUBLIC_BASE: Final = re.compile(r"oss-[a-z0-9-]+\.aliyuncs\.com|[a-z0-9-]+\.oss\.aliyuncs\.com|localhost")
 
 
 def is_bucket_name(name: str) -> bool:
-    """Whether OSS accepts the name: 3-63 of `a-z 0-9 -`, first and last alphanumeric."""
+    """Whether OSS accepts the name: 3-63 of ``a-z 0-9 -``, first and last alphanumeric."""
     return _BUCKET_NAME.fullmatch(name) is not None
 
 
 def readings(host_header: str, raw_path: bytes, cname_buckets: Mapping[str, str]) -> tuple[Target, ...]:
-    """All that the address can mean, the likeliest first; never empty.
+    """
+    Return all that the address can mean, the likeliest first; never empty.
 
-    `cname_buckets` maps a custom domain (lower-case, without port) to its bucket.
+    ``cname_buckets`` maps a custom domain (lower-case, without port) to its bucket.
     """
     host = _without_port(host_header).lower()
     if host in cname_buckets:

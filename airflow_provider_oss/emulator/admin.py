@@ -1,14 +1,15 @@
-"""The admin path: faults and ledger over HTTP, for tests in another process. Not signed, and off unless asked for.
+"""
+The admin path: faults and ledger over HTTP, for tests in another process. Not signed, and off unless asked for.
 
-`POST /-/admin/faults` puts a JSON list of faults in force, `DELETE` clears them; `GET /-/admin/requests` answers the
-ledger, `DELETE` forgets it. No bucket can be named `-`.
+``POST /-/admin/faults`` puts a JSON list of faults in force, ``DELETE`` clears them; ``GET /-/admin/requests`` returns
+the ledger, ``DELETE`` empties it. No bucket can be named ``-``.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.faults import Faults, fault_from_json
 from airflow_provider_oss.emulator.wire.http import Response
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.ledger import Ledger
     from airflow_provider_oss.emulator.wire.http import Request
 
-_PREFIX = b"/-/admin/"
-_MAX_BODY_BYTES = 1024 * 1024
+_PREFIX: Final = b"/-/admin/"
+_MAX_BODY_BYTES: Final = 1024 * 1024
 
 
 def is_admin_path(raw_path: bytes) -> bool:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class StsSession:
-    """Temporary credentials, no secret in `repr`. `expires_at` is in seconds since the epoch, None means never."""
+    """Temporary credentials, no secret in ``repr``. ``expires_at`` is in seconds since the epoch, None means never."""
 
     access_key_id: str
     access_key_secret: str = field(repr=False)
@@ -78,7 +78,8 @@ class Authenticated:
 def authenticate(
     request: Request, readings: Sequence[Target], keyring: Keyring, *, region: str, limits: Limits, now: float
 ) -> Authenticated:
-    """Check the request's claim under every reading of its address. Raises OSSError when none holds.
+    """
+    Check the request's claim under every reading of its address. Raises OSSError when none holds.
 
     An anonymous request is taken in its likeliest reading.
     """

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import binascii
 import hashlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.connection import Connection, ConnectionGoneError
 from airflow_provider_oss.emulator.errors import OSSError
@@ -19,18 +19,17 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.state.blobs import Blobs, BlobWriter, StoredBody
     from airflow_provider_oss.emulator.wire.http import Request
 
-_BATCH_BYTES = 1024 * 1024
+_BATCH_BYTES: Final = 1024 * 1024
 """Bytes handed to a worker thread at once: large enough to make the hand-over cheap."""
-_INLINE_BYTES = 64 * 1024
+_INLINE_BYTES: Final = 64 * 1024
 """A body up to this size is hashed and written faster than a thread could take it over."""
-_MD5_BYTES = 16
+_MD5_BYTES: Final = 16
 
 
 class Body:
     """The body of one request, read at most once."""
 
     def __init__(self, request: Request, connection: Connection, effects: Effects, idle_timeout_seconds: float) -> None:
-        """Read nothing yet."""
         self._request = request
         self._connection = connection
         self._effects = effects
@@ -40,9 +39,10 @@ class Body:
         """Bytes read so far."""
 
     async def chunks(self, max_bytes: int | None, rate_bytes_per_second: float | None = None) -> AsyncIterator[bytes]:
-        """Return the rest of the body as it arrives.
+        """
+        Return the rest of the body as it arrives.
 
-        Raises OSSError: 400 EntityTooLarge past `max_bytes`, 400 RequestTimeout when the client stops sending; and
+        Raises OSSError: 400 EntityTooLarge past ``max_bytes``, 400 RequestTimeout when the client stops sending; and
         ConnectionGoneError when it leaves, or when a fault resets the connection here.
         """
         pacer = Pacer(self._connection, rate_bytes_per_second, self._effects.rate_bytes_per_second)
@@ -67,9 +67,10 @@ class Body:
             pass
 
     async def store(self, blobs: Blobs, max_bytes: int, rate_bytes_per_second: float | None = None) -> StoredBody:
-        """Write the body to a new blob: whole and equal to its Content-MD5, or there is no blob.
+        """
+        Write the body to a new blob: whole and equal to its Content-MD5, or there is no blob.
 
-        Raises OSSError: what `chunks` raises, 411 MissingContentLength, 400 InvalidDigest.
+        Raises OSSError: what ``chunks`` raises, 411 MissingContentLength, 400 InvalidDigest.
         """
         expected_md5 = self._expected_md5()
         self._check_length(max_bytes)
@@ -86,7 +87,7 @@ class Body:
         return stored
 
     async def document(self, max_bytes: int) -> bytes:
-        """Return the whole body. Raises what `store` raises; a body of no length is empty here."""
+        """Return the whole body. Raises what ``store`` raises; a body of no length is empty here."""
         expected_md5 = self._expected_md5()
         body = b"".join([chunk async for chunk in self.chunks(max_bytes)])
         if expected_md5 not in (None, hashlib.md5(body, usedforsecurity=False).digest()):

@@ -1,4 +1,5 @@
-"""Callbacks: after an object is stored, the application's own server is told, and its answer goes to the client.
+"""
+Callbacks: after an object is stored, the application's own server is called, and its answer goes to the client.
 
 The real OSS signs these requests with a key of its own. This server has no such key and sends them unsigned.
 """
@@ -14,7 +15,7 @@ import re
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote_plus, urlsplit
 
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
@@ -27,15 +28,15 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.state.records import ObjectRecord
     from airflow_provider_oss.emulator.wire.http import Request
 
-FORM = "application/x-www-form-urlencoded"
-JSON = "application/json"
-_VARIABLE = re.compile(r"\$\{([^}]*)\}")
-_OK = 200
+FORM: Final = "application/x-www-form-urlencoded"
+JSON: Final = "application/json"
+_VARIABLE: Final = re.compile(r"\$\{([^}]*)\}")
+_OK: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """What the client wants to be sent, to whom."""
+    """The request that the client wants to be sent when the object is stored."""
 
     urls: tuple[str, ...]
     host: str
@@ -74,7 +75,8 @@ def read_callback(request: Request, limits: Limits) -> Callback | None:
 async def answer_through_callback(
     callback: Callback | None, record: ObjectRecord, response: Response, limits: Limits
 ) -> Response:
-    """Return the response to the client: the application's answer in place of the body when there is a callback.
+    """
+    Return the response to the client: the application's answer in place of the body when there is a callback.
 
     Raises OSSError 203 CallbackFailed when the application did not answer 200 with JSON; the object is stored then.
     """
@@ -123,13 +125,11 @@ def _post(callback: Callback, url: str, body: bytes, limits: Limits) -> _Answer:
         request = urllib.request.Request(_encoded(url), data=body, headers=headers, method="POST")  # noqa: S310 - http(s)
         with opener.open(request, timeout=limits.callback_timeout_seconds) as answer:
             if answer.status != _OK:
-                message = f"status {answer.status}"
-                raise _FailedError(message)
+                raise _FailedError(f"status {answer.status}")
             return _read(answer, limits.max_callback_answer_bytes)
     except urllib.error.HTTPError as error:
         with error:
-            message = f"status {error.code}"
-            raise _FailedError(message) from error
+            raise _FailedError(f"status {error.code}") from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         raise _FailedError(str(error)) from error
 
@@ -143,25 +143,21 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 def _read(answer: Any, max_bytes: int) -> _Answer:
     if answer.headers.get("Content-Length") is None:
-        message = "the answer has no Content-Length"
-        raise _FailedError(message)
+        raise _FailedError("the answer has no Content-Length")
     body: bytes = answer.read(max_bytes + 1)
     try:
         json.loads(body)
     except ValueError as error:
-        message = "the answer is no JSON"
-        raise _FailedError(message) from error
+        raise _FailedError("the answer is no JSON") from error
     if len(body) > max_bytes:
-        message = "the answer is too large"
-        raise _FailedError(message)
+        raise _FailedError("the answer is too large")
     return _Answer(body, answer.headers.get("Content-Type", JSON))
 
 
 def _encoded(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https"):
-        message = "no http or https URL"
-        raise ValueError(message)
+        raise ValueError("no http or https URL")
     return parts._replace(path=encode_percent(parts.path, safe="/%:@!$&'()*+,;=")).geturl()
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_POLYNOMIAL = 0xC96C5795D7870F42
+_POLYNOMIAL: Final = 0xC96C5795D7870F42
 """0x42F0E1EBA9EA3693 with its bits reversed, as a reflected CRC uses it."""
-_ONE = 1 << 63
-_MASK = (1 << 64) - 1
+_ONE: Final = 1 << 63
+_MASK: Final = (1 << 64) - 1
 
 
 def combine_crc64(crcs_and_sizes: Iterable[tuple[int, int]]) -> int:
@@ -26,7 +26,7 @@ def combine_crc64(crcs_and_sizes: Iterable[tuple[int, int]]) -> int:
 
 @lru_cache(maxsize=1024)
 def _shift_operator(size: int) -> int:
-    """x^(8*size) modulo the polynomial: multiplying a CRC by it appends `size` zero bytes."""
+    """x^(8*size) modulo the polynomial: multiplying a CRC by it appends ``size`` zero bytes."""
     result, square, bits = _ONE, _ONE >> 1, 8 * size
     while bits:
         if bits & 1:
@@ -53,7 +53,7 @@ def base64_text(digest: bytes) -> str:
 
 
 def multipart_etag(part_etags: Sequence[str]) -> str:
-    """`<32 hex>-<number of parts>`: not an MD5 of the object, and opaque to clients."""
+    """``<32 hex>-<number of parts>``: not an MD5 of the object, and opaque to clients."""
     digest = hashlib.md5(b"".join(bytes.fromhex(etag) for etag in part_etags), usedforsecurity=False)
     return f"{digest.hexdigest().upper()}-{len(part_etags)}"
 

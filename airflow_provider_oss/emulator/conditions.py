@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.errors import NotModifiedError, OSSError, invalid_argument
 from airflow_provider_oss.emulator.wire.dates import parse_http_date
@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.state.records import ObjectRecord
     from airflow_provider_oss.emulator.wire.http import Request
 
-COPY_SOURCE_PREFIX = "x-oss-copy-source-"
+COPY_SOURCE_PREFIX: Final = "x-oss-copy-source-"
 
 
 def check(request: Request, record: ObjectRecord, prefix: str = "") -> None:
-    """Hold the request's conditions against the object.
+    """
+    Hold the request's conditions against the object.
 
-    `prefix` stands before the header names. Raises OSSError 412 PreconditionFailed, or NotModifiedError.
+    ``prefix`` stands before the header names. Raises OSSError 412 PreconditionFailed, or NotModifiedError.
     """
     etags = request.headers.get(f"{prefix}if-match")
     if etags is not None and not _names(etags, record.etag):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -14,20 +15,28 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
 
-TRANSPORT_EXTENSION = "oss.transport"
-_LINGER_ZERO = struct.pack("ii", 1, 0)
+TRANSPORT_EXTENSION: Final = "oss.transport"
+_LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 
 
 class ConnectionGoneError(Exception):
     """The connection ended before the answer: the client left, or it was reset on purpose."""
 
 
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What is below HTTP: the transport, and its socket, for which a closed TLS transport cannot be asked any more."""
+
+    transport: asyncio.Transport
+    socket: socket.socket
+
+
 class Connection:
     """Receives the body and sends the answer of one request; can be reset or closed at any moment."""
 
-    def __init__(self, transport: asyncio.Transport, receive: Receive, send: Send) -> None:
-        """Wrap the channel."""
-        self._transport = transport
+    def __init__(self, wire: Wire, receive: Receive, send: Send) -> None:
+        self._transport = wire.transport
+        self._socket = wire.socket
         self._receive = receive
         self._send = send
         self._was_reset = asyncio.Event()
@@ -70,7 +79,6 @@ class Connection:
     def reset(self) -> None:
         """End the connection with a TCP RST, dropping what was not delivered yet."""
         self._was_reset.set()
-        connection: socket.socket | None = self._transport.get_extra_info("socket")
-        if connection is not None and connection.fileno() >= 0:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        if self._socket.fileno() >= 0:
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         self._transport.abort()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -99,13 +99,14 @@ _KINDS: dict[str, _Kind] = {
     "ServiceUnavailable": _Kind(503, "Please reduce your request rate.", "0008-00000001"),
 }
 
-_UNKNOWN_KIND = _Kind(500, "The request failed.")
+_UNKNOWN_KIND: Final = _Kind(500, "The request failed.")
 
 
 class OSSError(Exception):
-    """An answer of OSS that is an error: code, HTTP status, message, EC, extra XML elements and headers.
+    """
+    An answer of OSS that is an error: code, HTTP status, message, EC, extra XML elements and headers.
 
-    Status, message and EC default to those of the code; a code that the table lacks is a 500 unless told otherwise.
+    Status, message and EC default to those of the code; a code that the table lacks has 500.
     """
 
     def __init__(
@@ -118,7 +119,6 @@ class OSSError(Exception):
         extra: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Fill what is not given from the table."""
         kind = _KINDS.get(code, _UNKNOWN_KIND)
         self.code = code
         self.status = kind.status if status is None else status

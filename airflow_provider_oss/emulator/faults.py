@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,29 +12,32 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What goes wrong, and with which requests. Several faults may hit one request; their effects add up.
+    """
+    What goes wrong, and with which requests. Several faults may hit one request; their effects add up.
 
-    Which requests: those of `operation` (such as "UploadPart"; None = every one) on `key` and `part_number` (None =
-    any), after the first `skip` of them, and then `times` of them (None = for ever). Only requests with a right
-    signature count.
+    Which requests: those of ``operation`` (such as "UploadPart"; None = every one) on ``key`` and ``part_number``
+    (None = any), after the first ``skip`` of them, and then ``times`` of them (None = for ever). Only requests with a
+    right signature count.
 
     What happens, in this order:
 
-    - `latency_seconds`: nothing, for so long, before a byte of the body is read;
-    - `reset="before"`: the connection is reset (TCP RST) before the body is read; nothing is done;
-    - `rate_bytes_per_second`: the body is read, and a body of the answer is sent, no faster than this;
-    - `reset_after_bytes`: the connection is reset once so many bytes of the body were read; nothing is done;
-    - `corrupt_request_byte`: the byte at this offset of the body is stored with a flipped bit, and the checksums in the
-      answer are those of what was stored; a shorter body stays as it is;
-    - `stall`: the body is read, nothing is done, and no answer comes until the client leaves or the server stops;
-    - `status` with `code` and `message`: the body is read, nothing is done, and this error is the answer; a `code` or
-      `status` left out follows from the other (ServiceUnavailable where nothing fits);
-    - `foreign`: the body is read, nothing is done, and a login page answers: status 200, none of OSS's headers;
+    - ``latency_seconds``: nothing, for so long, before a byte of the body is read;
+    - ``reset="before"``: the connection is reset (TCP RST) before the body is read; nothing is done;
+    - ``rate_bytes_per_second``: the body is read, and a body of the answer is sent, no faster than this;
+    - ``reset_after_bytes``: the connection is reset once so many bytes of the body were read; nothing is done;
+    - ``corrupt_request_byte``: the byte at this offset of the body is stored with a flipped bit, and the checksums in
+      the answer are those of what was stored; a shorter body stays as it is;
+    - ``stall``: the body is read, nothing is done, and no answer comes until the client leaves or the server stops;
+    - ``status`` with ``code`` and ``message``: the body is read, nothing is done, and this error is the answer; a
+      ``code`` or ``status`` left out follows from the other (ServiceUnavailable where nothing fits);
+    - ``foreign``: the body is read, nothing is done, and a login page answers: status 200, none of OSS's headers;
     - the work is done;
-    - `reset="after"`: the connection is reset before a byte of the answer;
-    - `response_body`: status 200 and the right headers, but with these bytes as the body;
-    - `corrupt_response_byte`: the byte at this offset of the answer's body has a flipped bit;
-    - `truncate_response`: the connection closes in the middle of an answer whose Content-Length promised more.
+    - ``reset="after"``: the connection is reset before a byte of the answer;
+    - ``response_body``: status 200 and the right headers, but with these bytes as the body;
+    - ``corrupt_response_byte``: the byte at this offset of the answer's body has a flipped bit;
+    - ``truncate_response``: the connection closes in the middle of an answer whose Content-Length promised more.
+
+    Raises ValueError for values that would silently do nothing.
     """
 
     operation: str | None = None
@@ -58,33 +61,28 @@ class Fault:
     truncate_response: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse values that would silently do nothing. Raises ValueError."""
         if self.reset not in (None, "before", "after"):
-            message = f'reset must be "before" or "after", not {self.reset!r}'
-            raise ValueError(message)
+            raise ValueError(f'reset must be "before" or "after", not {self.reset!r}')
         if self.rate_bytes_per_second is not None and self.rate_bytes_per_second <= 0:
-            message = "rate_bytes_per_second must be positive"
-            raise ValueError(message)
+            raise ValueError("rate_bytes_per_second must be positive")
         if self.skip < 0 or (self.times is not None and self.times < 1):
-            message = "skip must not be negative and times must be at least 1"
-            raise ValueError(message)
+            raise ValueError("skip must not be negative and times must be at least 1")
 
     def matches(self, operation: str, key: str, part_number: int | None) -> bool:
-        """Whether the fault is meant for such a request, apart from `skip` and `times`."""
+        """Whether the fault is meant for such a request, apart from ``skip`` and ``times``."""
         return (
             self.operation in (None, operation) and self.key in (None, key) and self.part_number in (None, part_number)
         )
 
 
-_FIELDS = frozenset(entry.name for entry in fields(Fault))
+_FIELDS: Final = frozenset(entry.name for entry in fields(Fault))
 
 
 def fault_from_json(data: dict[str, Any]) -> Fault:
-    """Return a fault from JSON data; `response_body` is a string there. Raises ValueError for what is no fault."""
+    """Return a fault from JSON data; ``response_body`` is a string there. Raises ValueError for what is no fault."""
     unknown = sorted(set(data) - _FIELDS)
     if unknown:
-        message = f"unknown fields: {', '.join(unknown)}"
-        raise ValueError(message)
+        raise ValueError(f"unknown fields: {', '.join(unknown)}")
     body = data.get("response_body")
     try:
         return Fault(**{**data, "response_body": body.encode() if isinstance(body, str) else body})
@@ -94,7 +92,7 @@ def fault_from_json(data: dict[str, Any]) -> Fault:
 
 @dataclass(frozen=True, slots=True)
 class Effects:
-    """All that goes wrong with one request."""
+    """The effects of all faults that hit one request."""
 
     faults: tuple[Fault, ...] = ()
 
@@ -158,7 +156,6 @@ class Faults:
     """The faults in force. May be used from any thread."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._changed = threading.Condition()
         self._seen: list[tuple[Fault, int]] = []
         self._hits = 0
@@ -175,14 +172,14 @@ class Faults:
             self._hits = 0
 
     def wait_for_hits(self, count: int = 1, timeout_seconds: float = 10.0) -> None:
-        """Wait until so many requests have been hit since the last `clear`. Raises TimeoutError.
+        """
+        Wait until so many requests have been hit since the last ``clear``. Raises TimeoutError.
 
-        A request is hit when its head has arrived: with `stall` or `latency_seconds` it is still waiting then.
+        A request is hit when its head has arrived: with ``stall`` or ``latency_seconds`` it is still waiting then.
         """
         with self._changed:
             if not self._changed.wait_for(lambda: self._hits >= count, timeout_seconds):
-                message = f"{self._hits} of {count} requests were hit within {timeout_seconds} s"
-                raise TimeoutError(message)
+                raise TimeoutError(f"{self._hits} of {count} requests were hit within {timeout_seconds} s")
 
     def take(self, operation: str, key: str, part_number: int | None) -> Effects:
         """Count a request and say what goes wrong with it."""
@@ -200,7 +197,7 @@ class Faults:
 
 
 def flip(chunk: bytes, start: int, offsets: frozenset[int]) -> bytes:
-    """Return the chunk, which begins at offset `start` of its body, with a bit flipped at each of these offsets."""
+    """Return the chunk, which begins at offset ``start`` of its body, with a bit flipped at each of these offsets."""
     inside = [offset - start for offset in offsets if start <= offset < start + len(chunk)]
     if not inside:
         return chunk

@@ -8,7 +8,7 @@ import logging
 import secrets
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_oss.emulator.access import check_access
 from airflow_provider_oss.emulator.addressing import readings
@@ -41,14 +41,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_CODES_BY_STATUS = {
+_CODES_BY_STATUS: Final = {
     400: "InvalidArgument",
     403: "AccessDenied",
     404: "NoSuchKey",
     429: "QpsLimitExceeded",
     500: "InternalError",
 }
-_LOGIN_PAGE = b"<html><body>Please log in</body></html>"
+_LOGIN_PAGE: Final = b"<html><body>Please log in</body></html>"
 
 
 class Gateway:
@@ -64,7 +64,6 @@ class Gateway:
         *,
         with_admin: bool,
     ) -> None:
-        """Serve nothing yet."""
         self.environment = environment
         self.keyring = keyring
         self.cname_buckets = {domain.lower(): bucket for domain, bucket in cname_buckets.items()}

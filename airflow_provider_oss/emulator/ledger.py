@@ -1,4 +1,4 @@
-"""What arrived: one record per request, in the order in which the requests ended."""
+"""The record of each request that arrived, in the order in which the requests ended."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import time
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_MAX_RECORDS = 100_000
+_MAX_RECORDS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,25 +44,24 @@ class Ledger:
     """The records. May be used from any thread."""
 
     def __init__(self) -> None:
-        """Begin empty."""
         self._changed = threading.Condition()
         self._records: deque[RecordedRequest] = deque(maxlen=_MAX_RECORDS)
         self._added = 0
 
     def add(self, record: RecordedRequest) -> None:
-        """Write a request down; a server that runs for long forgets the oldest ones."""
+        """Append a record; of more than 100,000 the oldest ones are dropped."""
         with self._changed:
             self._records.append(record)
             self._added += 1
             self._changed.notify_all()
 
     def all(self) -> tuple[RecordedRequest, ...]:
-        """Return what was written down since the last `forget`."""
+        """Return all records since the last ``forget``."""
         with self._changed:
             return tuple(self._records)
 
     def forget(self) -> None:
-        """Begin again."""
+        """Drop all records."""
         with self._changed:
             self._records.clear()
 
@@ -79,5 +78,6 @@ class Ledger:
                 checked = self._added
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or not self._changed.wait(remaining):
-                    message = f"no such request within {timeout_seconds} s; there are {len(self._records)} others"
-                    raise TimeoutError(message)
+                    raise TimeoutError(
+                        f"no such request within {timeout_seconds} s; there are {len(self._records)} others"
+                    )

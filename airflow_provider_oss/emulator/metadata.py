@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
 
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.limits import Limits
     from airflow_provider_oss.emulator.wire.http import Request
 
-BUCKET_ACLS = frozenset({"private", "public-read", "public-read-write"})
-OBJECT_ACLS = BUCKET_ACLS | {"default"}
-STORAGE_CLASSES = frozenset({"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"})
-ARCHIVED = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
+BUCKET_ACLS: Final = frozenset({"private", "public-read", "public-read-write"})
+OBJECT_ACLS: Final = BUCKET_ACLS | {"default"}
+STORAGE_CLASSES: Final = frozenset({"Standard", "IA", "Archive", "ColdArchive", "DeepColdArchive"})
+ARCHIVED: Final = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
 
-_KEPT_HEADERS = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
-_META_PREFIX = "x-oss-meta-"
-_ENCRYPTION = "x-oss-server-side-encryption"
-_ALGORITHMS = frozenset({"AES256", "KMS", "SM4"})
+_KEPT_HEADERS: Final = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
+_META_PREFIX: Final = "x-oss-meta-"
+_ENCRYPTION: Final = "x-oss-server-side-encryption"
+_ALGORITHMS: Final = frozenset({"AES256", "KMS", "SM4"})
 
 
 def read_metadata(request: Request, bucket_storage_class: str, limits: Limits) -> Metadata:
@@ -44,7 +44,7 @@ def read_metadata(request: Request, bucket_storage_class: str, limits: Limits) -
 
 
 def read_object_acl(request: Request) -> str | None:
-    """Return the `x-oss-object-acl` header, None when there is none. Raises OSSError 400 for an unknown ACL."""
+    """Return the ``x-oss-object-acl`` header, None when there is none. Raises OSSError 400 for an unknown ACL."""
     acl = request.headers.get("x-oss-object-acl")
     if acl is not None and acl not in OBJECT_ACLS:
         raise invalid_argument("x-oss-object-acl", acl, "The object ACL is invalid.")
@@ -52,7 +52,7 @@ def read_object_acl(request: Request) -> str | None:
 
 
 def forbids_overwrite(request: Request) -> bool:
-    """Return the `x-oss-forbid-overwrite` header. Raises OSSError 400 when it is neither true nor false."""
+    """Return the ``x-oss-forbid-overwrite`` header. Raises OSSError 400 when it is neither true nor false."""
     text = request.header("x-oss-forbid-overwrite", "false")
     if text.lower() not in ("true", "false"):
         raise invalid_argument("x-oss-forbid-overwrite", text, ec="0017-00000279")
@@ -77,7 +77,7 @@ def traffic_limit_bytes_per_second(request: Request, limits: Limits) -> float | 
 
 
 def parse_tagging_header(text: str, limits: Limits) -> Pairs:
-    """Tags as `a=1&b=2`, percent-encoded. Raises OSSError 400 InvalidTag."""
+    """Tags as ``a=1&b=2``, percent-encoded. Raises OSSError 400 InvalidTag."""
     items = (item.partition("=") for item in text.split("&") if item)
     return checked_tags(((unquote_plus(key), unquote_plus(value)) for key, _, value in items), limits)
 

@@ -13,14 +13,13 @@ class Pacer:
     """Lets no more than the slowest of the rates (bytes per second) pass, from its creation on; None = no limit."""
 
     def __init__(self, connection: Connection, *rates: float | None) -> None:
-        """Begin to count now."""
         self._connection = connection
         self._rate = min((rate for rate in rates if rate is not None), default=None)
         self._begun = time.monotonic()
         self._passed = 0
 
     async def passed(self, size: int) -> None:
-        """Account for `size` bytes and wait until they are due. Raises what `Connection.pause` raises."""
+        """Account for ``size`` bytes and wait until they are due. Raises what ``Connection.pause`` raises."""
         if self._rate is None:
             return
         self._passed += size

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A name of the listing at its `position`, or a common prefix (position None)."""
+    """A name of the listing at its ``position``, or a common prefix (position None)."""
 
     name: str
     position: int | None
@@ -32,10 +32,11 @@ class Page:
 
 
 def page(names: Sequence[str], *, start: int, prefix: str, delimiter: str, after: str, limit: int) -> Page:
-    """At most `limit` entries of the sorted `names` from position `start` on, of those that begin with `prefix`.
+    """
+    At most ``limit`` entries of the sorted ``names`` from position ``start`` on, of those that begin with ``prefix``.
 
-    Names that have `delimiter` after the prefix are one common prefix, left out when it equals `after`: then it ended
-    the page before.
+    Names that have ``delimiter`` after the prefix are one common prefix, left out when it equals ``after``: then it
+    ended the page before.
     """
     position = max(start, bisect_left(names, prefix))
     entries: list[Entry] = []

@@ -1,4 +1,5 @@
-"""RAM users: what a signed request needs to be allowed, and whether policies allow it. Pure.
+"""
+RAM users: what a signed request needs to be allowed, and whether policies allow it. Pure.
 
 Sources: OSS "RAM policy" (explicit Deny first, then explicit Allow, else refused) and the permission section of each
 operation's API page.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_oss.emulator.errors import OSSError
 
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
 
     from airflow_provider_oss.emulator.wire.http import Request, Target
 
-_STATEMENT_ELEMENTS = frozenset({"Effect", "Action", "Resource", "Condition"})
+_STATEMENT_ELEMENTS: Final = frozenset({"Effect", "Action", "Resource", "Condition"})
 
-_ACTIONS = {
+_ACTIONS: Final = {
     "AppendObject": "oss:PutObject",
     "CompleteMultipartUpload": "oss:PutObject",
     "CopyObject": "oss:PutObject",
@@ -32,7 +33,7 @@ _ACTIONS = {
 }
 """The action of each operation that has none of its own name."""
 
-_HEADER_ACTIONS = {"x-oss-tagging": "oss:PutObjectTagging", "x-oss-object-acl": "oss:PutObjectAcl"}
+_HEADER_ACTIONS: Final = {"x-oss-tagging": "oss:PutObjectTagging", "x-oss-object-acl": "oss:PutObjectAcl"}
 """What a write needs besides when it has such a header."""
 
 
@@ -60,7 +61,8 @@ class _Statement:
 
 
 class RamUser:
-    """A user with an AccessKey of its own, who may do what its RAM policies allow and nothing else.
+    """
+    A user with an AccessKey of its own, who may do what its RAM policies allow and nothing else.
 
     A policy is the JSON document that the RAM console takes, parsed: ``Version`` "1" and ``Statement`` with ``Effect``,
     ``Action``, ``Resource`` and, for listings, ``Condition`` ``{"StringLike": {"oss:Prefix": ...}}``. Raises ValueError
@@ -68,7 +70,6 @@ class RamUser:
     """
 
     def __init__(self, access_key_id: str, access_key_secret: str, *policies: Mapping[str, Any]) -> None:
-        """Parse the policies."""
         self.access_key_id = access_key_id
         self.access_key_secret = access_key_secret
         self._statements = tuple(statement for policy in policies for statement in _parse(policy))
@@ -108,16 +109,15 @@ def resource_of(bucket: str, key: str) -> str:
 
 def _parse(policy: Mapping[str, Any]) -> Iterator[_Statement]:
     if set(policy) != {"Version", "Statement"} or policy["Version"] != "1":
-        message = 'a policy has "Version": "1" and "Statement", nothing else'
-        raise ValueError(message)
+        raise ValueError('a policy has "Version": "1" and "Statement", nothing else')
     statements = policy["Statement"]
     for entry in statements if isinstance(statements, list) else [statements]:
         if not {"Effect", "Action", "Resource"} <= set(entry) <= _STATEMENT_ELEMENTS:
-            message = f"a statement has Effect, Action, Resource and maybe Condition, not {', '.join(sorted(entry))}"
-            raise ValueError(message)
+            raise ValueError(
+                f"a statement has Effect, Action, Resource and maybe Condition, not {', '.join(sorted(entry))}"
+            )
         if entry["Effect"] not in ("Allow", "Deny"):
-            message = f"Effect must be Allow or Deny, not {entry['Effect']!r}"
-            raise ValueError(message)
+            raise ValueError(f"Effect must be Allow or Deny, not {entry['Effect']!r}")
         yield _Statement(
             is_allowing=entry["Effect"] == "Allow",
             actions=_texts(entry["Action"]),
@@ -128,8 +128,7 @@ def _parse(policy: Mapping[str, Any]) -> Iterator[_Statement]:
 
 def _prefixes(condition: Mapping[str, Any]) -> tuple[str, ...]:
     if set(condition) != {"StringLike"} or set(condition["StringLike"]) != {"oss:Prefix"}:
-        message = "of conditions this server knows StringLike of oss:Prefix alone"
-        raise ValueError(message)
+        raise ValueError("of conditions this server knows StringLike of oss:Prefix alone")
     return _texts(condition["StringLike"]["oss:Prefix"])
 
 

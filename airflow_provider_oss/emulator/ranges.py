@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Final
 
 from airflow_provider_oss.emulator.errors import OSSError
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)(?:,.*)?", re.ASCII)
+_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)(?:,.*)?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class ByteRange:
-    """`length` bytes from `offset` on."""
+    """``length`` bytes from ``offset`` on."""
 
     offset: int
     length: int
 
     def content_range(self, size: int) -> str:
-        """Return the Content-Range of this part of `size` bytes."""
+        """Return the Content-Range of this part of ``size`` bytes."""
         return f"bytes {self.offset}-{self.offset + self.length - 1}/{size}"
 
 
 def read_range(text: str, size: int, *, standard: bool) -> ByteRange | None:
-    """Return the part of an object of `size` bytes that a Range header asks for; None means all of it.
+    """
+    Return the part of an object of ``size`` bytes that a Range header asks for; None means all of it.
 
-    A range that does not lie within the object means all of it, unless the client asked for the `standard` behaviour:
+    A range that does not lie within the object means all of it, unless the client asked for the ``standard`` behaviour:
     then its end is cut to the object, and one that begins past the end is 416 InvalidRange. Of several ranges the first
     one counts.
     """

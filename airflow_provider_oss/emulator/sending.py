@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.faults import Effects, flip
 from airflow_provider_oss.emulator.pacing import Pacer
@@ -16,16 +16,17 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.connection import Connection
     from airflow_provider_oss.emulator.state.blobs import Blobs
 
-_BLOCK_BYTES = 512 * 1024
-_NO_CONTENT = frozenset({204, 304})
+_BLOCK_BYTES: Final = 512 * 1024
+_NO_CONTENT: Final = frozenset({204, 304})
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Sends one response over one connection.
+    """
+    Sends one response over one connection.
 
-    `about_to_end` is called with the status (None for an answer that is cut off) before the last byte goes out, so that
-    whoever has read the answer finds the request in the ledger.
+    ``about_to_end`` is called with the status (None for an answer that is cut off) before the last byte goes out, so
+    that whoever has read the answer finds the request in the ledger.
     """
 
     connection: Connection

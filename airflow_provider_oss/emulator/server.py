@@ -1,60 +1,65 @@
-"""`OSSEmulator`: the server in a thread of its own."""
+"""``OSSEmulator``: the server in a thread of its own."""
 
 from __future__ import annotations
 
 import asyncio
-import secrets
+import os
 import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Self
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import uvicorn  # noqa: TID253 - no DAG imports this module
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol  # noqa: TID253 - as above
 
 from airflow_provider_oss.emulator.addressing import is_bucket_name
 from airflow_provider_oss.emulator.authentication import Keyring, StsSession
-from airflow_provider_oss.emulator.connection import TRANSPORT_EXTENSION
-from airflow_provider_oss.emulator.errors import OSSError
 from airflow_provider_oss.emulator.faults import Faults
 from airflow_provider_oss.emulator.gateway import Gateway
 from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
 from airflow_provider_oss.emulator.limits import Limits
 from airflow_provider_oss.emulator.operations.call import Environment
+from airflow_provider_oss.emulator.protocol import Protocol
 from airflow_provider_oss.emulator.state.records import BucketRecord
 from airflow_provider_oss.emulator.state.store import Store
-from airflow_provider_oss.emulator.wire.dates import http_date
-from airflow_provider_oss.emulator.wire.http import XML_CONTENT_TYPE
-from airflow_provider_oss.emulator.wire.xml import error_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from airflow_provider_oss.emulator.ram import RamUser
 
-_KEEP_ALIVE_SECONDS = 60
-_GRACE_SECONDS = 1.0
+_KEEP_ALIVE_SECONDS: Final = 60
+_GRACE_SECONDS: Final = 1.0
 """How long a request that is being served when the server stops may take to end."""
-_CANCEL_SECONDS = 5.0
+_CANCEL_SECONDS: Final = 5.0
 """How long it may go on after its connection was reset: a Complete comes to its end even so."""
-_TURNS = 5
-_BACKLOG = 1024
-_WORKER_THREADS = 32
+_TURNS: Final = 5
+_BACKLOG: Final = 1024
+_WORKER_THREADS: Final = 32
 """For bodies and callbacks; more than cores, for a callback waits for an application that may wait for this server."""
 
 
 class OSSEmulator:
-    """A local OSS, running while the `with` block does; the same `root` can be served again with everything intact.
+    """
+    A local OSS server, running inside its ``with`` block; the same ``root`` can be served again with everything intact.
 
-    What it claims and what it answers 501 is in the docstring of the package. Connections that are being served when
-    the block ends get a second to finish and are reset then. Credentials are in no `repr` and in no log.
+    What it does and what it answers 501 is in the docstring of the package. Connections that are being served when
+    the block ends get a second to finish and are reset then. Credentials are in no ``repr`` and in no log.
+
+    ``port`` 0 means any free one; ``buckets`` are created when absent; ``clock`` gives seconds since the epoch;
+    ``ram_users`` have AccessKeys of their own and may do what their policies allow; ``cname_buckets`` maps custom
+    domains to buckets; ``admin`` opens the unsigned admin path. Raises ValueError for a bucket name that OSS does not
+    take.
+
+    Entering the block opens the store and accepts connections. That raises RuntimeError when another server uses the
+    root, when the root is not the server's own folder (one that it made, or took when it was empty) or no folder, when
+    something in it is not the server's, and when a record in it is damaged; OSError when the address is taken.
     """
 
     def __init__(  # noqa: PLR0913 - each has a default and is given by name
         self,
-        root: Path,
+        root: str | os.PathLike[str],
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -66,25 +71,17 @@ class OSSEmulator:
         ram_users: Sequence[RamUser] = (),
         limits: Limits | None = None,
         clock: Callable[[], float] = time.time,
-        ssl_certfile: Path | None = None,
-        ssl_keyfile: Path | None = None,
+        ssl_certfile: str | os.PathLike[str] | None = None,
+        ssl_keyfile: str | os.PathLike[str] | None = None,
         cname_buckets: Mapping[str, str] | None = None,
         admin: bool = False,
     ) -> None:
-        """Keep the arguments; nothing is opened before the block is entered.
-
-        `port` 0 means any free one; `buckets` are created when absent; `clock` gives seconds since the epoch;
-        `ram_users` have AccessKeys of their own and may do what their policies allow; `cname_buckets` maps custom
-        domains to buckets; `admin` opens the unsigned admin path.
-        Raises ValueError for a bucket name that OSS does not take.
-        """
         for name in buckets:
             if not is_bucket_name(name):
-                message = f"{name!r} is no bucket name: 3-63 of a-z, 0-9 and -, first and last alphanumeric"
-                raise ValueError(message)
+                raise ValueError(f"{name!r} is no bucket name: 3-63 of a-z, 0-9 and -, first and last alphanumeric")
         self.faults = Faults()
         self._ledger = Ledger()
-        self._root = root
+        self._root = Path(root)
         self._address = (host, port)
         self._sts_sessions = list(sts_sessions)
         self._keyring = Keyring(access_key_id, access_key_secret, self._sts_sessions, tuple(ram_users))
@@ -98,10 +95,6 @@ class OSSEmulator:
         self._running: _Running | None = None
 
     def __enter__(self) -> Self:
-        """Open the store and accept connections.
-
-        Raises RuntimeError when another server uses the root, OSError when the address is taken.
-        """
         store = Store(self._root)
         try:
             self._create_buckets(store)
@@ -112,7 +105,6 @@ class OSSEmulator:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop, and let go of root and port."""
         if self._running is not None:
             self._running.stop()
             self._running = None
@@ -121,28 +113,27 @@ class OSSEmulator:
     def port(self) -> int:
         """The port the server listens on. Raises RuntimeError when it is not running."""
         if self._running is None:
-            message = "the server is not running"
-            raise RuntimeError(message)
+            raise RuntimeError("the server is not running")
         return self._running.port
 
     @property
     def endpoint(self) -> str:
-        """The URL to give to clients, such as `http://127.0.0.1:43121`. Raises RuntimeError when it is not running."""
+        """The URL for clients, such as ``http://127.0.0.1:43121``. Raises RuntimeError when it is not running."""
         scheme = "http" if self._certificate[0] is None else "https"
         host = f"[{self._address[0]}]" if ":" in self._address[0] else self._address[0]
         return f"{scheme}://{host}:{self.port}"
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
-        """What arrived, in the order in which the requests ended."""
+        """The requests that arrived, in the order in which they ended."""
         return self._ledger.all()
 
     def forget_requests(self) -> None:
-        """Empty `requests`."""
+        """Empty ``requests``."""
         self._ledger.forget()
 
     def add_sts_session(self, session: StsSession) -> None:
-        """Know one more, from now on. May be called from any thread."""
+        """Accept one more session from now on. May be called from any thread."""
         self._sts_sessions.append(session)
 
     def wait_for_requests(
@@ -177,7 +168,7 @@ class OSSEmulator:
         return uvicorn.Config(
             gateway,
             loop="asyncio",
-            http=_Protocol,
+            http=Protocol,
             ws="none",
             lifespan="off",
             interface="asgi3",
@@ -194,7 +185,7 @@ class OSSEmulator:
 
 
 class _Running:
-    """A server that accepts connections, from construction to `stop`."""
+    """A server that accepts connections, from construction to ``stop``."""
 
     def __init__(self, store: Store, listener: socket.socket, config: uvicorn.Config) -> None:
         self.port: int = listener.getsockname()[1]
@@ -209,7 +200,7 @@ class _Running:
             raise self._failures[0]
 
     def stop(self) -> None:
-        self._server.tell_to_stop()
+        self._server.request_stop()
         self._thread.join()
         self._store.close()
         if self._failures:
@@ -226,18 +217,18 @@ class _Running:
 
 
 class _Server(uvicorn.Server):
-    """Says when it accepts connections, stops when told to, and cuts what does not end in time then."""
+    """A uvicorn server that reports when it accepts connections, and when stopped cuts what does not end in time."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
         self.ready = threading.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._told_to_stop = asyncio.Event()
+        self._stop_requested = asyncio.Event()
 
-    def tell_to_stop(self) -> None:
-        """Begin to stop. May be called from any thread, once `ready` is set."""
+    def request_stop(self) -> None:
+        """Begin to stop. May be called from any thread, once ``ready`` is set."""
         if self._loop is not None:
-            self._loop.call_soon_threadsafe(self._told_to_stop.set)
+            self._loop.call_soon_threadsafe(self._stop_requested.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -247,7 +238,7 @@ class _Server(uvicorn.Server):
 
     async def main_loop(self) -> None:
         """Wait; the loop of the base class wakes up ten times a second for headers that this server writes itself."""
-        await self._told_to_stop.wait()
+        await self._stop_requested.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Let requests end, then reset who is left; unlike the base class, wait for nothing that is not there."""
@@ -277,32 +268,3 @@ async def _let_pending_callbacks_run() -> None:
     """Give the loop the turns that asyncio needs to make, or to close, the transport of a connection."""
     for _ in range(_TURNS):
         await asyncio.sleep(0)
-
-
-class _Protocol(HttpToolsProtocol):
-    """
-    Gives the application the transport, which ASGI hides: without it a connection cannot be reset.
-
-    Logs no request: a presigned URL is as good as a password. The server's own setting is not enough, for it changes a
-    logger that Airflow, for one, configures again.
-    """
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        self.access_log = False
-        super().connection_made(transport)
-
-    def on_message_begin(self) -> None:
-        super().on_message_begin()
-        self.scope["extensions"] = {TRANSPORT_EXTENSION: self.transport}  # type: ignore[dict-item]
-
-    def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP as OSS would: with a date, without which one client does not read an error."""
-        request_id = secrets.token_hex(12).upper()
-        xml = error_document(OSSError("BadRequest", msg, status=400), request_id=request_id, host="")
-        head = (
-            "HTTP/1.1 400 Bad Request\r\n"
-            f"Server: AliyunOSS\r\nDate: {http_date(time.time())}\r\nx-oss-request-id: {request_id}\r\n"
-            f"Content-Type: {XML_CONTENT_TYPE}\r\nContent-Length: {len(xml)}\r\nConnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + xml)
-        self.transport.close()

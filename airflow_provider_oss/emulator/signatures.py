@@ -1,6 +1,7 @@
-"""Signature versions 1 and 4, in headers and in URLs: what a request claims, and the signature it should have. Pure.
+"""
+Signature versions 1 and 4, in headers and in URLs: what a request claims, and the signature it should have. Pure.
 
-Nothing here knows which keys exist: `authentication.py` looks the key up and compares.
+Nothing here knows which keys exist: ``authentication.py`` looks the key up and compares.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
 from airflow_provider_oss.emulator.subresources import SIGNED_BY_V1
@@ -20,9 +21,9 @@ from airflow_provider_oss.emulator.wire.http import encode_percent
 if TYPE_CHECKING:
     from airflow_provider_oss.emulator.wire.http import Request, Target
 
-ALGORITHM_V4 = "OSS4-HMAC-SHA256"
-UNSIGNED_PAYLOAD = "UNSIGNED-PAYLOAD"
-_CREDENTIAL_FIELDS = 5
+ALGORITHM_V4: Final = "OSS4-HMAC-SHA256"
+UNSIGNED_PAYLOAD: Final = "UNSIGNED-PAYLOAD"
+_CREDENTIAL_FIELDS: Final = 5
 
 
 class Version(Enum):
@@ -63,7 +64,8 @@ class Expectation:
 
 
 def read_claim(request: Request) -> Claim | None:
-    """Return what the request claims; None when it is anonymous.
+    """
+    Return what the request claims; None when it is anonymous.
 
     Raises OSSError: 400 for a malformed claim, 403 AccessDenied for a date that is missing or no date, 501 for
     signature version 2.
@@ -85,7 +87,7 @@ def read_claim(request: Request) -> Claim | None:
 
 
 def expect(claim: Claim, request: Request, target: Target, secret: str) -> Expectation:
-    """Return the signature that the holder of `secret` would have made for this request to `target`."""
+    """Return the signature that the holder of ``secret`` would have made for this request to ``target``."""
     if claim.version is Version.V1:
         return _expect_v1(claim, request, target, secret)
     return _expect_v4(claim, request, target, secret)

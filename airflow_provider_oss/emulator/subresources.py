@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-SIGNED_BY_V1 = frozenset(
+from typing import Final
+
+SIGNED_BY_V1: Final = frozenset(
     """
     acl append accessPoint accessPointPolicy asyncFetch bucketArchiveDirectRead bucketInfo callback callback-var cname
     comp continuation-token cors delete encryption endTime group httpsConfig inventory inventoryId lifecycle link live
@@ -21,10 +23,12 @@ SIGNED_BY_V1 = frozenset(
 )
 """Parameters that are part of a version 1 signature."""
 
-SELECTORS = frozenset("acl append bucketInfo delete location objectMeta partNumber tagging uploadId uploads".split())
+SELECTORS: Final = frozenset(
+    "acl append bucketInfo delete location objectMeta partNumber tagging uploadId uploads".split()
+)
 """Parameters that choose an operation which this server has."""
 
-PLAIN = frozenset(
+PLAIN: Final = frozenset(
     """
     Expires OSSAccessKeyId Signature callback callback-var continuation-token delimiter encoding-type fetch-owner
     key-marker list-type marker max-keys max-parts max-uploads part-number-marker position prefix
@@ -38,7 +42,8 @@ PLAIN = frozenset(
 
 
 def unsupported(name: str, value: str) -> bool:
-    """Whether a parameter asks for something this server lacks: a sub-resource of OSS, or an unknown bare name.
+    """
+    Whether a parameter asks for something this server lacks: a sub-resource of OSS, or an unknown bare name.
 
     An unknown name with a value is ignored, as OSS ignores it.
     """

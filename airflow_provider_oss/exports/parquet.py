@@ -4,29 +4,50 @@ Rows as Parquet, written forward only and in bounded memory.
 Row groups end with the batch that brings them to 32 MiB in memory or 250,000 rows. Nothing of the moment goes into the
 file, so that the same rows give the same bytes as long as pyarrow's release is the same.
 
-Where the database tells a column's kind it becomes the type below; else the first batch decides. Decimals keep their
-precision; without one, and beyond 76 digits, they are text, because no type would hold every digit. Intervals, json and
-times of day with a zone are text, as csv has them; timestamps with a zone become UTC.
+A column's kind alone decides its type, never its rows, so that all files of one export have one schema. No value is
+ever stored as another: Arrow would take 19.99 for 19 and drop a zone without complaint, so only values that are of the
+type's own kind, or converted to it without loss, are given to it; any other is an error.
+
+Decimals keep their precision; without one, and beyond 76 digits, they are text, because no type would hold every
+digit. Intervals, json and times of day with a zone are text, as csv has them; so is what has no known kind. Timestamps
+with a zone become UTC.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
-from itertools import chain
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.exports.columns import Batch, Batches, Column, Kind, check_unique_names
-from airflow_provider_oss.exports.values import Converter, text_converter, to_text
+from airflow_provider_oss.exports.columns import (
+    Batch,
+    Batches,
+    Column,
+    Kind,
+    check_unique_names,
+    text_converter,
+    to_text,
+)
 from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.shown import shortened
 
 _MIDNIGHT: Final = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a time of day has no zone
 _GROUP_BYTES: Final = 32 * MIB
 _GROUP_ROWS: Final = 250_000
 _DECIMAL128_DIGITS: Final = 38
 _DECIMAL256_DIGITS: Final = 76
+_DAY: Final = r"\d{4}-\d\d-\d\d"
+_CLOCK: Final = r"(?!24)\d\d:\d\d:\d\d(\.\d{1,6})?"
+_OFFSET: Final = r"[+-]\d\d(:\d\d){0,2}"
+"""What a database writes. Python reads more: it drops digits of a second, and takes ``19`` for an hour."""
+_MOST_SHOWN: Final = 100
+"""Characters of a value in a message."""
+_REWRITTEN: Final = (Kind.TIME_TZ,)
+"""Kinds whose text is not stored as the database gives it."""
 _CODECS: Final = {None: "snappy", "gzip": "gzip", "zstd": "zstd"}
 _LEVELS: Final = {"gzip": 6, "zstd": 3}
 
@@ -57,17 +78,15 @@ def _parquet_bytes(columns: Sequence[Column], batches: Batches, compression: str
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    remaining = iter(batches)
-    first: Batch = next(remaining, [])
-    fields = [_Field(column, [row[index] for row in first]) for index, column in enumerate(columns)]
+    fields = [_Field(column) for column in columns]
     schema = pa.schema([(field.column.name, field.type) for field in fields])
     sink = _Sink()
     codec, level = _CODECS[compression], _LEVELS.get(compression or "")
     with pq.ParquetWriter(sink, schema, compression=codec, compression_level=level) as writer:
         group: list[Any] = []
         rows = size_bytes = 0
-        for batch in chain([first], remaining):
-            group.append(_record_batch(schema, fields, batch))
+        for batch in batches:
+            group.append(_table(schema, fields, batch))
             rows, size_bytes = rows + len(batch), size_bytes + group[-1].nbytes
             if size_bytes >= _GROUP_BYTES or rows >= _GROUP_ROWS:
                 _write_group(writer, schema, group)
@@ -81,34 +100,33 @@ def _write_group(writer: Any, schema: Any, group: list[Any]) -> None:
     """Write what is in the group as one row group, if there is any row, and empty it."""
     import pyarrow as pa
 
-    table = pa.Table.from_batches(group, schema)
+    table = pa.concat_tables(group) if group else schema.empty_table()
     group.clear()
     if len(table):
         writer.write_table(table, row_group_size=len(table))
 
 
-def _record_batch(schema: Any, fields: Sequence[_Field], batch: Batch) -> Any:
+def _table(schema: Any, fields: Sequence[_Field], batch: Batch) -> Any:
+    """Return the rows as a table, which unlike a record batch may have more than 2 GiB of text."""
     import pyarrow as pa
 
     values = list(zip(*batch, strict=True)) if batch else [()] * len(fields)
-    return pa.record_batch([field.array(column) for field, column in zip(fields, values, strict=True)], schema=schema)
+    return pa.table([field.array(column) for field, column in zip(fields, values, strict=True)], schema=schema)
 
 
 class _Field:
     """A column, the type it has in the file, and how its values become that."""
 
-    def __init__(self, column: Column, first_values: Sequence[Any]) -> None:
+    def __init__(self, column: Column) -> None:
         self.column = column
-        self._type, self._convert = _declared(column) or _inferred(first_values)
-        if column.is_array:
-            self._convert = _of_list(self._convert)
+        self._item = _storage(column)
 
     @property
     def type(self) -> Any:
         """The Arrow type."""
         import pyarrow as pa
 
-        return pa.list_(self._type) if self.column.is_array else self._type
+        return pa.list_(self._item.type) if self.column.is_array else self._item.type
 
     def array(self, values: Sequence[Any]) -> Any:
         """Return the values as Arrow has them. Raises OSSInvalidArgument naming the first that does not fit."""
@@ -116,123 +134,193 @@ class _Field:
 
         try:
             return pa.array(self._converted(values), self.type)
-        except (pa.ArrowException, ValueError, TypeError, OverflowError, ArithmeticError) as error:
+        except _misfits() as error:
             raise self._misfit(values, error) from error
 
     def _converted(self, values: Sequence[Any]) -> Sequence[Any]:
-        convert = self._convert
-        if convert is None:
-            return values
-        return [None if value is None else convert(value) for value in values]
+        if not self.column.is_array:
+            return self._item.converted(values)
+        return [None if value is None else self._item.converted(_items(value)) for value in values]
 
     def _misfit(self, values: Sequence[Any], error: Exception) -> OSSInvalidArgument:
         import pyarrow as pa
 
+        shown = "a value"
         for value in values:
             try:
                 pa.array(self._converted([value]), self.type)
-            except (pa.ArrowException, ValueError, TypeError, OverflowError, ArithmeticError) as found:
-                error, shown = found, type(value).__name__
+            except _misfits() as found:
+                error, shown = found, f"the {type(value).__name__} {shortened(repr(value), _MOST_SHOWN)}"
                 break
-        else:
-            shown = "value"
         return OSSInvalidArgument(
-            f"column {self.column.name!r} holds a {shown} that does not fit {self.type} in Parquet ({error}): convert "
+            f"column {self.column.name!r} holds {shown}, which does not fit {self.type} in Parquet ({error}): convert "
             "it in the query (CAST), or choose another file_format"
         )
 
 
-_Convert = Callable[[Any], Any] | None
+def type_name(column: Column) -> str:
+    """Return Arrow's name of the type that the column has in a file."""
+    return str(_Field(column).type)
 
 
-def _declared(column: Column) -> tuple[Any, _Convert] | None:
-    """Return the Arrow type for what the database says of the column; None when it does not say enough."""
+def _misfits() -> tuple[type[Exception], ...]:
     import pyarrow as pa
 
-    if column.kind is Kind.UNKNOWN:
-        return None
+    return (pa.ArrowException, ValueError, TypeError, OverflowError, ArithmeticError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Storage:
+    """An Arrow type, and how values become what it takes without loss."""
+
+    type: Any
+    own: frozenset[type]
+    """The Python types of the values that Arrow stores as they are."""
+    convert: Callable[[Any], Any]
+    """Makes one of these of any other value that is not None. Raises ValueError when something would be lost."""
+
+    def converted(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return values that Arrow stores as they are."""
+        if set(map(type, values)) <= self.own:
+            return values
+        return [None if value is None else self.convert(value) for value in values]
+
+
+_NONE: Final = type(None)
+
+
+def _storage(column: Column) -> _Storage:
+    """Return how the column's values are stored, which of a list's are its items."""
+    import pyarrow as pa
+
     if column.kind is Kind.DECIMAL:
-        return _decimal(column.precision, column.scale)
+        return _decimal(column)
     if column.kind is Kind.INTEGER:
-        return _integer(column.bits), None
+        return _Storage(_integer(column), frozenset({int, _NONE}), _refused)
     if column.kind is Kind.FLOAT:
         # float32 takes what the database rounded already
-        return (pa.float32() if column.bits == 32 else pa.float64()), float  # noqa: PLR2004 - bits
-    types: dict[Kind, tuple[Any, _Convert]] = {
-        Kind.BOOLEAN: (pa.bool_(), None),
-        Kind.DATE: (pa.date32(), _parsed(dt.date.fromisoformat)),
-        Kind.TIME: (pa.time64("us"), _time_of_day),
-        Kind.TIMESTAMP: (pa.timestamp("us"), _parsed(dt.datetime.fromisoformat)),
-        Kind.TIMESTAMP_TZ: (pa.timestamp("us", "UTC"), _parsed(dt.datetime.fromisoformat)),
-        Kind.BYTES: (pa.binary(), None),
+        type_ = pa.float32() if column.bits == 32 else pa.float64()  # noqa: PLR2004 - bits
+        return _Storage(type_, frozenset({float, _NONE}), _float)
+    storages: dict[Kind, Callable[[], _Storage]] = {
+        Kind.BOOLEAN: lambda: _Storage(pa.bool_(), frozenset({bool, _NONE}), _refused),
+        Kind.DATE: lambda: _Storage(pa.date32(), frozenset({dt.date, _NONE}), _date),
+        Kind.TIME: lambda: _Storage(pa.time64("us"), frozenset({_NONE}), _time),
+        Kind.TIMESTAMP: lambda: _Storage(pa.timestamp("us"), frozenset({_NONE}), _timestamp),
+        Kind.TIMESTAMP_TZ: lambda: _Storage(pa.timestamp("us", "UTC"), frozenset({_NONE}), _timestamp_tz),
+        Kind.BYTES: lambda: _Storage(pa.binary(), frozenset({bytes, _NONE}), _bytes),
     }
-    found = types.get(column.kind)
-    return (pa.string(), _as_text(column)) if found is None else found
+    if (storage := storages.get(column.kind)) is not None:
+        return storage()
+    own = frozenset({_NONE}) if column.kind in _REWRITTEN else frozenset({str, _NONE})
+    return _Storage(pa.string(), own, _text_of(text_converter(Column(column.name, column.kind))))
 
 
-def _integer(bits: int | None) -> Any:
+def _integer(column: Column) -> Any:
     import pyarrow as pa
 
-    return {16: pa.int16(), 32: pa.int32()}.get(bits or 64, pa.int64())
+    bits = column.bits or 64
+    if column.is_unsigned:
+        return {16: pa.uint16(), 32: pa.uint32()}.get(bits, pa.uint64())
+    return {16: pa.int16(), 32: pa.int32()}.get(bits, pa.int64())
 
 
-def _inferred(values: Sequence[Any]) -> tuple[Any, _Convert]:
-    """Return the Arrow type that the first values have; text when there are none, or of several types."""
+def _decimal(column: Column) -> _Storage:
+    """Return a type for so many digits: with a negative scale zeros are stored too, with a large one digits before."""
     import pyarrow as pa
 
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {int, float}:
-        return pa.float64(), float
-    types: dict[type, tuple[Any, _Convert]] = {
-        bool: (pa.bool_(), None),
-        int: (pa.int64(), None),
-        float: (pa.float64(), float),
-        bytes: (pa.binary(), None),
-        dt.date: (pa.date32(), None),
-        dt.time: (pa.time64("us"), None),
-    }
-    if kinds == {dt.datetime}:
-        has_zone = any(value is not None and value.tzinfo is not None for value in values)
-        return pa.timestamp("us", "UTC" if has_zone else None), None
-    return types.get(kinds.pop(), (pa.string(), to_text)) if len(kinds) == 1 else (pa.string(), to_text)
+    scale = max(column.scale or 0, 0)
+    digits = None if column.precision is None else max(column.precision + max(-(column.scale or 0), 0), scale)
+    if digits is None or digits > _DECIMAL256_DIGITS:
+        return _Storage(pa.string(), frozenset({str, _NONE}), _text_of(to_text))
+    make = pa.decimal128 if digits <= _DECIMAL128_DIGITS else pa.decimal256
+    return _Storage(make(digits, scale), frozenset({Decimal, _NONE}), _exact_decimal)
 
 
-def _decimal(precision: int | None, scale: int | None) -> tuple[Any, _Convert]:
-    import pyarrow as pa
+def _items(value: Any) -> Sequence[Any]:
+    """Return the items of an array of one dimension."""
+    if not isinstance(value, list | tuple):
+        _refused(value)
+    if any(isinstance(item, list | tuple) for item in value):
+        raise ValueError("it has lists in it")
+    return value
 
-    if precision is None or precision > _DECIMAL256_DIGITS or not 0 <= (scale or 0) <= precision:
-        return pa.string(), to_text
-    make = pa.decimal128 if precision <= _DECIMAL128_DIGITS else pa.decimal256
-    return make(precision, scale or 0), Decimal
+
+def _refused(value: Any) -> NoReturn:
+    raise ValueError(f"values of type {type(value).__name__} are not converted")
 
 
-def _parsed(parse: Callable[[str], Any]) -> Callable[[Any], Any]:
-    """Return what parses the text that PostgreSQL gives and leaves what a driver has parsed."""
+def _text_of(convert: Callable[[Any], str]) -> Callable[[Any], str]:
+    """Return what writes a value as text, but not bytes: nobody could tell them from text that reads the same."""
+
+    def text(value: Any) -> str:
+        return _refused(value) if isinstance(value, bytes | bytearray | memoryview) else convert(value)
+
+    return text
+
+
+def _float(value: Any) -> float:
+    if isinstance(value, float):
+        return value
+    if type(value) is not int or int(float(value)) != value:
+        _refused(value)
+    return float(value)
+
+
+def _exact_decimal(value: Any) -> Decimal:
+    return Decimal(value) if type(value) is int else _refused(value)
+
+
+def _bytes(value: Any) -> bytes:
+    return bytes(value) if isinstance(value, bytearray | memoryview) else _refused(value)
+
+
+def _parsed(form: str, parse: Callable[[str], Any], other: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Return what parses the text that a database gives, if it has that form, and passes objects on to ``other``."""
+    matches = re.compile(form).fullmatch
 
     def convert(value: Any) -> Any:
-        return parse(value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return other(value)
+        if matches(value) is None:
+            raise ValueError("it is outside of what the type holds, or not as a database writes it")
+        return parse(value)
 
     return convert
 
 
-def _time_of_day(value: Any) -> Any:
-    """Return the time of day that PostgreSQL gives as text and MySQL as a duration."""
+def _without_zone(value: Any) -> dt.datetime:
+    if type(value) is not dt.datetime:
+        _refused(value)
+    if value.tzinfo is not None:
+        raise ValueError("its zone would be lost")
+    return value
+
+
+def _with_zone(value: Any) -> dt.datetime:
+    if type(value) is not dt.datetime:
+        _refused(value)
+    if value.tzinfo is None:
+        raise ValueError("it has no zone")
+    return value
+
+
+def _time_of_day(value: Any) -> dt.time:
+    """Return the time of day, which MySQL gives as a duration."""
     if isinstance(value, dt.timedelta):
         if not dt.timedelta() <= value < dt.timedelta(days=1):
             raise ValueError(f"{value} is no time of a day")
         return (_MIDNIGHT + value).time()
-    return dt.time.fromisoformat(value) if isinstance(value, str) else value
+    if type(value) is not dt.time:
+        _refused(value)
+    if value.tzinfo is not None:
+        raise ValueError("its zone would be lost")
+    return value
 
 
-def _as_text(column: Column) -> Converter:
-    return text_converter(Column(column.name, column.kind))
-
-
-def _of_list(convert: _Convert) -> Callable[[Any], Any]:
-    def items(value: Any) -> Any:
-        return [None if item is None or convert is None else convert(item) for item in value]
-
-    return items if convert is not None else lambda value: value
+_date = _parsed(_DAY, dt.date.fromisoformat, _refused)
+_time = _parsed(_CLOCK, dt.time.fromisoformat, _time_of_day)
+_timestamp = _parsed(f"{_DAY} {_CLOCK}", dt.datetime.fromisoformat, _without_zone)
+_timestamp_tz = _parsed(f"{_DAY} {_CLOCK}{_OFFSET}", dt.datetime.fromisoformat, _with_zone)
 
 
 class _Sink:

@@ -15,8 +15,7 @@ from fsspec.utils import other_paths
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.fs import paths
-from airflow_provider_oss.fs.listing import Info
-from airflow_provider_oss.fs.looking import OSSLookingFileSystem
+from airflow_provider_oss.fs.looking import Info, OSSLookingFileSystem
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
@@ -40,6 +39,7 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
         **kwargs: Any,
     ) -> None:
         """Copy objects as fsspec's ``copy`` does; ``kwargs`` are those of ``OSSHook.copy_object``."""
+        path1, path2 = paths.as_given(path1), paths.as_given(path2)
         for source, target in self._pairs(path1, path2, recursive=recursive, maxdepth=maxdepth):
             try:
                 self.cp_file(source, target, **kwargs)
@@ -55,6 +55,7 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
 
         Raises FileNotFoundError when nothing is there, and IsADirectoryError for a prefix without ``recursive``.
         """
+        path1, path2 = paths.as_given(path1), paths.as_given(path2)
         if not isinstance(path1, list) and paths.strip(path1) == paths.strip(path2):
             self.info(path1)
             return
@@ -93,19 +94,24 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
     ) -> list[tuple[str, str]]:  # fmt: skip
         if isinstance(path1, list) and isinstance(path2, list):
             return list(zip(self._strip_protocol(path1), self._strip_protocol(path2), strict=True))
-        is_one = not isinstance(path1, list)
-        sources = self.expand_path(path1, recursive=recursive, maxdepth=maxdepth)
-        if is_one and (not recursive or maxdepth is not None):
-            sources = [source for source in sources if not (trailing_sep(source) or self.isdir(source))]
+        sources = self._sources(path1, recursive=recursive, maxdepth=maxdepth)
         if not sources:
             return []
         into = isinstance(path2, str) and (trailing_sep(path2) or self.isdir(path2))
-        is_pattern = is_one and has_magic(path1) and not self._is_name(path1)
-        exists = is_one and (
-            (is_pattern and len(sources) == 1) or (not is_pattern and into and not trailing_sep(path1))
-        )
-        targets = other_paths(sources, paths.strip(path2), exists=exists, flatten=not is_one)
-        return list(zip(sources, targets, strict=True))
+        return self._paired(path1, sources, paths.strip(path2), into=into)
+
+    def _sources(self, path1: Any, *, recursive: bool, maxdepth: int | None) -> list[str]:
+        """Return what the path, the pattern or the list of them stands for; a pattern for no directories."""
+        sources: list[str] = self.expand_path(path1, recursive=recursive, maxdepth=maxdepth)
+        if not isinstance(path1, list) and (not recursive or maxdepth is not None):
+            sources = [source for source in sources if not (trailing_sep(source) or self.isdir(source))]
+        return sources
+
+    def _paired(self, path1: Any, sources: list[str], target: str, *, into: bool) -> list[tuple[str, str]]:
+        """Return the sources with their targets. ``into``: the target is a directory, and what is given goes inside."""
+        one = None if isinstance(path1, list) else path1
+        is_pattern = one is not None and has_magic(one) and not self._is_name(one)
+        return paired(one, sources, target, into=into, is_pattern=is_pattern)
 
     def cp_file(self, path1: str, path2: str, **kwargs: Any) -> None:
         """Copy one object inside OSS, of a prefix the object that stands for an empty folder, if there is one."""
@@ -138,7 +144,8 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
         OSSInvalidArgument for a whole bucket.
         """
         doomed: list[str] = []
-        for each in path if isinstance(path, list | tuple | set) else [path]:
+        given = paths.as_given(path)
+        for each in given if isinstance(given, list) else [given]:
             for name, info in self._matched(each, recursive=recursive).items():
                 if "/" not in name:
                     raise OSSInvalidArgument(f"path={each!r} is a whole bucket, which no path may empty: name prefixes")
@@ -210,6 +217,16 @@ class OSSChangingFileSystem(OSSLookingFileSystem):
     def _forget_made(self, path: str) -> None:
         path = paths.strip(path)
         self._made -= {made for made in tuple(self._made) if made == path or made.startswith(f"{path}/")}
+
+
+def paired(
+    one: str | None, sources: list[str], target: str, *, into: bool, is_pattern: bool
+) -> list[tuple[str, str]]:  # fmt: skip
+    """Return sources with their targets by fsspec's rules; ``one`` is what they stand for, None for a list of them."""
+    exists = one is not None and (
+        (is_pattern and len(sources) == 1) or (not is_pattern and into and not trailing_sep(one))
+    )
+    return list(zip(sources, other_paths(sources, target, exists=exists, flatten=one is None), strict=True))
 
 
 def check_distinct(pairs: Iterable[tuple[str, str]]) -> None:

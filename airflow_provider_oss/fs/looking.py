@@ -1,26 +1,38 @@
-"""What is there: the part of the filesystem that changes nothing."""
+"""
+Read-only filesystem operations: info, ls, find, glob.
+
+Objects are entries of directories. A directory is a prefix that ends with a slash; OSS has none.
+"""
 
 from __future__ import annotations
 
-import logging
+import errno
 import os
-import threading
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from glob import has_magic
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar
 
 from fsspec.spec import AbstractFileSystem
 from fsspec.utils import tokenize
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
 from airflow_provider_oss.fs import paths
-from airflow_provider_oss.fs.listing import Info, directory_info, entries, file_info
+from airflow_provider_oss.fs.paths import uri
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
-from airflow_provider_oss.hooks.renewal import renewing
+from airflow_provider_oss.shown import Log
+from airflow_provider_oss.uri import SCHEME
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
+    from airflow_provider_oss.model import ListedObject, ObjectInfo
+
+log = Log(__name__)
+
+Info: TypeAlias = dict[str, Any]
+"""What fsspec's ``info`` returns; of a file the same whether it was listed or looked at."""
 
 Answer = TypeVar("Answer")
 Found = TypeVar("Found", dict[str, Info], list[str])
@@ -33,7 +45,74 @@ _FSSPEC_OPTIONS = frozenset(
 )  # fmt: skip
 """What fsspec takes for every filesystem."""
 
-log = logging.getLogger(__name__)
+READING_OPTIONS = frozenset({"default_block_size", "default_cache_type", "default_fill_cache"})
+"""Options of s3fs for how files are read unless they are opened otherwise. The last has no effect here."""
+
+
+def file_info(found: ObjectInfo) -> Info:
+    """Return the entry of an object that was looked at."""
+    modified = None if found.last_modified is None else parsedate_to_datetime(found.last_modified)
+    return _file(f"{found.ref.bucket}/{found.ref.key}", found.size_bytes, found.etag, modified, found.storage_class)
+
+
+def directory_info(path: str) -> Info:
+    """Return the entry of a prefix."""
+    return {"name": path.removesuffix("/"), "size": 0, "type": "directory"}
+
+
+def entries(hook: OSSHook, bucket: str, directory: str, begins: str = "", depth: int | None = None) -> Iterator[Info]:
+    """
+    Yield files and directories below ``directory``, a key that ends with a slash or is empty; itself if it is there.
+
+    It is there as an entry when an object has its name, slash included: what other tools make as an empty folder.
+
+    :param begins: only what begins so.
+    :param depth: levels to go down, each directory is listed; None lists everything at once, without directories.
+    """
+    if depth is None:
+        yield from _everything(hook, bucket, directory, begins)
+        return
+    for page in hook.list_pages(uri(f"{bucket}/{directory}{begins}"), None, "/"):
+        yield from (_entry(item) for item in page.items)
+        for prefix in page.prefixes:
+            yield directory_info(f"{bucket}/{prefix}")
+            if depth > 1:
+                # its own entry comes again, if it has one
+                yield from entries(hook, bucket, prefix, depth=depth - 1)
+
+
+def _everything(hook: OSSHook, bucket: str, directory: str, begins: str) -> Iterator[Info]:
+    seen = {""}
+    for item in hook.list_objects(uri(f"{bucket}/{directory}{begins}")):
+        below = item.ref.key.removeprefix(directory)
+        parent = below.rpartition("/")[0]
+        for end in (at for at, character in enumerate(parent) if character == "/"):
+            if parent[:end] not in seen:
+                seen.add(parent[:end])
+                yield directory_info(f"{bucket}/{directory}{parent[:end]}")
+        if parent not in seen:
+            seen.add(parent)
+            yield directory_info(f"{bucket}/{directory}{parent}")
+        yield _entry(item)
+
+
+def _entry(item: ListedObject) -> Info:
+    path = f"{item.ref.bucket}/{item.ref.key}"
+    if path.endswith("/"):
+        return directory_info(path)
+    modified = datetime.fromtimestamp(item.last_modified, UTC)
+    return _file(path, item.size_bytes, item.etag, modified, item.storage_class)
+
+
+def _file(path: str, size_bytes: int, etag: str, modified: datetime | None, storage_class: str | None) -> Info:
+    return {
+        "name": path,
+        "size": size_bytes,
+        "type": "file",
+        "ETag": etag,
+        "LastModified": modified,
+        "StorageClass": storage_class or "Standard",
+    }
 
 
 class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -48,7 +127,8 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
     root_marker: ClassVar[str] = ""
 
     def __init__(self, oss_conn_id: str = DEFAULT_CONN_ID, region: str | None = None, **storage_options: Any) -> None:
-        if unknown := sorted(storage_options.keys() - _FSSPEC_OPTIONS):
+        asked = {name for name, value in storage_options.items() if is_asked_for(value)}
+        if unknown := sorted(asked - _FSSPEC_OPTIONS - READING_OPTIONS):
             raise OSSInvalidArgument(
                 f"storage option {unknown[0]!r} is not known: endpoint and credentials are those of an Airflow "
                 "connection, which oss_conn_id names; region is the other option"
@@ -56,26 +136,19 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
         super().__init__(oss_conn_id=oss_conn_id, region=region, **storage_options)
         self.oss_conn_id = oss_conn_id
         self.region = region
+        self.default_block_size: int | None = storage_options.get("default_block_size")
+        self.default_cache_type: str | None = storage_options.get("default_cache_type")
         self._made: set[str] = set()
-        self._hooks: dict[int, OSSHook] = {}
-        self._lock = threading.Lock()
 
     @property
+    @abstractmethod
     def hook(self) -> OSSHook:
-        """The hook; a process that was forked gets its own, for connections cannot be shared."""
-        from airflow_provider_oss.hooks.oss import OSSHook
-
-        with self._lock:
-            hook = self._hooks.get(os.getpid())
-            if hook is None:
-                hook = OSSHook(self.oss_conn_id, region=self.region)
-                self._hooks = {os.getpid(): hook}
-            return hook
+        """The hook that asks OSS."""
 
     def _ask(self, call: Callable[[OSSHook], Answer]) -> Answer:
         """Return what ``call`` does with the hook; once more when the connection has other credentials by now."""
         hook = self.hook
-        return renewing(hook, lambda: call(hook))
+        return hook.with_new_credentials(lambda: call(hook))
 
     @property
     def fsid(self) -> str:
@@ -85,6 +158,11 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
     @classmethod
     def _strip_protocol(cls, path: Any) -> Any:
         return [paths.strip(each) for each in path] if isinstance(path, list) else paths.strip(path)
+
+    def unstrip_protocol(self, name: str) -> str:
+        """Return the address that leads back to this filesystem, its connection in it unless that is the default."""
+        connection = "" if self.oss_conn_id == DEFAULT_CONN_ID else f"{self.oss_conn_id}@"
+        return f"{SCHEME}{connection}{paths.strip(name)}"
 
     @staticmethod
     def _get_kwargs_from_urls(path: str) -> dict[str, str]:
@@ -112,14 +190,14 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
         return directory_info(path)
 
     def _was_made(self, path: str) -> bool:
-        """Whether this process was told to make this directory, or one below it."""
+        """Whether this process was asked to make this directory, or one below it."""
         return any(made == path or made.startswith(f"{path}/") for made in tuple(self._made))
 
     def _is_directory(self, bucket: str, key: str) -> bool:
         """Whether keys begin with this one and a slash. Raises OSSNoSuchBucket."""
         prefix = f"{key}/" if key else ""
-        page = self._ask(lambda hook: next(hook.list_pages(paths.uri(f"{bucket}/{prefix}"), most=1)))
-        return bool(page.items)
+        uri = paths.uri(f"{bucket}/{prefix}")
+        return self._ask(lambda hook: any(page.items for page in hook.list_pages(uri, most=1)))
 
     def _entries(self, path: str, begins: str = "", depth: int | None = None) -> dict[str, Info]:
         """Return what is below a directory, by name; itself when an object has its name."""
@@ -190,9 +268,13 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
 
     def expand_path(self, path: Any, recursive: bool = False, maxdepth: int | None = None, **kwargs: Any) -> Any:
         """Return what the patterns match; a name with a star, a question mark or a bracket goes before a pattern."""
-        if isinstance(path, str) and self._is_name(path):
-            return super().expand_path([path], recursive, maxdepth, **kwargs | {"assume_literal": True})
-        return super().expand_path(path, recursive, maxdepth, **kwargs)
+        given = paths.as_given(path)
+        given = given if isinstance(given, list) else [given]
+        names = {paths.strip(each) for each in given if self._is_name(each)}
+        found = {below for name in names if recursive for below in self.find(name, maxdepth, withdirs=True)} | names
+        if others := [each for each in given if paths.strip(each) not in names]:
+            found.update(super().expand_path(others, recursive, maxdepth, **kwargs))
+        return sorted(found)
 
     def _is_name(self, path: str) -> bool:
         """Whether what looks like a pattern is the name of something that is there."""
@@ -231,7 +313,7 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
         """Return when the object was written. Raises FileNotFoundError when there is none."""
         info = self.info(path)
         if info["type"] != "file":
-            raise FileNotFoundError(path)
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
         time: datetime = info["LastModified"]
         return time
 
@@ -242,12 +324,17 @@ class OSSLookingFileSystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec 
         return self._ask(lambda hook: hook.sign_url("GET", paths.uri(paths.strip(path)), expiration))
 
 
+def is_asked_for(value: object) -> bool:
+    """Whether an option wants something: libraries pass None and False for what they do not use (``anon=False``)."""
+    return value is not None and value is not False
+
+
 def _without_empty_components(path: str, found: Found) -> Found:
     """Leave out what no path names, and say so in the log."""
     odd = [name for name in found if _has_empty_component(name)]
     if not odd:
         return found
-    log.warning("%s: %d keys with an empty component are left out, such as %r", path, len(odd), odd[0])
+    log.warning("%s: %d keys with an empty component are left out, such as %s", path, len(odd), odd[0])
     if isinstance(found, dict):
         return type(found)((name, info) for name, info in found.items() if not _has_empty_component(name))
     return type(found)(name for name in found if not _has_empty_component(name))

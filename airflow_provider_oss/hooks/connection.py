@@ -1,39 +1,99 @@
-"""An Airflow connection to ClientSettings. Pure but for the environment, which it is given."""
+"""
+An Airflow connection to ClientSettings. Pure but for the environment, which it is given.
+
+The forms that OSS's endpoints have, and the region that each names, are from the OSS pages "Regions and endpoints"
+(public, finance and government cloud), "OSS accelerator", "OSS-HDFS", "Transfer acceleration" and "Compatibility with
+Amazon S3"; ``vpc100-oss-`` is what VPCs had before ``-internal``.
+"""
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any, Final, Protocol
-from urllib.parse import urlsplit
 
-from airflow_provider_oss.clients.credentials.checking import check_sendable
-from airflow_provider_oss.clients.credentials.reading import credentials_from
+from airflow_provider_oss.clients.credentials.reading import check_sendable, credentials_from
 from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource
-from airflow_provider_oss.clients.proxies import parse_proxy
-from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.clients.settings import ClientSettings, parse_proxy
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidConnection
 from airflow_provider_oss.model import check_bucket_name
+from airflow_provider_oss.shown import a_type
 
 if TYPE_CHECKING:
     from jsonschema import ValidationError
     from jsonschema.protocols import Validator
 
+
+_REGION_OF_A_HOST: Final = r"(?P<region>[a-z]{2,}-[a-z0-9-]+?)"
+_ZONE: Final = r"(-[a-z])?"
+_INTERNAL: Final = r"(-internal)?"
+
+_FORMS: Final = tuple(
+    re.compile(form.replace(".", r"\.") + r"\.aliyuncs\.com")
+    for form in (
+        "oss-accelerate(-overseas)?",
+        f"oss-cache-{_REGION_OF_A_HOST}{_ZONE}",
+        f"(s3.)?oss-{_REGION_OF_A_HOST}(-pub)?{_INTERNAL}",
+        f"vpc100-oss-{_REGION_OF_A_HOST}",
+        f"{_REGION_OF_A_HOST}{_INTERNAL}.oss",
+        f"{_REGION_OF_A_HOST}{_ZONE}{_INTERNAL}.oss-data-acc",
+        f"{_REGION_OF_A_HOST}{_INTERNAL}.oss-dls",
+    )
+)
+_OF_OTHER_NAMES: Final = {
+    "cn-hzfinance": "cn-hangzhou-finance",
+    "cn-hzjbp-a": "cn-hangzhou-finance",
+    "cn-hzjbp-b": "cn-hangzhou-finance",
+    "cn-szfinance": "cn-shenzhen-finance-1",
+    "cn-shanghai-finance": "cn-shanghai-finance-1",
+    "cn-shenzhen-finance": "cn-shenzhen-finance-1",
+}
+"""What stands in the endpoints of finance clouds in place of the region's id."""
+
+
+def region_of(host: str) -> str | None:
+    """Return the region that an endpoint's host names; None for one that names none, or is none of Alibaba's."""
+    match = _standard(host)
+    region: str | None = None if match is None else match.groupdict().get("region")
+    return None if region is None else _OF_OTHER_NAMES.get(region, region)
+
+
+def without_bucket(host: str) -> tuple[str, str] | None:
+    """Return bucket and endpoint of the domain that a bucket has at a standard endpoint; None for anything else."""
+    bucket, _, endpoint = host.partition(".")
+    return (bucket, endpoint) if _standard(endpoint) and not _standard(host) else None
+
+
+def bracketed(host: str) -> str:
+    """Return what may be a host, in brackets if it is an IPv6 address: out of a URI Airflow takes it without them."""
+    with suppress(ValueError):
+        ipaddress.IPv6Address(host)
+        return f"[{host}]"
+    return host
+
+
+def is_address(host: str) -> bool:
+    """Whether what is in brackets is an IPv6 address."""
+    return bracketed(host[1:-1]).startswith("[")
+
+
+def _standard(host: str) -> re.Match[str] | None:
+    return next((match for form in _FORMS if (match := form.fullmatch(host)) is not None), None)
+
+
 ALIBABA_PROVIDER_CONN_TYPE: Final = "oss"
 """The connection type that apache-airflow-providers-alibaba registers."""
 
-_STANDARD_ENDPOINTS: Final = (
-    re.compile(r"oss-(?P<region>[a-z]{2,}-[a-z0-9-]+?)(-internal)?\.aliyuncs\.com"),
-    re.compile(r"(?P<region>[a-z]{2,}-[a-z0-9-]+?)(-internal)?\.oss\.aliyuncs\.com"),
-)
-_BUCKET_DOMAIN: Final = re.compile(
-    r"(?P<bucket>[^.]+)\.(?P<endpoint>oss-[a-z0-9-]+\.aliyuncs\.com|[a-z]{2,}-[a-z0-9-]+\.oss\.aliyuncs\.com)"
-)
 _REGION: Final = re.compile(r"[a-z][a-z0-9-]*")
-_ENDPOINT: Final = re.compile(r"https?://[A-Za-z0-9._-]+(:[0-9]{1,5})?")
+_ENDPOINT: Final = re.compile(
+    r"(?P<scheme>https?)://(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?"
+)
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _MAX_PORT: Final = 65535
 _FORM_PREFIX: Final = "extra__aliyun_oss__"
 """Airflow 2.11 puts this before a field's name when its Test button is pressed in the form."""
@@ -98,7 +158,7 @@ def _from_alibaba_provider(
             raise _invalid(connection, f"extra field {name} is missing: auth_type 'AK' needs it")
     for name in ("access_key_id", "access_key_secret", "region", "endpoint"):
         if not isinstance(extra.get(name) or "", str):
-            raise _invalid(connection, f"extra field {name} is a {type(extra[name]).__name__}: it must be text")
+            raise _invalid(connection, f"extra field {name} is {a_type(extra[name])}: it must be text")
     endpoint, region = _endpoint_and_region(
         connection, extra.get("endpoint") or None, region or extra.get("region") or None, {}
     )
@@ -160,11 +220,27 @@ def _explained(error: ValidationError) -> str:
 
 
 def _endpoint_of(connection: AirflowConnection) -> str | None:
+    """Return the host with the connection's port, unless it has that itself, or it is the scheme's own."""
     if not connection.host:
         return None
+    endpoint, port = _with_scheme(connection.host), connection.port
+    match = _ENDPOINT.fullmatch(endpoint)
     # The form has a port, and 443 is what many fill in: https:// has it anyway
-    standard = 80 if connection.host.startswith("http://") else 443
-    return f"{connection.host}:{connection.port}" if connection.port not in (None, 0, standard) else connection.host
+    if match is None or port in (None, 0, _DEFAULT_PORTS[match["scheme"]]):
+        return endpoint
+    if match["port"] is None:
+        return f"{endpoint}:{port}"
+    if int(match["port"]) != port:
+        raise _invalid(
+            connection, f"the port is given twice: host has {match['port']}, port is {port}; leave one of them out"
+        )
+    return endpoint
+
+
+def _with_scheme(host: str) -> str:
+    """Return an endpoint with its scheme, as a user may write it, without slashes at its end."""
+    scheme, _, rest = host.rpartition("://")
+    return f"{scheme or 'https'}://{bracketed(rest.rstrip('/'))}"
 
 
 def _endpoint_and_region(
@@ -178,17 +254,13 @@ def _endpoint_and_region(
         if not region:
             raise _invalid(connection, "host (endpoint) and region are missing: give one, oss-cn-hangzhou.aliyuncs.com")
         return f"https://oss-{region}.aliyuncs.com", region
-    if "://" not in endpoint:
-        endpoint = f"https://{endpoint}"
-    endpoint = endpoint.rstrip("/")
-    if not _ENDPOINT.fullmatch(endpoint):
+    endpoint = _with_scheme(endpoint)
+    host = _host_of(connection, endpoint)
+    if extra.get("addressing_style") != "cname" and (found := without_bucket(host)):
         raise _invalid(
-            connection,
-            f"host {endpoint.rpartition('@')[2]!r} is no endpoint: give a host name, with http:// or a port if need "
-            "be, without a bucket or path: oss-cn-hangzhou.aliyuncs.com",
+            connection, f"host {endpoint!r} has the bucket before it: give {found[1]}, and {found[0]} as schema"
         )
-    _check_host(connection, endpoint, is_cname=extra.get("addressing_style") == "cname")
-    region = region or _region_of(endpoint)
+    region = region or region_of(host)
     if region is None and extra.get("signature_version", "v4") == "v4":
         raise _invalid(
             connection,
@@ -198,23 +270,19 @@ def _endpoint_and_region(
     return endpoint, region
 
 
-def _check_host(connection: AirflowConnection, endpoint: str, *, is_cname: bool) -> None:
-    parts = urlsplit(endpoint)
-    if not 0 < int(parts.netloc.partition(":")[2] or 1) <= _MAX_PORT:
-        raise _invalid(connection, f"host {endpoint!r} has a port that is none: give one from 1 to {_MAX_PORT}")
-    if not is_cname and (found := _BUCKET_DOMAIN.fullmatch(parts.hostname or "")):
+def _host_of(connection: AirflowConnection, endpoint: str) -> str:
+    """Return the endpoint's host. Raises OSSInvalidConnection for what is no endpoint."""
+    match = _ENDPOINT.fullmatch(endpoint)
+    host = "" if match is None else match["host"].lower()
+    if match is None or (host.startswith("[") and not is_address(host)):
         raise _invalid(
             connection,
-            f"host {endpoint!r} has the bucket before it: give {found['endpoint']}, and {found['bucket']} as schema",
+            f"host {endpoint.rpartition('@')[2]!r} is no endpoint: give a host name, with http:// or a port if need "
+            "be, without a bucket or path: oss-cn-hangzhou.aliyuncs.com",
         )
-
-
-def _region_of(endpoint: str) -> str | None:
-    host = urlsplit(endpoint).hostname or ""
-    for pattern in _STANDARD_ENDPOINTS:
-        if (match := pattern.fullmatch(host)) and not match["region"].startswith("accelerate"):
-            return match["region"]
-    return None
+    if not 0 < int(match["port"] or 1) <= _MAX_PORT:
+        raise _invalid(connection, f"host {endpoint!r} has a port that is none: give one from 1 to {_MAX_PORT}")
+    return host
 
 
 def _default_bucket(connection: AirflowConnection) -> str | None:

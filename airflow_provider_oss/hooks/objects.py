@@ -1,32 +1,63 @@
-"""What the hook does with objects that are there."""
+"""What the hook does with objects that are there, with multipart uploads call by call, and with buckets."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import timedelta
+from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Final, Unpack
 
 from airflow_provider_oss import limits
-from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSNoSuchKey
+from airflow_provider_oss.cancellation import Cancellation
+from airflow_provider_oss.engine.copy import Copy
+from airflow_provider_oss.engine.download import Download, read_whole
+from airflow_provider_oss.engine.source import path_text
+from airflow_provider_oss.engine.stale import StaleUploads, StaleUploadsResult
+from airflow_provider_oss.engine.tree.compare import check_all_deleted, delete_all
+from airflow_provider_oss.exceptions import (
+    ErrorDetails,
+    OSSAccessDenied,
+    OSSInvalidArgument,
+    OSSNoSuchBucket,
+    OSSNoSuchKey,
+    OSSNoSuchUpload,
+    OSSRequestRejected,
+)
+from airflow_provider_oss.file_range import Buffer, bytes_of
 from airflow_provider_oss.hooks.base import OSSBaseHook
-from airflow_provider_oss.hooks.lineage import report
-from airflow_provider_oss.model import CopyResult, DownloadResult, ListedObject, ObjectInfo, Page
-from airflow_provider_oss.options import ObjectOptionArguments, parse_options, parse_tags
-from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
-from airflow_provider_oss.transfer.cancellation import Cancellation
-from airflow_provider_oss.transfer.copy import Copy
-from airflow_provider_oss.transfer.deletion import check_all_deleted, delete_all
-from airflow_provider_oss.transfer.download import Download
-from airflow_provider_oss.transfer.engine import UploadSettings
-from airflow_provider_oss.transfer.reading import read_whole
-from airflow_provider_oss.transfer.source import path_text
+from airflow_provider_oss.lineage import report
+from airflow_provider_oss.model import (
+    BucketInfo,
+    BucketProperties,
+    CompletedPart,
+    CopyResult,
+    DownloadResult,
+    ListedObject,
+    ListedUpload,
+    ObjectInfo,
+    Page,
+    StoredObject,
+    StoredPart,
+    check_bucket_name,
+    pages,
+)
+from airflow_provider_oss.options import ObjectOptionArguments, parse_bucket_properties, parse_options, parse_tags
+from airflow_provider_oss.ports import CheckpointDirectory, CheckpointStore, ProgressCallback
+from airflow_provider_oss.proof import crc64
+from airflow_provider_oss.quantities import size_in_bytes
+from airflow_provider_oss.shown import Log
 
 if TYPE_CHECKING:
     from airflow_provider_oss.clients.object_client import ObjectBody
-    from airflow_provider_oss.transfer.tree.globs import Selection
+    from airflow_provider_oss.globs import Selection
+
+
+log = Log(__name__)
+
+_TAKEN: Final = "BucketAlreadyExists"
 
 
 class OSSObjectHook(OSSBaseHook):
@@ -85,8 +116,8 @@ class OSSObjectHook(OSSBaseHook):
         file_path: str | os.PathLike[str],
         bucket_name: str | None = None,
         *,
-        part_size: int | None = None,
-        parallel: int = limits.DEFAULT_PARALLEL,
+        part_size: int | str | None = None,
+        parallel: int | str = limits.DEFAULT_PARALLEL,
         progress: ProgressCallback | None = None,
         cancellation: Cancellation | None = None,
     ) -> ObjectInfo:
@@ -100,9 +131,8 @@ class OSSObjectHook(OSSBaseHook):
         :param parallel: ranges received at the same time. Each takes 256 KiB of memory.
         :param progress: called as ``progress(fraction, None, part)`` in this thread after every range.
         """
-        download = self._download(key, file_path, bucket_name, part_size, parallel)
-        download = replace(download, progress=progress, cancellation=cancellation or Cancellation())
-        return self._downloaded(download).info
+        download = self._download(key, file_path, bucket_name, part_size, parallel, cancellation)
+        return self._downloaded(replace(download, progress=progress)).info
 
     def resume_download(
         self,
@@ -110,8 +140,8 @@ class OSSObjectHook(OSSBaseHook):
         file_path: str | os.PathLike[str],
         bucket_name: str | None = None,
         *,
-        part_size: int | None = None,
-        parallel: int = limits.DEFAULT_PARALLEL,
+        part_size: int | str | None = None,
+        parallel: int | str = limits.DEFAULT_PARALLEL,
         overwrite: bool = True,
         progress: ProgressCallback | None = None,
         cancellation: Cancellation | None = None,
@@ -125,31 +155,23 @@ class OSSObjectHook(OSSBaseHook):
 
         :param overwrite: False raises OSSInvalidTarget when a file is there that is not equal to the object.
         """
-        download = self._download(key, file_path, bucket_name, part_size, parallel)
-        return self._downloaded(
-            replace(
-                download,
-                overwrite=overwrite,
-                is_resumable=True,
-                progress=progress,
-                cancellation=cancellation or Cancellation(),
-            )
-        )
+        download = self._download(key, file_path, bucket_name, part_size, parallel, cancellation)
+        return self._downloaded(replace(download, overwrite=overwrite, is_resumable=True, progress=progress))
 
     def _download(
         self,
         key: str,
         file_path: str | os.PathLike[str],
         bucket_name: str | None,
-        part_size: int | None,
-        parallel: int,
+        part_size: int | str | None,
+        parallel: int | str,
+        cancellation: Cancellation | None,
     ) -> Download:
         return Download(
             self.resolve(key, bucket_name),
             path_text(file_path),
-            self._client,
-            settings=UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
-            renew_credentials=self.renew_credentials,
+            self._means(cancellation),
+            settings=self._settings(part_size, parallel),
         )
 
     def _downloaded(self, download: Download) -> DownloadResult:
@@ -173,11 +195,8 @@ class OSSObjectHook(OSSBaseHook):
     ) -> Iterator[Page[ListedObject]]:
         """Yield pages of at most ``most`` entries (1 to 1000): objects and, with ``delimiter``, common prefixes."""
         below = self.resolve_key_prefix(prefix, bucket_name)
-        token: str | None = ""
-        while token is not None:
-            page = self._retrying(self._client.list_objects, below.bucket, below.prefix, delimiter, token, most)
-            yield page
-            token = page.next_token
+        ask = partial(self._retrying, self._client.list_objects, below.bucket, below.prefix, delimiter, most=most)
+        yield from pages(ask, "", ErrorDetails(below.bucket))
 
     # Changing
 
@@ -188,9 +207,9 @@ class OSSObjectHook(OSSBaseHook):
         source_bucket_name: str | None = None,
         bucket_name: str | None = None,
         *,
-        part_size: int | None = None,
-        parallel: int = limits.DEFAULT_PARALLEL,
-        multipart_threshold: int = limits.MAX_COPY_SIZE_BYTES,
+        part_size: int | str | None = None,
+        parallel: int | str = limits.DEFAULT_PARALLEL,
+        multipart_threshold: int | str = limits.MAX_COPY_SIZE_BYTES,
         progress: ProgressCallback | None = None,
         checkpoint: CheckpointStore | None = None,
         cancellation: Cancellation | None = None,
@@ -211,15 +230,15 @@ class OSSObjectHook(OSSBaseHook):
         """
         copy = Copy(
             self.resolve(source_key, source_bucket_name),
-            self.resolve(key, bucket_name),
-            self._client,
+            self.resolve(key, bucket_name, storing=True),
+            self._means(cancellation),
             store=checkpoint,
             options=parse_options(**options),
-            settings=UploadSettings(part_size_bytes=part_size, parallel=parallel, retry=self.retry),
-            multipart_threshold_bytes=multipart_threshold,
+            settings=self._settings(part_size, parallel),
+            multipart_threshold_bytes=size_in_bytes(
+                "multipart_threshold", multipart_threshold, limits.MAX_COPY_SIZE_BYTES
+            ),
             progress=progress,
-            renew_credentials=self.renew_credentials,
-            cancellation=cancellation or Cancellation(),
         )
         result = copy.run()
         report(self, read=copy.source, written=copy.ref)
@@ -272,10 +291,6 @@ class OSSObjectHook(OSSBaseHook):
 
         Names have 1 to 128 characters, values up to 256; numbers and booleans become text.
         """
-        if tags is None:
-            raise OSSInvalidArgument(
-                "tags=None: give a mapping of names to values; delete_object_tags removes all tags"
-            )
         parsed = parse_tags(tags)
         self._retrying(self._client.put_object_tags, self.resolve(key, bucket_name), parsed)
         return parsed
@@ -300,7 +315,7 @@ class OSSObjectHook(OSSBaseHook):
         Return a URL that lets its holder make one kind of request until it expires. Whoever has it can: do not log it.
 
         OSSPresignURLOperator registers what makes its URL valid with Airflow's log masker. Here that is left to the
-        caller (``presigned.secrets_of_url``): with each secret the masker takes longer, for every line and for the next
+        caller (``uri.secrets_of_url``): with each secret the masker takes longer, for every line and for the next
         secret, which many URLs in one task cannot afford (measured: half a second for each after 1,000).
 
         :param method: "GET", "PUT", ...; a URL for GET does not serve HEAD.
@@ -316,6 +331,186 @@ class OSSObjectHook(OSSBaseHook):
                 f"expires={expires!r} is longer than the 7 days a V4 signature may live: shorten it, or set "
                 "signature_version to v1"
             )
-        return self._client.sign_url(
-            self.resolve(key, bucket_name), method.upper(), seconds, headers or {}, params or {}
+        ref = self.resolve(key, bucket_name, storing=method.upper() == "PUT")
+        return self._client.sign_url(ref, method.upper(), seconds, headers or {}, params or {})
+
+
+class OSSMultipartHook(OSSBaseHook):
+    """The calls that a multipart upload consists of, each repeated after faults that may pass."""
+
+    def initiate_multipart_upload(
+        self, key: str, bucket_name: str | None = None, **options: Unpack[ObjectOptionArguments]
+    ) -> str:
+        """Begin a multipart upload and return its id. Whoever begins one completes or aborts it: parts are billed."""
+        ref = self.resolve(key, bucket_name, storing=True)
+        return self._calls.initiate_multipart_upload(ref, parse_options(**options))
+
+    def upload_part(
+        self, key: str, upload_id: str, part_number: int, data: Buffer, bucket_name: str | None = None
+    ) -> CompletedPart:
+        """Store one part, 1 to 10,000, of at least 100 KB unless it is the last; its CRC-64 is compared."""
+        if not 1 <= part_number <= limits.MAX_PARTS:
+            raise OSSInvalidArgument(f"part_number={part_number} is out of range: use 1 to {limits.MAX_PARTS}")
+        body = bytes_of(data)
+        return self._calls.upload_part(
+            self.resolve(key, bucket_name), upload_id, part_number, body, crc64(body), parse_options()
         )
+
+    def list_parts(self, key: str, upload_id: str, bucket_name: str | None = None) -> tuple[StoredPart, ...]:
+        """Return all stored parts of an upload. Raises OSSNoSuchUpload when it is gone."""
+        return tuple(self._calls.list_parts(self.resolve(key, bucket_name), upload_id))
+
+    def complete_multipart_upload(
+        self,
+        key: str,
+        upload_id: str,
+        parts: Iterable[CompletedPart],
+        bucket_name: str | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> StoredObject:
+        """Make the object of ``parts``. Of the options, acl, forbid_overwrite and callback matter here."""
+        ref = self.resolve(key, bucket_name)
+        stored = self._calls.complete_multipart_upload(ref, upload_id, parts, parse_options(**options))
+        report(self, written=ref)
+        return stored
+
+    def abort_multipart_upload(self, key: str, upload_id: str, bucket_name: str | None = None) -> None:
+        """Drop an upload and its parts. Raises OSSNoSuchUpload when it is gone."""
+        self._calls.abort_multipart_upload(self.resolve(key, bucket_name), upload_id)
+
+    def list_multipart_uploads(self, prefix: str = "", bucket_name: str | None = None) -> Iterator[ListedUpload]:
+        """
+        Yield the unfinished uploads whose key begins with ``prefix``, by key and upload id; pages as it goes.
+
+        ``prefix`` may be a whole ``oss://bucket/prefix``.
+        """
+        below = self.resolve_key_prefix(prefix, bucket_name)
+        ask = partial(self._retrying, self._client.list_multipart_uploads, below.bucket, below.prefix)
+        for page in pages(ask, ("", ""), ErrorDetails(below.bucket)):
+            yield from page.items
+
+    def abort_stale_uploads(
+        self,
+        older_than: timedelta,
+        checkpoints: CheckpointDirectory,
+        prefix: str = "",
+        bucket_name: str | None = None,
+        *,
+        dry_run: bool = False,
+    ) -> StaleUploadsResult:
+        """
+        Abort the multipart uploads that nobody continues, and forget their checkpoints.
+
+        For the rule see ``engine.stale``.
+
+        :param older_than: how long nothing may have happened to them; not shorter than the longest pause between two
+            attempts at one upload.
+        :param checkpoints: those that uploads may be continued from: in a task
+            ``checkpoint.directory.AirflowCheckpointDirectory``.
+        :param prefix: what their keys begin with, or ``oss://bucket/prefix``.
+        """
+        below = self.resolve_key_prefix(prefix, bucket_name)
+        uploads = list(self.list_multipart_uploads(str(below)))
+        cutoff = self._client.server_time() - older_than.total_seconds()  # corrected, if need be, by the listing
+        return StaleUploads(below, self._calls, checkpoints, cutoff, dry_run=dry_run).run(uploads)
+
+
+class OSSBucketHook(OSSMultipartHook, OSSObjectHook):
+    """Creates, describes and deletes buckets."""
+
+    def list_buckets(self) -> list[str]:
+        """Return the names of all buckets of the account."""
+        return self._retrying(self._client.list_buckets)
+
+    def bucket_info(self, bucket_name: str | None = None) -> BucketInfo:
+        """Describe a bucket. Raises OSSNoSuchBucket; OSSAccessDenied for one of somebody else."""
+        return self._retrying(self._client.bucket_info, self.resolve_bucket(bucket_name))
+
+    def bucket_exists(self, bucket_name: str | None = None) -> bool:
+        """
+        Whether there is such a bucket that this account may describe.
+
+        Only OSS's "no such bucket" means no; everything else raises, OSSAccessDenied for a bucket of somebody else.
+        """
+        try:
+            self.bucket_info(bucket_name)
+        except OSSNoSuchBucket:
+            return False
+        return True
+
+    def create_bucket(
+        self,
+        bucket_name: str,
+        acl: str | None = None,
+        storage_class: str | None = None,
+        redundancy: str | None = None,
+    ) -> bool:
+        """
+        Create a bucket in the region of the connection's endpoint; return whether it was not there before.
+
+        One that the account has already is left as it is and must have what was asked for. Raises OSSRequestRejected
+        when it has not, and when the name is taken by somebody else.
+
+        :param acl: private (OSS's default), public-read or public-read-write.
+        :param storage_class: Standard (the default), IA, Archive, ColdArchive or DeepColdArchive.
+        :param redundancy: LRS (the default) or ZRS.
+        """
+        wanted = parse_bucket_properties(acl, storage_class, redundancy)
+        check_bucket_name(bucket_name)
+        if self._has_bucket(bucket_name, wanted):
+            return False
+        try:
+            self._retrying(self._client.create_bucket, bucket_name, wanted)
+        except OSSRequestRejected as error:
+            # It may be this call's own work, whose first answer was lost
+            if error.details.code != _TAKEN or not self._has_bucket(bucket_name, wanted):
+                raise
+        return True
+
+    def _has_bucket(self, bucket: str, wanted: BucketProperties) -> bool:
+        """
+        Return whether the account has this bucket. Raises OSSRequestRejected when it has other properties.
+
+        Where describing it is not allowed it may be somebody else's, or not be there: creating it shows that.
+        """
+        try:
+            has = self.bucket_info(bucket).properties
+        except (OSSNoSuchBucket, OSSAccessDenied):
+            return False
+        for name, value in asdict(wanted).items():
+            if value is not None and value != (actual := getattr(has, name)):
+                raise OSSRequestRejected(
+                    f"the bucket is there already and has {name}={actual!r}, not {value!r}: ask for what it has, "
+                    "change it by other means, or choose another name",
+                    ErrorDetails(bucket),
+                )
+        return True
+
+    def delete_bucket(self, bucket_name: str, *, force: bool = False) -> bool:
+        """
+        Delete a bucket; return whether it was there.
+
+        Raises OSSRequestRejected when it is not empty: unfinished multipart uploads count.
+
+        :param force: delete all its objects and abort all its multipart uploads first. Where versioning is or was on,
+            OSS keeps versions, which this does not delete.
+        """
+        check_bucket_name(bucket_name)
+        try:
+            if force:
+                self._empty(bucket_name)
+            self._retrying(self._client.delete_bucket, bucket_name)
+        except OSSNoSuchBucket:
+            return False
+        return True
+
+    def _empty(self, bucket: str) -> None:
+        deleted = sum(len(keys) for keys in self.delete_below("", bucket))
+        aborted = 0
+        for upload in self.list_multipart_uploads("", bucket):
+            try:
+                self._calls.abort_multipart_upload(upload.ref, upload.upload_id)
+            except OSSNoSuchUpload:
+                continue
+            aborted += 1
+        log.info("Bucket %s: deleted %d objects and aborted %d multipart uploads", bucket, deleted, aborted)

@@ -1,12 +1,280 @@
-"""The hook: an Airflow connection to OSS calls."""
+"""The hook: what it stores, resumable or in one request, and all that it does beside."""
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Unpack
 
-from airflow_provider_oss.hooks import classic_form
-from airflow_provider_oss.hooks.buckets import OSSBucketHook
-from airflow_provider_oss.hooks.uploads import OSSUploadHook
+from airflow_provider_oss import limits
+from airflow_provider_oss import provider_info as classic_form
+from airflow_provider_oss.cancellation import Cancellation
+from airflow_provider_oss.engine.checkpoints import StorePool, abandon
+from airflow_provider_oss.engine.many_files import FileOutcome, FileToStore, FileUploads
+from airflow_provider_oss.engine.put import SinglePut
+from airflow_provider_oss.engine.source import BytesSource, FileSource, Stream, StreamSource, path_text
+from airflow_provider_oss.engine.tree.result import TreeResult
+from airflow_provider_oss.engine.tree.upload import TreeUpload
+from airflow_provider_oss.engine.tree.walk import TreeRules, TreeSource, checked_symlinks
+from airflow_provider_oss.engine.upload import Upload, UploadSettings
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.file_range import Buffer, bytes_of
+from airflow_provider_oss.globs import Selection
+from airflow_provider_oss.hooks.base import OSSBaseHook
+from airflow_provider_oss.hooks.objects import OSSBucketHook
+from airflow_provider_oss.lineage import report_tree, report_upload, report_uploads
+from airflow_provider_oss.model import UploadResult
+from airflow_provider_oss.options import ObjectOptionArguments, parse_options
+from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, Source
+from airflow_provider_oss.quantities import size_in_bytes
+
+
+class OSSUploadHook(OSSBaseHook):
+    """Stores bytes, files, streams and directories, in one request or resumably in parts."""
+
+    def put_object(
+        self, key: str, data: Buffer | str, bucket_name: str | None = None, **options: Unpack[ObjectOptionArguments]
+    ) -> UploadResult:
+        """Store data that is in memory in one request, at most 5 GB. Text is encoded as UTF-8."""
+        body = bytes_of(data)
+        if len(body) > limits.MAX_PUT_SIZE_BYTES:
+            raise OSSInvalidArgument(f"data has {len(body)} bytes: one request carries at most 5 GB; use upload_file")
+        upload = Upload(
+            BytesSource(body),
+            self.resolve(key, bucket_name, storing=True),
+            self._means(),
+            options=parse_options(**options),
+            settings=UploadSettings(part_size_bytes=limits.MAX_PUT_SIZE_BYTES),
+        )
+        return report_upload(self, upload.run())
+
+    def put_file(
+        self,
+        key: str,
+        file_path: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """Store a file in one request, at most 5 GB, in constant memory."""
+        return report_upload(
+            self, self._single_put(key, bucket_name, options).put_file(path_text(file_path)), file_path
+        )
+
+    def put_stream(
+        self,
+        key: str,
+        stream: Stream | Callable[[], Stream],
+        content_length: int | str | None = None,
+        bucket_name: str | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Store a stream in one request, at most 5 GB, in constant memory; what it raises is passed on, nothing is stored.
+
+        :param stream: an object with ``read()``, an iterable of bytes, or a callable that returns one of these: only a
+            callable is tried again after a fault.
+        :param content_length: bytes in the stream; None sends it in chunked transfer encoding.
+        """
+        return report_upload(
+            self, self._single_put(key, bucket_name, options).put_stream(stream, _length(content_length))
+        )
+
+    def upload_file(
+        self,
+        key: str,
+        file_path: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | str | None = None,
+        parallel: int | str = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Store a file of any size in parts, proven equal to it; with ``checkpoint`` a later attempt can continue.
+
+        Without ``checkpoint`` an upload that fails is aborted. A file of one part or less is stored in one request.
+
+        :param part_size: bytes, 100 KB to 5 GB; None chooses at least 8 MiB so that there are at most 10,000 parts.
+        :param parallel: parts sent at the same time; above 1, one more may wait for OSS's answer meanwhile. Each takes
+            256 KiB of memory, 2 MiB while other threads compute, whatever ``part_size`` is; a file of one part or less
+            is read whole.
+        :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part.
+        :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
+        """
+        return self.upload_source(
+            key,
+            FileSource(path_text(file_path)),
+            bucket_name,
+            part_size=part_size,
+            parallel=parallel,
+            progress=progress,
+            checkpoint=checkpoint,
+            cancellation=cancellation,
+            **options,
+        )
+
+    def upload_source(
+        self,
+        key: str,
+        source: Source | StreamSource,
+        bucket_name: str | None = None,
+        *,
+        part_size: int | str | None = None,
+        parallel: int | str = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Store what can be read at any offset in parts, as ``upload_file`` does with a file.
+
+        :param source: see ``airflow_provider_oss.ports.Source``. If its fingerprint has a version and that is the one
+            which an earlier attempt saw, the parts stored since then are not read again.
+        """
+        upload = Upload(
+            source,
+            self.resolve(key, bucket_name, storing=True),
+            self._means(cancellation),
+            store=checkpoint,
+            options=parse_options(**options),
+            settings=self._settings(part_size, parallel),
+            progress=progress,
+        )
+        return report_upload(self, upload.run(), source.path if isinstance(source, FileSource) else None)
+
+    def upload_stream(
+        self,
+        key: str,
+        stream: Stream | Callable[[], Stream],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | str | None = None,
+        parallel: int | str = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Store a stream of any length in parts, proven equal to it; with ``checkpoint`` a later attempt can continue.
+
+        A later attempt reads the stream again; the parts that OSS holds with the same bytes are not sent again. What
+        the stream raises is passed on and never makes an object. A stream of one part or less is stored in one request.
+        Without ``checkpoint`` an upload that fails is aborted.
+
+        :param stream: a callable that returns an object with ``read(size)`` or an iterable of bytes, which is closed at
+            its end; or such an object itself, which can be read once: should the upload have to begin anew within this
+            call, OSSStreamSpent is raised. It is read in this thread only.
+        :param part_size: bytes of the first parts, 100 KB to 5 GB; None means 8 MiB. Later parts grow so that 10,000
+            hold 48.8 TB: see ``airflow_provider_oss.engine.plan.GrowingPlan``.
+        :param parallel: parts in flight. In memory are ``parallel`` + 1 parts; those beyond 64 MiB are in temporary
+            files.
+        :param progress: called as ``progress(fraction, checkpoint, response)`` in this thread after every part; the
+            fraction is 0.0 until the stream has ended, ``checkpoint.done_bytes`` says how much is stored.
+        :param checkpoint: an object with ``load``, ``save`` and ``delete``; see ``airflow_provider_oss.ports``.
+        """
+        return self.upload_source(
+            key,
+            StreamSource(stream),
+            bucket_name,
+            part_size=part_size,
+            parallel=parallel,
+            progress=progress,
+            checkpoint=checkpoint,
+            cancellation=cancellation,
+            **options,
+        )
+
+    def upload_files(
+        self,
+        files: Iterable[tuple[str, str | os.PathLike[str]]],
+        bucket_name: str | None = None,
+        *,
+        part_size: int | str | None = None,
+        parallel: int | str = limits.DEFAULT_PARALLEL,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> Iterator[FileOutcome]:
+        """
+        Store many files, several at a time; yield what became of each, about in their order.
+
+        One that fails does not stop the others: its outcome has the error. Ten thousand small files cost a third of
+        the CPU of as many calls of ``upload_file`` by threads. ``options`` hold for all of them.
+
+        :param files: (key, path) of each; read as it goes.
+        :param parallel: small files, or parts of a larger one, in flight.
+        """
+        uploads = FileUploads(
+            self._means(cancellation),
+            parse_options(**options),
+            self._settings(part_size, parallel),
+            stores=StorePool(() if checkpoint is None else (checkpoint,)),
+        )
+        outcomes = uploads.run(
+            FileToStore(path_text(path), self.resolve(key, bucket_name, storing=True)) for key, path in files
+        )
+        return report_uploads(self, outcomes)
+
+    def upload_directory(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
+        self,
+        key: str,
+        directory: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        *,
+        include: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
+        symlinks: str = "follow",
+        skip_unchanged: bool = True,
+        delete_removed: bool = False,
+        allow_empty: bool = False,
+        dry_run: bool = False,
+        part_size: int | str | None = None,
+        parallel: int | str = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoints: Sequence[CheckpointStore] = (),
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> TreeResult:
+        """
+        Store the files of a directory and all below it, each under ``key`` and its path below the directory.
+
+        A file that fails does not stop the others: ask the result, or call its ``raise_failures``. For include, exclude
+        and the other rules see OSSUploadDirectoryOperator, for all that may be raised TreeUpload. ``options`` hold for
+        all objects.
+
+        :param key: a prefix, or ``oss://bucket/prefix``; it gets a slash at its end. "" is the whole bucket.
+        :param checkpoints: stores for the uploads of large files: a later call with the same ones continues, one that
+            fails for each. Without any an upload that fails is aborted.
+        """
+        upload = TreeUpload(
+            TreeSource(path_text(directory, "directory"), Selection(include, exclude), checked_symlinks(symlinks)),
+            self.resolve_prefix(key, bucket_name, storing=True),
+            self._means(cancellation),
+            TreeRules(
+                skip_unchanged=skip_unchanged, delete_removed=delete_removed, allow_empty=allow_empty, dry_run=dry_run
+            ),
+            parse_options(**options),
+            self._settings(part_size, parallel),
+            stores=checkpoints,
+            progress=progress,
+        )
+        return report_tree(self, upload.run())
+
+    def abandon_upload(self, checkpoint: CheckpointStore) -> None:
+        """
+        Abort the upload that a checkpoint names, if it names one, and delete the checkpoint: nobody continues it.
+
+        Where aborting is forbidden the log names the upload that is left; so it shows a checkpoint that cannot be read.
+        """
+        abandon(checkpoint, self._means())
+
+    def _single_put(self, key: str, bucket_name: str | None, options: ObjectOptionArguments) -> SinglePut:
+        return SinglePut(self.resolve(key, bucket_name, storing=True), self._means(), parse_options(**options))
 
 
 class OSSHook(OSSUploadHook, OSSBucketHook):
@@ -31,3 +299,10 @@ class OSSHook(OSSUploadHook, OSSBucketHook):
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return what the connection form calls Airflow's fields. Called by Airflow below 3.2 only."""
         return classic_form.field_behaviour()
+
+
+def _length(content_length: int | str | None) -> int | None:
+    length = size_in_bytes("content_length", content_length)
+    if length is not None and length < 0:
+        raise OSSInvalidArgument(f"content_length={content_length!r} is negative: leave it out if it is not known")
+    return length

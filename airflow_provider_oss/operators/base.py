@@ -1,34 +1,38 @@
-"""What the operators share: the connection, what is stored with an object, and how a failure is told to Airflow."""
+"""What the operators share: the connection, what is stored with an object, and how a failure is reported to Airflow."""
 
 from __future__ import annotations
 
 import os
-from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from functools import cached_property
-from pathlib import PurePosixPath, PureWindowsPath
-from typing import TYPE_CHECKING, Any, ClassVar
-
-from airflow.providers.common.compat.sdk import BaseOperator
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
 from airflow_provider_oss.links.oss import OSSObjectLink
+from airflow_provider_oss.operators.arguments import CheckedBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
 
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_oss.cancellation import Cancellation
     from airflow_provider_oss.hooks.oss import OSSHook
-    from airflow_provider_oss.model import CopyResult, UploadResult
-    from airflow_provider_oss.operators.lineage import TaskLineage
+    from airflow_provider_oss.lineage import TaskLineage
+    from airflow_provider_oss.model import Result
+    from airflow_provider_oss.operators import AirflowKeywords, ConnectionKeywords
     from airflow_provider_oss.options import ObjectOptionArguments
 
 
-class OSSBaseOperator(BaseOperator):
+class OSSBaseOperator(CheckedBaseOperator):
     """
     Works with OSS through an Airflow connection.
 
-    An error that no retry can mend fails the task at once; any other is raised as it is, and Airflow retries.
+    An error that no retry can mend fails the task at once; any other is raised as it is, and Airflow retries. An
+    argument of a wrong type, and arguments that contradict one another, are refused when the DAG is parsed, where no
+    template can mend them, else by the first attempt before anything is sent. With
+    ``render_template_as_native_obj``, too, a text that a template makes is taken as it is written.
 
     :param oss_conn_id: id of the Airflow connection. Templated.
     :param region: goes before the connection's region. Templated.
@@ -36,33 +40,101 @@ class OSSBaseOperator(BaseOperator):
 
     template_fields: Sequence[str] = ("oss_conn_id", "region")
     ui_color = "#ffe3cc"
+    _result: Any = None
 
-    def __init__(self, *, oss_conn_id: str = DEFAULT_CONN_ID, region: str | None = None, **kwargs: Any) -> None:
+    oss_conn_id: str
+    region: str | None
+
+    def __init__(
+        self,
+        *,
+        oss_conn_id: str | XComArg = DEFAULT_CONN_ID,
+        region: str | XComArg | None = None,
+        **kwargs: Unpack[AirflowKeywords],
+    ) -> None:
         super().__init__(**kwargs)
-        self.oss_conn_id = oss_conn_id
-        self.region = region
+        self._keep(oss_conn_id=oss_conn_id, region=region)
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """Render all templates. ``task`` in them is this one: Airflow 3.0 gives what it was before it was rendered."""
+        """
+        Begin an attempt: render all templates, and forget the last attempt's hook, which may have been asked to stop.
+
+        ``dag.test()`` makes all attempts with the same object. ``task`` in the templates is this one: Airflow 3.0 gives
+        what it was before it was rendered.
+        """
+        from airflow_provider_oss.cancellation import Cancellation
+
+        vars(self).pop("hook", None)
+        self._cancellation = Cancellation()
         context["task"] = self
         super().render_template_fields(context, jinja_env)
 
-    def render_template(self, content: Any, *args: Any, **kwargs: Any) -> Any:
-        """
-        Render a template. A path of this machine is rendered as its text: Airflow 3.0 and 3.1 would look for the file.
+    @cached_property
+    def _cancellation(self) -> Cancellation:
+        """The flag of this attempt."""
+        from airflow_provider_oss.cancellation import Cancellation
 
-        An ObjectStoragePath, which is a pathlib.Path too in Airflow 2.11, stays what it is.
-        """
-        if isinstance(content, PurePosixPath | PureWindowsPath):
-            content = str(content)
-        return super().render_template(content, *args, **kwargs)
+        return Cancellation()
 
     @cached_property
     def hook(self) -> OSSHook:
-        """The hook, made when the templates are rendered."""
+        """The hook of this attempt, made when the templates are rendered."""
         from airflow_provider_oss.hooks.oss import OSSHook
 
-        return OSSHook(self.oss_conn_id, region=self.region)
+        hook = OSSHook(self.oss_conn_id, region=self.region)
+        hook.cancellation = self._cancellation  # which may have been requested before there was a hook
+        return hook
+
+    def on_kill(self) -> None:
+        """
+        Let the attempt end within a second with OSSUploadCancelled, and what is in flight be given up.
+
+        Only a flag is set, for this runs in a signal handler; see ``Cancellation.request`` for the one exception.
+        """
+        if "_cancellation" in vars(self):  # else there is no attempt
+            self._cancellation.request()
+
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """
+        Obey ``on_kill`` in all waits of the block, and tell Airflow not to retry what no retry can mend.
+
+        That is so too of a file of the filesystem that is opened in the block, by the user's code, and not closed.
+        """
+        from airflow_provider_oss.cancellation import obeying
+        from airflow_provider_oss.unclosed import losing_no_file
+
+        with failing_at_once(), losing_no_file(), obeying(self._cancellation):
+            self.check_arguments()
+            yield
+
+    def work(self, context: Context) -> Result:
+        """Do what the task is for, once, and return what became of it."""
+        raise NotImplementedError
+
+    def execute(self, context: Context) -> Any:
+        """Make an attempt and return its result as plain data."""
+        from airflow_provider_oss.shown import Log
+
+        with self.attempt():
+            result = self._result = self.work(context)
+            Log(__name__).info("%s", result.describe())
+            self._raise_failures(context, result)
+        return result.as_dict()
+
+    def _raise_failures(self, context: Context, result: Result) -> None:
+        """
+        Raise what says that some of many things failed, if so, whatever Airflow makes of the result.
+
+        The result is pushed before, for a task that raises returns nothing.
+        """
+        if not result.has_failures:
+            return
+        try:
+            if self.do_xcom_push:
+                context["ti"].xcom_push(key="return_value", value=result.as_dict())
+        finally:
+            result.raise_failures()
 
 
 class OSSUploadBaseOperator(OSSBaseOperator):
@@ -96,46 +168,62 @@ class OSSUploadBaseOperator(OSSBaseOperator):
     }  # fmt: skip
     operator_extra_links = (OSSObjectLink(),)
 
+    key: str
+    bucket_name: str | None
+    mime: str | None
+    meta: Mapping[str, str | float | bool] | None
+    headers: Mapping[str, str | float | bool] | None
+    acl: str | None
+    storage_class: str | None
+    tags: Mapping[str, str | float | bool] | None
+    forbid_overwrite: bool
+    traffic_limit: int | str | None
+    callback: Mapping[str, str | float | bool | Mapping[str, str | float | bool]] | None
+
     def __init__(  # noqa: PLR0913 - one argument for each thing OSS stores with an object
         self,
         *,
-        key: str,
-        bucket_name: str | None = None,
-        mime: str | None = None,
-        meta: Mapping[str, Any] | None = None,
-        headers: Mapping[str, Any] | None = None,
-        acl: str | None = None,
-        storage_class: str | None = None,
-        tags: Mapping[str, Any] | None = None,
+        key: str | XComArg,
+        bucket_name: str | XComArg | None = None,
+        mime: str | XComArg | None = None,
+        meta: Mapping[str, str | float | bool | XComArg] | XComArg | None = None,
+        headers: Mapping[str, str | float | bool | XComArg] | XComArg | None = None,
+        acl: str | XComArg | None = None,
+        storage_class: str | XComArg | None = None,
+        tags: Mapping[str, str | float | bool | XComArg] | XComArg | None = None,
         forbid_overwrite: bool = False,
-        traffic_limit: int | str | None = None,
-        callback: Mapping[str, Any] | None = None,
-        **kwargs: Any,
+        traffic_limit: int | str | XComArg | None = None,
+        callback: Mapping[str, str | float | bool | Mapping[str, str | float | bool | XComArg] | XComArg]
+        | XComArg
+        | None = None,
+        **kwargs: Unpack[ConnectionKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.key = key
-        self.bucket_name = bucket_name
-        self.mime = mime
-        self.meta = meta
-        self.headers = headers
-        self.acl = acl
-        self.storage_class = storage_class
-        self.tags = tags
-        self.forbid_overwrite = forbid_overwrite
-        self.traffic_limit = traffic_limit
-        self.callback = callback
-        self._result: Any = None
+        self._keep(
+            key=key,
+            bucket_name=bucket_name,
+            mime=mime,
+            meta=meta,
+            headers=headers,
+            acl=acl,
+            storage_class=storage_class,
+            tags=tags,
+            forbid_overwrite=forbid_overwrite,
+            traffic_limit=traffic_limit,
+            callback=callback,
+        )
 
-    @abstractmethod
-    def upload(self, context: Context) -> UploadResult | CopyResult:
-        """Do the work."""
+    def check_arguments(self) -> None:
+        """Check also what is stored with the object, and where it goes."""
+        from airflow_provider_oss.options import parse_options
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Store the object and return the result as plain data."""
-        with failing_at_once():
-            result = self._result = self.upload(context)
-        self.log.info("%s", result.describe())
-        return result.as_dict()
+        super().check_arguments()
+        parse_options(**self.object_options())
+        self.check_target()
+
+    def check_target(self) -> None:
+        """Raise OSSInvalidArgument for an address where nothing can be stored."""
+        self.hook.resolve(self.key, self.bucket_name, storing=True)
 
     def post_execute(self, context: Context, result: Any = None) -> None:
         """Publish the link where Airflow does not do that itself."""
@@ -166,13 +254,13 @@ class OSSUploadBaseOperator(OSSBaseOperator):
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - the provider gives it
         """Return what was read and stored, for Airflow's OpenLineage provider: nothing, when nothing was stored."""
-        from airflow_provider_oss.operators.lineage import TaskLineage, as_openlineage
+        from airflow_provider_oss.lineage import TaskLineage, as_openlineage
 
         return as_openlineage(TaskLineage() if self._result is None else self.lineage(self._result))
 
     def lineage(self, result: Any) -> TaskLineage:
         """Return what the task with this result has read and stored."""
-        from airflow_provider_oss.operators.lineage import TaskLineage, source, stored
+        from airflow_provider_oss.lineage import TaskLineage, source, stored
 
         return TaskLineage(
             [source(location) for location in self.sources()], [stored(result.bucket, result.key, result.size)]
@@ -182,36 +270,24 @@ class OSSUploadBaseOperator(OSSBaseOperator):
         """Return the files of the worker, and the URLs, that are read."""
         return ()
 
-    def object_options(self) -> ObjectOptionArguments:
-        """Return the arguments that describe the object, for the hook."""
-        return {
-            "mime": self.mime,
-            "meta": self.meta,
-            "headers": self.headers,
-            "acl": self.acl,
-            "storage_class": self.storage_class,
-            "tags": self.tags,
-            "forbid_overwrite": self.forbid_overwrite,
-            "traffic_limit": whole_number("traffic_limit", self.traffic_limit),
-            "callback": self.callback,
-        }
+    def object_options(self, mime: str | None = None, encoding: str | None = None) -> ObjectOptionArguments:
+        """
+        Return the arguments that describe the object, for the hook: all that ``parse_options`` takes.
+
+        It has this Content-Type and this Content-Encoding, unless the user gave others.
+        """
+        from airflow_provider_oss.options import ObjectOptionArguments, with_encoding
+
+        arguments = {name: getattr(self, name) for name in ObjectOptionArguments.__annotations__}
+        arguments["headers"] = with_encoding(self.headers, encoding)
+        if mime and not self.mime:
+            arguments["mime"] = mime
+        return cast("ObjectOptionArguments", arguments)
 
 
 def folder_of(key: str) -> str:
     """Return the key without what is behind its last slash."""
     return key[: key.rfind("/") + 1]
-
-
-def whole_number(name: str, value: float | str | None) -> int | None:
-    """Return a number that may have come out of a template as text. Raises OSSInvalidArgument when it is none."""
-    from airflow_provider_oss.exceptions import OSSInvalidArgument
-
-    if value is None or isinstance(value, int):
-        return value
-    with suppress(TypeError, ValueError):
-        if not isinstance(value, float) or value.is_integer():
-            return int(value)
-    raise OSSInvalidArgument(f"{name}={value!r} is no whole number")
 
 
 @contextmanager

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once
+from typing_extensions import override
+
+from airflow_provider_oss.operators.base import OSSBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_oss.model import PlainResult
+    from airflow_provider_oss.operators import ConnectionKeywords
 
 
 class OSSCreateBucketOperator(OSSBaseOperator):
@@ -31,27 +38,30 @@ class OSSCreateBucketOperator(OSSBaseOperator):
         *OSSBaseOperator.template_fields, "bucket_name", "acl", "storage_class", "redundancy",
     )  # fmt: skip
 
+    bucket_name: str
+    acl: str | None
+    storage_class: str | None
+    redundancy: str | None
+
     def __init__(
         self,
         *,
-        bucket_name: str,
-        acl: str | None = None,
-        storage_class: str | None = None,
-        redundancy: str | None = None,
-        **kwargs: Any,
+        bucket_name: str | XComArg,
+        acl: str | XComArg | None = None,
+        storage_class: str | XComArg | None = None,
+        redundancy: str | XComArg | None = None,
+        **kwargs: Unpack[ConnectionKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.bucket_name = bucket_name
-        self.acl = acl
-        self.storage_class = storage_class
-        self.redundancy = redundancy
+        self._keep(bucket_name=bucket_name, acl=acl, storage_class=storage_class, redundancy=redundancy)
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Create the bucket if need be."""
-        with failing_at_once():
-            created = self.hook.create_bucket(self.bucket_name, self.acl, self.storage_class, self.redundancy)
-        self.log.info("Bucket %s %s", self.bucket_name, "was created" if created else "was there already")
-        return {"bucket": self.bucket_name, "created": created}
+    @override
+    def work(self, context: Context) -> PlainResult:
+        from airflow_provider_oss.model import PlainResult
+
+        created = self.hook.create_bucket(self.bucket_name, self.acl, self.storage_class, self.redundancy)
+        done = "was created" if created else "was there already"
+        return PlainResult({"bucket": self.bucket_name, "created": created}, f"Bucket {self.bucket_name} {done}")
 
 
 class OSSDeleteBucketOperator(OSSBaseOperator):
@@ -69,14 +79,19 @@ class OSSDeleteBucketOperator(OSSBaseOperator):
 
     template_fields: Sequence[str] = (*OSSBaseOperator.template_fields, "bucket_name")
 
-    def __init__(self, *, bucket_name: str, force: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.bucket_name = bucket_name
-        self.force = force
+    bucket_name: str
+    force: bool
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Delete the bucket if it is there."""
-        with failing_at_once():
-            deleted = self.hook.delete_bucket(self.bucket_name, force=self.force)
-        self.log.info("Bucket %s %s", self.bucket_name, "was deleted" if deleted else "was not there")
-        return {"bucket": self.bucket_name, "deleted": deleted}
+    def __init__(
+        self, *, bucket_name: str | XComArg, force: bool = False, **kwargs: Unpack[ConnectionKeywords]
+    ) -> None:
+        super().__init__(**kwargs)
+        self._keep(bucket_name=bucket_name, force=force)
+
+    @override
+    def work(self, context: Context) -> PlainResult:
+        from airflow_provider_oss.model import PlainResult
+
+        deleted = self.hook.delete_bucket(self.bucket_name, force=self.force)
+        done = "was deleted" if deleted else "was not there"
+        return PlainResult({"bucket": self.bucket_name, "deleted": deleted}, f"Bucket {self.bucket_name} {done}")

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from typing_extensions import override
 
 from airflow_provider_oss.limits import MAX_COPY_SIZE_BYTES
-from airflow_provider_oss.operators.base import needing_an_object, whole_number
+from airflow_provider_oss.operators.base import needing_an_object
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_oss.model import CopyResult
+    from airflow_provider_oss.operators import ResumableKeywords
 
 
 class OSSCopyObjectOperator(OSSResumableBaseOperator):
@@ -42,33 +47,40 @@ class OSSCopyObjectOperator(OSSResumableBaseOperator):
         *OSSResumableBaseOperator.template_fields, "source_key", "source_bucket_name", "multipart_threshold",
     )  # fmt: skip
 
+    source_key: str
+    source_bucket_name: str | None
+    multipart_threshold: int | str | None
+
     def __init__(
         self,
         *,
-        source_key: str,
-        source_bucket_name: str | None = None,
-        multipart_threshold: int | str = MAX_COPY_SIZE_BYTES,
-        **kwargs: Any,
+        source_key: str | XComArg,
+        source_bucket_name: str | XComArg | None = None,
+        multipart_threshold: int | str | XComArg | None = MAX_COPY_SIZE_BYTES,
+        **kwargs: Unpack[ResumableKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.source_key = source_key
-        self.source_bucket_name = source_bucket_name
-        self.multipart_threshold = multipart_threshold
+        self._keep(
+            source_key=source_key,
+            source_bucket_name=source_bucket_name,
+            multipart_threshold=multipart_threshold,
+        )
 
-    def upload(self, context: Context) -> CopyResult:
-        """Begin or continue the copy."""
-        threshold = whole_number("multipart_threshold", self.multipart_threshold)
+    @override
+    def work(self, context: Context) -> CopyResult:
+        from airflow_provider_oss.quantities import size_in_bytes
+
         with needing_an_object():
             return self.hook.copy_object(
                 self.source_key,
                 self.key,
                 self.source_bucket_name,
                 self.bucket_name,
-                multipart_threshold=MAX_COPY_SIZE_BYTES if threshold is None else threshold,
+                multipart_threshold=size_in_bytes("multipart_threshold", self.multipart_threshold, MAX_COPY_SIZE_BYTES),
                 **self.resumable_arguments(context),
                 **self.object_options(),
             )
 
+    @override
     def sources(self) -> Sequence[str]:
-        """Return the object that was copied."""
         return () if self._result is None else (self._result.source_uri,)

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from airflow_provider_oss.operators.base import failing_at_once
+from typing_extensions import override
+
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
 
-    from airflow_provider_oss.operators.lineage import TaskLineage
-    from airflow_provider_oss.transfer.tree.result import TreeResult
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_oss.engine.tree.result import TreeResult
+    from airflow_provider_oss.lineage import TaskLineage
+    from airflow_provider_oss.operators import ResumableKeywords
+
 
 _UNFINISHED: Final = 4
 """Large files that may have failed in the middle, each with a checkpoint of its own."""
@@ -24,8 +29,8 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
     Stores all files of a directory and below it under a prefix, the tree kept; what OSS holds already is not sent.
 
     OSS's listing of the prefix says what is there. Where the size is equal the bytes are compared, by the MD5 that the
-    listing has for a small file and else by the CRC-64 that HeadObject tells; times of modification mean nothing. So a
-    retried attempt sends what is missing, and a second run what has changed. Of ``mime``, ``meta`` and the other
+    listing has for a small file and else by the CRC-64 that HeadObject returns; times of modification mean nothing. So
+    a retried attempt sends what is missing, and a second run what has changed. Of ``mime``, ``meta`` and the other
     things that are stored with an object nothing is compared. Small files are pipelined, ``parallel`` at a time; those
     of several parts are uploaded one after the other, resumably, their parts ``parallel`` at a time.
 
@@ -55,9 +60,9 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
     :param skip_unchanged: False sends every file.
     :param delete_removed: delete the objects below the prefix that the globs mean and the directory does not have.
         Never when a file failed, nor without a prefix, nor what stands for a folder (a key with a slash at its end).
-    :param allow_empty: let ``delete_removed`` delete all of them when the directory has no file that the globs mean;
-        else that is an error.
-    :param dry_run: only tell what would be sent and deleted: in the log the first 1,000 names of each, in the result
+    :param allow_empty: let there be no file that the globs mean, which is an error else, but for an empty directory
+        without ``include``; let ``delete_removed`` delete all of the objects then.
+    :param dry_run: only report what would be sent and deleted: in the log the first 1,000 names of each, in the result
         the first ten (``would_send``, ``would_delete``) and the numbers.
     :param progress: called as ``progress(fraction, checkpoint, response)`` after every file and every part of a large
         one: the fraction of all bytes that is done; an UploadResult, a part, or None for what OSS held already.
@@ -67,49 +72,46 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
         *OSSResumableBaseOperator.template_fields, "directory", "include", "exclude", "symlinks",
     )  # fmt: skip
 
+    directory: str | os.PathLike[str]
+    include: str | Sequence[str] | None
+    exclude: str | Sequence[str] | None
+    symlinks: str
+    skip_unchanged: bool
+    delete_removed: bool
+    allow_empty: bool
+    only_tell: bool
+
     def __init__(
         self,
         *,
-        directory: str | os.PathLike[str],
-        include: str | Sequence[str] | None = None,
-        exclude: str | Sequence[str] | None = None,
-        symlinks: str = "follow",
+        directory: str | os.PathLike[str] | XComArg,
+        include: str | Sequence[str | XComArg] | XComArg | None = None,
+        exclude: str | Sequence[str | XComArg] | XComArg | None = None,
+        symlinks: str | XComArg = "follow",
         skip_unchanged: bool = True,
         delete_removed: bool = False,
         allow_empty: bool = False,
         dry_run: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[ResumableKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.directory = directory
-        self.include = include
-        self.exclude = exclude
-        self.symlinks = symlinks
-        self.skip_unchanged = skip_unchanged
-        self.delete_removed = delete_removed
-        self.allow_empty = allow_empty
-        self.only_tell = dry_run  # ``dry_run`` is a method of every Airflow operator
+        self._keep(
+            directory=directory,
+            include=include,
+            exclude=exclude,
+            symlinks=symlinks,
+            skip_unchanged=skip_unchanged,
+            delete_removed=delete_removed,
+            allow_empty=allow_empty,
+            only_tell=dry_run,
+        )
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Store the files and return the result as plain data."""
-        with failing_at_once():
-            result = self._result = self.upload(context)
-            self.log.info(
-                "%s %s: sent %d files (%d bytes), %d were there already, deleted %d, failed %d, in %.1f s",
-                *("Would have stored" if result.dry_run else "Stored", result.uri, result.sent.count),
-                *(result.sent.size_bytes, result.skipped.count, result.deleted.count, result.failed.count),
-                result.elapsed_seconds,
-            )
-            try:
-                if result.failed.count and self.do_xcom_push:
-                    # A task that raises returns nothing
-                    context["ti"].xcom_push(key="return_value", value=result.as_dict())
-            finally:
-                result.raise_failures()
-        return result.as_dict()
+    @override
+    def check_target(self) -> None:
+        self.hook.resolve_prefix(self.key, self.bucket_name, storing=True)
 
-    def upload(self, context: Context) -> TreeResult:  # type: ignore[override]  # there are many objects
-        """Make one attempt at all files."""
+    @override
+    def work(self, context: Context) -> TreeResult:
         from airflow_provider_oss.checkpoint.choice import choose_stores
 
         arguments = self.resumable_arguments(context)
@@ -128,17 +130,17 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
             parallel=arguments["parallel"],
             progress=arguments["progress"],
             cancellation=arguments["cancellation"],
-            checkpoints=choose_stores(self.checkpoint, context, self.checkpoint_anchor, count=_UNFINISHED),
+            checkpoints=choose_stores(self._wanted_store(), context, count=_UNFINISHED),
             **self.object_options(),
         )
 
+    @override
     def folder(self) -> str:
-        """Return the prefix."""
         return str(self.key)
 
     def lineage(self, result: TreeResult) -> TaskLineage:
         """Return the directory and the prefix, unless nothing of it is there."""
-        from airflow_provider_oss.operators.lineage import TaskLineage, source, stored
+        from airflow_provider_oss.lineage import TaskLineage, source, stored
 
         count = result.sent.count + result.skipped.count
         if result.dry_run or not count:

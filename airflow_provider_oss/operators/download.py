@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import override
+
 from airflow_provider_oss.limits import DEFAULT_PARALLEL
-from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once, needing_an_object, whole_number
+from airflow_provider_oss.operators.base import OSSBaseOperator, needing_an_object
 
 if TYPE_CHECKING:
     import os
+    from typing import Unpack
 
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_oss.model import DownloadResult
+    from airflow_provider_oss.operators import ConnectionKeywords
     from airflow_provider_oss.ports import ProgressCallback
-    from airflow_provider_oss.transfer.cancellation import Cancellation
 
 
 class OSSDownloadObjectOperator(OSSBaseOperator):
@@ -46,61 +49,55 @@ class OSSDownloadObjectOperator(OSSBaseOperator):
         *OSSBaseOperator.template_fields, "key", "file_path", "bucket_name", "part_size", "parallel",
     )  # fmt: skip
 
+    key: str
+    file_path: str | os.PathLike[str]
+    bucket_name: str | None
+    overwrite: bool
+    part_size: int | str | None
+    parallel: int | str | None
+    progress: ProgressCallback | None
+
     def __init__(
         self,
         *,
-        key: str,
-        file_path: str | os.PathLike[str],
-        bucket_name: str | None = None,
+        key: str | XComArg,
+        file_path: str | os.PathLike[str] | XComArg,
+        bucket_name: str | XComArg | None = None,
         overwrite: bool = True,
-        part_size: int | str | None = None,
-        parallel: int | str = DEFAULT_PARALLEL,
+        part_size: int | str | XComArg | None = None,
+        parallel: int | str | XComArg | None = DEFAULT_PARALLEL,
         progress: ProgressCallback | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[ConnectionKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.key = key
-        self.file_path = file_path
-        self.bucket_name = bucket_name
-        self.overwrite = overwrite
-        self.part_size = part_size
-        self.parallel = parallel
-        self.progress = progress
-        self._cancellation: Cancellation | None = None
-        self._result: DownloadResult | None = None
-
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - nothing of it is needed
-        """Begin or continue the download and return the result as plain data."""
-        with failing_at_once(), needing_an_object():
-            result = self._result = self._download()
-        self.log.info("%s", result.describe())
-        return result.as_dict()
-
-    def _download(self) -> DownloadResult:
-        from airflow_provider_oss.transfer.cancellation import Cancellation
-
-        # A new one for each attempt: dag.test() runs them all with the same object, and a time-out calls on_kill
-        self._cancellation = Cancellation()
-        parallel = whole_number("parallel", self.parallel)
-        return self.hook.resume_download(
-            self.key,
-            self.file_path,
-            self.bucket_name,
-            part_size=whole_number("part_size", self.part_size),
-            parallel=DEFAULT_PARALLEL if parallel is None else parallel,
-            overwrite=self.overwrite,
-            progress=self.progress,
-            cancellation=self._cancellation,
+        self._keep(
+            key=key,
+            file_path=file_path,
+            bucket_name=bucket_name,
+            overwrite=overwrite,
+            part_size=part_size,
+            parallel=parallel,
+            progress=progress,
         )
 
-    def on_kill(self) -> None:
-        """Ask the download to stop. Only a flag is set: this runs in a signal handler, and nothing needs saving."""
-        if self._cancellation is not None:
-            self._cancellation.request()
+    @override
+    def work(self, context: Context) -> DownloadResult:
+        from airflow_provider_oss.quantities import size_in_bytes, whole_number
+
+        with needing_an_object():
+            return self.hook.resume_download(
+                self.key,
+                self.file_path,
+                self.bucket_name,
+                part_size=size_in_bytes("part_size", self.part_size),
+                parallel=whole_number("parallel", self.parallel, DEFAULT_PARALLEL),
+                overwrite=self.overwrite,
+                progress=self.progress,
+            )
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - the provider gives it
         """Return what was read and written, for Airflow's OpenLineage provider: nothing, when nothing was written."""
-        from airflow_provider_oss.operators.lineage import TaskLineage, as_openlineage, source, stored
+        from airflow_provider_oss.lineage import TaskLineage, as_openlineage, source, stored
 
         if self._result is None:
             return as_openlineage(TaskLineage())

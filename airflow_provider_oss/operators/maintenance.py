@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once
+from typing_extensions import override
+
+from airflow_provider_oss.operators.base import OSSBaseOperator
+from airflow_provider_oss.shown import Log
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_oss.engine.stale import StaleUploadsResult
+    from airflow_provider_oss.operators import ConnectionKeywords
+
+log = Log(__name__)
 
 _PATIENCE: Final = timedelta(days=31)
 """A day more than a checkpoint stays in the task state store, where this operator cannot see it."""
@@ -18,7 +27,7 @@ _PATIENCE: Final = timedelta(days=31)
 
 class OSSAbortStaleUploadsOperator(OSSBaseOperator):
     """
-    Aborts multipart uploads that nobody continues and tells what they cost; removes checkpoint Variables of no use.
+    Aborts multipart uploads that nobody continues and reports what they cost; removes checkpoint Variables of no use.
 
     OSS keeps the parts of an unfinished upload, billed and invisible among the objects, until it is aborted. One is
     aborted when for ``older_than`` it was neither begun nor a part of it stored, and no live checkpoint names it: one
@@ -42,49 +51,44 @@ class OSSAbortStaleUploadsOperator(OSSBaseOperator):
     :param prefix: what the keys begin with, taken as it is, or ``oss://bucket/prefix``; "" is the whole bucket.
         Templated.
     :param bucket_name: bucket; None for the connection's schema. Templated.
-    :param dry_run: only tell what would be done.
+    :param dry_run: only report what would be done.
     """
 
     template_fields: Sequence[str] = (*OSSBaseOperator.template_fields, "older_than", "prefix", "bucket_name")
 
+    older_than: timedelta | float | str
+    prefix: str
+    bucket_name: str | None
+    only_tell: bool
+
     def __init__(
         self,
         *,
-        older_than: timedelta | float | str = _PATIENCE,
-        prefix: str = "",
-        bucket_name: str | None = None,
+        older_than: timedelta | float | str | XComArg = _PATIENCE,
+        prefix: str | XComArg = "",
+        bucket_name: str | XComArg | None = None,
         dry_run: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[ConnectionKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.older_than = older_than
-        self.prefix = prefix
-        self.bucket_name = bucket_name
-        self.only_tell = dry_run  # ``dry_run`` is a method of every Airflow operator
+        self._keep(older_than=older_than, prefix=prefix, bucket_name=bucket_name, only_tell=dry_run)
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Look once, and return what was found and done."""
+    @override
+    def work(self, context: Context) -> StaleUploadsResult:
         from airflow_provider_oss.checkpoint.directory import AirflowCheckpointDirectory
-        from airflow_provider_oss.operators.durations import duration
+        from airflow_provider_oss.quantities import duration
 
-        with failing_at_once():
-            checkpoints = AirflowCheckpointDirectory(context)
-            if checkpoints.unseen:
-                self.log.info(
-                    "Checkpoints in %s cannot be seen by a task of this Airflow: uploads that only they name are "
-                    "protected by older_than=%s alone",
-                    *(" and ".join(checkpoints.unseen), self.older_than),
-                )
-            result = self.hook.abort_stale_uploads(
-                duration("older_than", self.older_than),
-                checkpoints,
-                self.prefix,
-                self.bucket_name,
-                dry_run=self.only_tell,
+        checkpoints = AirflowCheckpointDirectory(context)
+        if checkpoints.unseen:
+            log.info(
+                "Checkpoints in %s cannot be seen by a task of this Airflow: uploads that only they name are "
+                "protected by older_than=%s alone",
+                *(" and ".join(checkpoints.unseen), self.older_than),
             )
-        self.log.info(
-            "%s %d of %d unfinished uploads with %d bytes, %s %d checkpoint Variables; kept: %s",
-            *("Would have aborted" if self.only_tell else "Aborted", result.aborted, result.uploads, result.bytes),
-            *("would have removed" if self.only_tell else "removed", result.variables_removed, result.kept or "none"),
+        return self.hook.abort_stale_uploads(
+            duration("older_than", self.older_than),
+            checkpoints,
+            self.prefix,
+            self.bucket_name,
+            dry_run=self.only_tell,
         )
-        return asdict(result)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
-from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once, whole_number
+from typing_extensions import override
+
+from airflow_provider_oss.operators.base import OSSBaseOperator
+from airflow_provider_oss.shown import MOST_NAMED, Log
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_oss.model import PlainResult
+    from airflow_provider_oss.operators import ConnectionKeywords
+
+log = Log(__name__)
 
 _MAX_KEYS: Final = 10_000
 """An XCom of this many addresses has about a megabyte."""
-_SHOWN: Final = 10
 _LOGGED: Final = 1000
 
 
@@ -41,37 +49,45 @@ class OSSListOperator(OSSBaseOperator):
         *OSSBaseOperator.template_fields, "prefix", "bucket_name", "include", "exclude", "delimiter", "max_keys",
     )  # fmt: skip
 
+    prefix: str
+    bucket_name: str | None
+    include: str | Sequence[str] | None
+    exclude: str | Sequence[str] | None
+    delimiter: str
+    max_keys: int | str | None
+
     def __init__(
         self,
         *,
-        prefix: str = "",
-        bucket_name: str | None = None,
-        include: str | Sequence[str] | None = None,
-        exclude: str | Sequence[str] | None = None,
-        delimiter: str = "",
-        max_keys: int | str | None = _MAX_KEYS,
-        **kwargs: Any,
+        prefix: str | XComArg = "",
+        bucket_name: str | XComArg | None = None,
+        include: str | Sequence[str | XComArg] | XComArg | None = None,
+        exclude: str | Sequence[str | XComArg] | XComArg | None = None,
+        delimiter: str | XComArg = "",
+        max_keys: int | str | XComArg | None = _MAX_KEYS,
+        **kwargs: Unpack[ConnectionKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.prefix = prefix
-        self.bucket_name = bucket_name
-        self.include = include
-        self.exclude = exclude
-        self.delimiter = delimiter
-        self.max_keys = max_keys
-
-    def execute(self, context: Context) -> list[str]:  # noqa: ARG002 - Airflow's signature
-        """List, and return the addresses."""
-        with failing_at_once():
-            found = list(self._addresses())
-        self.log.info(
-            "Found %d objects below %s", len(found), self.hook.resolve_key_prefix(self.prefix, self.bucket_name)
+        self._keep(
+            prefix=prefix,
+            bucket_name=bucket_name,
+            include=include,
+            exclude=exclude,
+            delimiter=delimiter,
+            max_keys=max_keys,
         )
-        return found
+
+    @override
+    def work(self, context: Context) -> PlainResult:
+        from airflow_provider_oss.model import PlainResult
+
+        found, below = list(self._addresses()), self.hook.resolve_key_prefix(self.prefix, self.bucket_name)
+        return PlainResult(found, f"Found {len(found)} objects below {below}")
 
     def _addresses(self) -> Iterator[str]:
         from airflow_provider_oss.exceptions import OSSInvalidArgument
-        from airflow_provider_oss.transfer.tree.globs import Selection
+        from airflow_provider_oss.globs import Selection
+        from airflow_provider_oss.quantities import whole_number
 
         selection, most = Selection(self.include, self.exclude), whole_number("max_keys", self.max_keys)
         found = 0
@@ -104,60 +120,70 @@ class OSSDeleteObjectsOperator(OSSBaseOperator):
     :param exclude: globs of objects that stay. Templated.
     :param allow_whole_bucket: let an empty prefix mean all objects of the bucket; else it is an error, for it is what
         is left of a template whose value was missing.
-    :param dry_run: only tell what would be deleted: the first 1,000 keys in the log, the result as if it were done.
+    :param dry_run: only report what would be deleted: the first 1,000 keys in the log, the result as if it were done.
     """
 
     template_fields: Sequence[str] = (
         *OSSBaseOperator.template_fields, "keys", "prefix", "bucket_name", "include", "exclude",
     )  # fmt: skip
+    exclusive: ClassVar[Sequence[str]] = ("keys", "prefix", "include", "exclude")
+
+    keys: str | Sequence[str] | None
+    prefix: str | None
+    bucket_name: str | None
+    include: str | Sequence[str] | None
+    exclude: str | Sequence[str] | None
+    allow_whole_bucket: bool
+    only_tell: bool
 
     def __init__(
         self,
         *,
-        keys: str | Sequence[str] | None = None,
-        prefix: str | None = None,
-        bucket_name: str | None = None,
-        include: str | Sequence[str] | None = None,
-        exclude: str | Sequence[str] | None = None,
+        keys: str | Sequence[str | XComArg] | XComArg | None = None,
+        prefix: str | XComArg | None = None,
+        bucket_name: str | XComArg | None = None,
+        include: str | Sequence[str | XComArg] | XComArg | None = None,
+        exclude: str | Sequence[str | XComArg] | XComArg | None = None,
         allow_whole_bucket: bool = False,
         dry_run: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[ConnectionKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.keys = keys
-        self.prefix = prefix
-        self.bucket_name = bucket_name
-        self.include = include
-        self.exclude = exclude
-        self.allow_whole_bucket = allow_whole_bucket
-        self.only_tell = dry_run  # ``dry_run`` is a method of every Airflow operator
+        self._keep(
+            keys=keys,
+            prefix=prefix,
+            bucket_name=bucket_name,
+            include=include,
+            exclude=exclude,
+            allow_whole_bucket=allow_whole_bucket,
+            only_tell=dry_run,
+        )
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
-        """Delete, and return what was deleted."""
-        with failing_at_once():
-            batches = self._named() if self.prefix is None else self._below(self.prefix)
-            deleted, first = 0, list[str]()
-            for batch in batches:
-                if self.only_tell:
-                    for key in batch[: max(_LOGGED - deleted, 0)]:
-                        self.log.info("Would delete %r", key)
-                deleted += len(batch)
-                first += batch[: _SHOWN - len(first)]
-        self.log.info("%s %d objects", "Would have deleted" if self.only_tell else "Deleted", deleted)
-        return {"deleted": deleted, "keys": first, "dry_run": self.only_tell}
+    @override
+    def work(self, context: Context) -> PlainResult:
+        from airflow_provider_oss.model import PlainResult
+
+        batches = self._named() if self.prefix is None else self._below(self.prefix)
+        deleted, first = 0, list[str]()
+        for batch in batches:
+            if self.only_tell:
+                for key in batch[: max(_LOGGED - deleted, 0)]:
+                    log.info("Would delete %s", key)
+            deleted += len(batch)
+            first += batch[: MOST_NAMED - len(first)]
+        done = "Would have deleted" if self.only_tell else "Deleted"
+        return PlainResult({"deleted": deleted, "keys": first, "dry_run": self.only_tell}, f"{done} {deleted} objects")
+
+    def contradiction(self) -> str | None:
+        """Return what is wrong when there is not one of keys and prefix, or globs are not about a prefix."""
+        if self.keys is not None and self.prefix is not None:
+            return "keys and prefix are given: give one of them"
+        if self.prefix is None and (self.keys is None or self.include is not None or self.exclude is not None):
+            return "give keys, or prefix with include and exclude if need be"
+        return None
 
     def _named(self) -> Iterator[list[str]]:
-        from airflow_provider_oss.exceptions import OSSInvalidArgument
-
-        if self.keys is None or self.include is not None or self.exclude is not None:
-            raise OSSInvalidArgument("give keys, or prefix with include and exclude if need be")
-        keys = [self.keys] if isinstance(self.keys, str) else self.keys
-        if isinstance(keys, Mapping) or _is_a_list_in_text(self.keys):
-            kind = "a mapping" if isinstance(keys, Mapping) else "the text of a list"
-            raise OSSInvalidArgument(
-                f"keys={self.keys!r} is {kind}: give a key or a list of keys, such as list.output, or set "
-                "render_template_as_native_obj"
-            )
+        keys = [self.keys] if isinstance(self.keys, str) else self.keys or ()
         wanted = sorted({self.hook.resolve(key, self.bucket_name) for key in keys}, key=lambda ref: ref.uri)
         for bucket, refs in groupby(wanted, key=lambda ref: ref.bucket):
             named = list(refs)
@@ -167,10 +193,8 @@ class OSSDeleteObjectsOperator(OSSBaseOperator):
 
     def _below(self, prefix: str) -> Iterator[list[str]]:
         from airflow_provider_oss.exceptions import OSSInvalidArgument
-        from airflow_provider_oss.transfer.tree.globs import Selection
+        from airflow_provider_oss.globs import Selection
 
-        if self.keys is not None:
-            raise OSSInvalidArgument("keys and prefix are given: give one of them")
         below, selection = self.hook.resolve_key_prefix(prefix, self.bucket_name), Selection(self.include, self.exclude)
         if not below.prefix and not self.allow_whole_bucket:
             raise OSSInvalidArgument(
@@ -181,14 +205,3 @@ class OSSDeleteObjectsOperator(OSSBaseOperator):
             return self.hook.delete_below(str(below), selection=selection)
         found = self.hook.list_objects(str(below))
         return ([item.ref.key] for item in found if selection.matches(item.ref.key))
-
-
-def _is_a_list_in_text(keys: Any) -> bool:
-    """Whether this is what a template makes of a list of keys, instead of one key."""
-    if not (isinstance(keys, str) and keys.startswith("[") and keys.endswith("]")):
-        return False
-    try:
-        listed = ast.literal_eval(keys)
-    except (ValueError, SyntaxError):
-        return False
-    return bool(listed) and all(isinstance(key, str) for key in listed)

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_oss.operators.base import OSSUploadBaseOperator, whole_number
-from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator, OSSStreamBaseOperator
-from airflow_provider_oss.operators.streams import as_argument, name_of, open_stream, urls_of
+from typing_extensions import override
+
+from airflow_provider_oss.operators.base import OSSUploadBaseOperator
+from airflow_provider_oss.operators.resumable import (
+    OSSResumableBaseOperator,
+    OSSStreamBaseOperator,
+    StreamFunction,
+    as_argument,
+    name_of,
+    open_stream,
+    urls_of,
+)
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
 
     from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.operators import ResumableKeywords, StreamKeywords, UploadKeywords
     from airflow_provider_oss.operators.resumable import ResumableArguments
 
 
@@ -29,45 +41,32 @@ class OSSPutObjectOperator(OSSUploadBaseOperator):
     """
 
     template_fields: Sequence[str] = (*OSSUploadBaseOperator.template_fields, "data", "file_path")
+    verbatim_fields: ClassVar[Sequence[str]] = ("data",)
+    exclusive: ClassVar[Sequence[str]] = ("data", "file_path")
+
+    data: str | bytes | None
+    file_path: str | os.PathLike[str] | None
 
     def __init__(
-        self, *, data: str | bytes | None = None, file_path: str | os.PathLike[str] | None = None, **kwargs: Any
+        self,
+        *,
+        data: str | bytes | XComArg | None = None,
+        file_path: str | os.PathLike[str] | XComArg | None = None,
+        **kwargs: Unpack[UploadKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.data = data
-        self.file_path = file_path
+        self._keep(data=data, file_path=file_path)
 
-    def render_template(
-        self, content: Any, context: Context, jinja_env: Any = None, seen_oids: set[int] | None = None
-    ) -> Any:
-        """
-        Render a template, and keep the newline at the end of ``data``, which Jinja drops.
-
-        Data without template syntax stay as they are to the last byte: Jinja would turn their CRLF into LF.
-        """
-        if content is not self.data or not isinstance(content, str):
-            return super().render_template(content, context, jinja_env, seen_oids)
-        environment = jinja_env or self.get_template_env()
-        if not any(mark in content for mark in _marks(environment)):
-            return content
-        return super().render_template(content, context, environment.overlay(keep_trailing_newline=True), seen_oids)
-
-    def upload(self, context: Context) -> UploadResult:  # noqa: ARG002 - nothing of it is needed
-        """Put the data or the file."""
-        from airflow_provider_oss.exceptions import OSSInvalidArgument
-
-        if (self.data is None) == (self.file_path is None):
-            raise OSSInvalidArgument("give either data or file_path, not both and not neither")
+    @override
+    def work(self, context: Context) -> UploadResult:
         if self.file_path is not None:
             return self.hook.put_file(self.key, self.file_path, self.bucket_name, **self.object_options())
-        return self.hook.put_object(self.key, self._checked_data(), self.bucket_name, **self.object_options())
+        return self.hook.put_object(self.key, self.data or b"", self.bucket_name, **self.object_options())
 
-    def _checked_data(self) -> str | bytes | bytearray | memoryview:
-        from airflow_provider_oss.exceptions import OSSInvalidArgument
-
-        if isinstance(self.data, str | bytes | bytearray | memoryview):
-            return self.data
-        raise OSSInvalidArgument(f"data is a {type(self.data).__name__}: give text or bytes, such as json.dumps(data)")
+    def contradiction(self) -> str | None:
+        """Return what is wrong when there is not one of them."""
+        is_one = (self.data is None) != (self.file_path is None)
+        return None if is_one else "give either data or file_path, not both and not neither"
 
     def sources(self) -> Sequence[str | os.PathLike[str]]:
         """Return the file, if it is one that is stored."""
@@ -88,23 +87,27 @@ class OSSPutStreamOperator(OSSUploadBaseOperator):
 
     template_fields: Sequence[str] = (*OSSUploadBaseOperator.template_fields, "stream", "content_length")
 
+    stream: StreamFunction | ObjectStoragePath | os.PathLike[str] | str
+    content_length: int | str | None
+
     def __init__(
         self,
         *,
-        stream: Callable[..., Any] | ObjectStoragePath | str,
-        content_length: int | str | None = None,
-        **kwargs: Any,
+        stream: Callable[..., Any] | ObjectStoragePath | os.PathLike[str] | str | XComArg,
+        content_length: int | str | XComArg | None = None,
+        **kwargs: Unpack[UploadKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.stream = as_argument(stream)
-        self.content_length = content_length
+        self._keep(stream=as_argument(stream), content_length=content_length)
 
-    def upload(self, context: Context) -> UploadResult:
-        """Put the stream."""
+    @override
+    def work(self, context: Context) -> UploadResult:
+        from airflow_provider_oss.quantities import size_in_bytes
+
         return self.hook.put_stream(
             self.key,
             lambda: open_stream(self.stream, context),
-            whole_number("content_length", self.content_length),
+            size_in_bytes("content_length", self.content_length),
             self.bucket_name,
             **self.object_options(),
         )
@@ -120,27 +123,29 @@ class OSSResumableUploadOperator(OSSResumableBaseOperator):
 
     Every part that an earlier attempt stored is compared with the file as it is now (size and CRC-64), and sent again
     if it differs; the finished object is compared as a whole. It may run on another worker if the file is there. Memory
-    is 256 KiB for each of ``parallel`` parts and one more; a file of one part or less is read whole. Without
-    ``part_size`` parts have at least 8 MiB, so that there are at most 10,000. For the other arguments see
-    OSSResumableBaseOperator and OSSUploadBaseOperator.
+    is 256 KiB for each of ``parallel`` parts and one more (2 MiB while other threads of the process compute); a file of
+    one part or less is read whole. Without ``part_size`` parts have at least 8 MiB, so that there are at most 10,000.
+    For the other arguments see OSSResumableBaseOperator and OSSUploadBaseOperator.
 
     :param file_path: path of the file on the worker. Templated.
     """
 
     template_fields: Sequence[str] = (*OSSResumableBaseOperator.template_fields, "file_path")
 
-    def __init__(self, *, file_path: str | os.PathLike[str], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.file_path = file_path
+    file_path: str | os.PathLike[str]
 
-    def upload(self, context: Context) -> UploadResult:
-        """Begin or continue the upload."""
+    def __init__(self, *, file_path: str | os.PathLike[str] | XComArg, **kwargs: Unpack[ResumableKeywords]) -> None:
+        super().__init__(**kwargs)
+        self._keep(file_path=file_path)
+
+    @override
+    def work(self, context: Context) -> UploadResult:
         return self.hook.upload_file(
             self.key, self.file_path, self.bucket_name, **self.resumable_arguments(context), **self.object_options()
         )
 
+    @override
     def sources(self) -> Sequence[str | os.PathLike[str]]:
-        """Return the file."""
         return (self.file_path,)
 
 
@@ -152,7 +157,7 @@ class OSSResumableStreamOperator(OSSStreamBaseOperator):
     now (size and CRC-64), and sent again if it differs: should the stream give other bytes the second time, the object
     is exactly these. An error of the stream fails the attempt as it is, and nothing is published. A stream of one part
     or less is one request. In memory are ``parallel`` + 1 parts; parts have 8 MiB unless ``part_size`` says otherwise,
-    more from 4.7 GB on, and those beyond 64 MiB are in temporary files until they are sent. ``progress`` is told 0.0
+    more from 4.7 GB on, and those beyond 64 MiB are in temporary files until they are sent. ``progress`` is given 0.0
     until the stream has ended; ``checkpoint.done_bytes`` says how much is stored. For the other arguments see
     OSSStreamBaseOperator, OSSResumableBaseOperator and OSSUploadBaseOperator.
 
@@ -163,13 +168,20 @@ class OSSResumableStreamOperator(OSSStreamBaseOperator):
 
     template_fields: Sequence[str] = (*OSSStreamBaseOperator.template_fields, "stream")
 
-    def __init__(self, *, stream: Callable[..., Any] | ObjectStoragePath | str, **kwargs: Any) -> None:
+    stream: StreamFunction | ObjectStoragePath | os.PathLike[str] | str
+
+    def __init__(
+        self,
+        *,
+        stream: Callable[..., Any] | ObjectStoragePath | os.PathLike[str] | str | XComArg,
+        **kwargs: Unpack[StreamKeywords],
+    ) -> None:
         super().__init__(**kwargs)
-        self.stream = as_argument(stream)
+        self._keep(stream=as_argument(stream))
 
     def upload_output(self, context: Context, resumable: ResumableArguments) -> UploadResult:
         """Open the stream and store it."""
-        from airflow_provider_oss.transfer.stream import StreamSource
+        from airflow_provider_oss.engine.source import StreamSource
 
         return self.hook.upload_source(
             self.key,
@@ -182,15 +194,3 @@ class OSSResumableStreamOperator(OSSStreamBaseOperator):
     def sources(self) -> Sequence[str]:
         """Return the URL, if the stream is not a function's."""
         return urls_of(self.stream)
-
-
-def _marks(environment: Any) -> list[str]:
-    """Return what template syntax begins with: a DAG may have other marks than ``{{``, ``{%`` and ``{#``."""
-    marks = (
-        environment.variable_start_string,
-        environment.block_start_string,
-        environment.comment_start_string,
-        environment.line_statement_prefix,
-        environment.line_comment_prefix,
-    )
-    return [mark for mark in marks if mark]

@@ -6,10 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once
+from airflow_provider_oss.operators.base import OSSBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_oss.model import PlainResult
+    from airflow_provider_oss.operators import ConnectionKeywords
 
 _METHODS: Final = ("GET", "PUT", "HEAD", "DELETE")
 _AN_HOUR: Final = timedelta(hours=1)
@@ -41,36 +46,35 @@ class OSSPresignURLOperator(OSSBaseOperator):
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {"headers": "json", "query": "json"}
 
+    key: str
+    bucket_name: str | None
+    method: str
+    expires: timedelta | float | str
+    headers: Mapping[str, str | float | bool] | None
+    query: Mapping[str, str | float | bool] | None
+
     def __init__(
         self,
         *,
-        key: str,
-        bucket_name: str | None = None,
-        method: str = "GET",
-        expires: timedelta | float | str = _AN_HOUR,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, str] | None = None,
-        **kwargs: Any,
+        key: str | XComArg,
+        bucket_name: str | XComArg | None = None,
+        method: str | XComArg = "GET",
+        expires: timedelta | float | str | XComArg = _AN_HOUR,
+        headers: Mapping[str, str | float | bool | XComArg] | XComArg | None = None,
+        query: Mapping[str, str | float | bool | XComArg] | XComArg | None = None,
+        **kwargs: Unpack[ConnectionKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.key = key
-        self.bucket_name = bucket_name
-        self.method = method
-        self.expires = expires
-        self.headers = headers
-        self.query = query
+        self._keep(key=key, bucket_name=bucket_name, method=method, expires=expires, headers=headers, query=query)
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's signature
+    def work(self, context: Context) -> PlainResult:  # noqa: ARG002 - nothing of it is needed
         """Sign, and return the URL with what its holder needs to know."""
-        with failing_at_once():
-            return self._presign()
-
-    def _presign(self) -> dict[str, Any]:
         from airflow.providers.common.compat.sdk import mask_secret
 
         from airflow_provider_oss.exceptions import OSSInvalidArgument
-        from airflow_provider_oss.operators.durations import duration
-        from airflow_provider_oss.presigned import secrets_of_url
+        from airflow_provider_oss.model import PlainResult
+        from airflow_provider_oss.quantities import duration
+        from airflow_provider_oss.uri import secrets_of_url
 
         method, expires = self.method.upper(), duration("expires", self.expires)
         if method not in _METHODS:
@@ -82,8 +86,10 @@ class OSSPresignURLOperator(OSSBaseOperator):
             mask_secret(secret)
         told = expires_at.isoformat(timespec="seconds")
         ref = self.hook.resolve(self.key, self.bucket_name)
-        self.log.info("Presigned %s %s until %s at the latest", method, ref, told)
-        return {"url": url, "method": method, "headers": headers, "expires_at": told}
+        return PlainResult(
+            {"url": url, "method": method, "headers": headers, "expires_at": told},
+            f"Presigned {method} {ref} until {told} at the latest",
+        )
 
 
 def _texts(argument: str, values: Mapping[str, Any] | None) -> dict[str, str]:

@@ -1,22 +1,99 @@
-"""What the operators share whose uploads a retried task instance continues."""
+"""
+What the operators share whose uploads a retried task instance continues, and the ``stream`` that some of them take.
+
+A stream is a function of the task's context, or what ObjectStoragePath opens.
+"""
 
 from __future__ import annotations
 
+import os
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import IO, TYPE_CHECKING, Any, Final, TypedDict
+from urllib.parse import urlsplit
 
-from airflow_provider_oss.limits import DEFAULT_PARALLEL
-from airflow_provider_oss.operators.base import OSSUploadBaseOperator, failing_at_once, whole_number
+from typing_extensions import override
+
+from airflow_provider_oss.limits import DEFAULT_PARALLEL, MIB
+from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
 
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
+
+    from airflow_provider_oss.cancellation import Cancellation
     from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.operators import ResumableKeywords, UploadKeywords
     from airflow_provider_oss.options import ObjectOptionArguments
     from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
-    from airflow_provider_oss.transfer.cancellation import Cancellation
+
+
+_READ_BYTES: Final = MIB
+
+
+class StreamFunction:
+    """Holds a function that ``execute`` calls: Airflow calls a bare one when it renders the template fields."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+
+    @property
+    def name(self) -> str:
+        """The function's name."""
+        return name_of_function(self.function)
+
+    def __repr__(self) -> str:
+        """Say the same in every process, for it becomes part of the serialized DAG."""
+        return f"<callable {self.name}>"
+
+
+def name_of_function(function: Callable[..., Any]) -> str:
+    """Return the function's name, or that of the class of another callable."""
+    return str(getattr(function, "__qualname__", type(function).__qualname__))
+
+
+def as_argument(
+    stream: Callable[..., Any] | ObjectStoragePath | os.PathLike[str] | str | XComArg,
+) -> StreamFunction | ObjectStoragePath | os.PathLike[str] | str | XComArg:
+    """Return what the operator keeps of its argument."""
+    return StreamFunction(stream) if callable(stream) else stream
+
+
+def open_stream(stream: StreamFunction | ObjectStoragePath | os.PathLike[str] | str, context: Context) -> Any:
+    """Call the function with those values of the context that its parameters name, or read what the path leads to."""
+    from airflow.providers.common.compat.sdk import ObjectStoragePath, determine_kwargs
+
+    if isinstance(stream, StreamFunction):
+        return stream.function(**determine_kwargs(stream.function, (), context))
+    return chunks_of_path(ObjectStoragePath(path_of(stream)))
+
+
+def path_of(stream: Any) -> Any:
+    """Return the text of a path that is none of universal_pathlib's: those know where they lead to."""
+    return os.fspath(stream) if isinstance(stream, os.PathLike) and not hasattr(stream, "fs") else stream
+
+
+def name_of(stream: StreamFunction | ObjectStoragePath | os.PathLike[str] | str) -> str:
+    """Return what a log and a checkpoint may show of it: of a URL neither user nor query, which may be secrets."""
+    if isinstance(stream, StreamFunction):
+        return stream.name
+    parts = urlsplit(str(path_of(stream)))
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}" if parts.scheme else parts.path
+
+
+def urls_of(stream: StreamFunction | ObjectStoragePath | os.PathLike[str] | str) -> tuple[str, ...]:
+    """Return what is read, as one URL or path; nothing when a function is called."""
+    return () if isinstance(stream, StreamFunction) else (str(path_of(stream)),)
+
+
+def chunks_of_path(path: ObjectStoragePath | os.PathLike[str]) -> Iterator[bytes]:
+    """Yield what is in a file, wherever it is."""
+    file: IO[bytes]
+    with path.open("rb") if hasattr(path, "open") else open(path, "rb") as file:  # noqa: PTH123 - of no pathlib
+        while chunk := file.read(_READ_BYTES):
+            yield chunk
 
 
 class ResumableArguments(TypedDict):
@@ -37,12 +114,13 @@ class OSSResumableBaseOperator(OSSUploadBaseOperator):
     cleared, the upload is aborted, or a lifecycle rule of the bucket removes them. For the other arguments see
     OSSUploadBaseOperator.
 
-    :param part_size: bytes, 100 KB to 5 GB; None chooses. Templated, so its text will do.
+    :param part_size: bytes, 100 KB to 5 GB, as a number or as text, with a unit if you like (``"8 MiB"``); None
+        chooses. Templated.
     :param parallel: parts sent at the same time, 1 to 100; of a file, one more may wait for OSS's answer. Templated.
     :param checkpoint: where the upload id is kept between attempts: ``"auto"`` (the task state store from Airflow 3.3
-        on, else a Variable), ``"task_state"``, ``"variable"``, ``"xcom"``, or an object with ``load``, ``save`` and
-        ``delete``. Templated.
-    :param checkpoint_anchor: with ``"xcom"``, the task whose XCom holds it; None chooses one. Templated.
+        on, else a Variable), ``"task_state"``, ``"variable"``, ``"xcom"``, or ``"xcom:task_id"``, which names the task
+        whose XCom holds it, or an object with ``load``, ``save`` and ``delete``. Templated.
+    :param checkpoint_anchor: deprecated: write ``checkpoint="xcom:task_id"``. Templated.
     :param progress: called as ``progress(fraction, checkpoint, response)`` after every part.
     """
 
@@ -50,44 +128,74 @@ class OSSResumableBaseOperator(OSSUploadBaseOperator):
         *OSSUploadBaseOperator.template_fields, "part_size", "parallel", "checkpoint", "checkpoint_anchor",
     )  # fmt: skip
 
+    part_size: int | str | None
+    parallel: int | str | None
+    checkpoint: str | CheckpointStore
+    checkpoint_anchor: str | None
+    progress: ProgressCallback | None
+
     def __init__(
         self,
         *,
-        part_size: int | str | None = None,
-        parallel: int | str = DEFAULT_PARALLEL,
-        checkpoint: str | CheckpointStore = "auto",
-        checkpoint_anchor: str | None = None,
+        part_size: int | str | XComArg | None = None,
+        parallel: int | str | XComArg | None = DEFAULT_PARALLEL,
+        checkpoint: str | CheckpointStore | XComArg = "auto",
+        checkpoint_anchor: str | XComArg | None = None,
         progress: ProgressCallback | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[UploadKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.part_size = part_size
-        self.parallel = parallel
-        self.checkpoint = checkpoint
-        self.checkpoint_anchor = checkpoint_anchor
-        self.progress = progress
-        self._cancellation: Cancellation | None = None
+        self._keep(
+            part_size=part_size,
+            parallel=parallel,
+            checkpoint=checkpoint,
+            checkpoint_anchor=checkpoint_anchor,
+            progress=progress,
+        )
+        if checkpoint_anchor is not None:
+            from airflow_provider_oss.checkpoint.choice import warn_of_anchor
+
+            warn_of_anchor(checkpoint, checkpoint_anchor)
+
+    def check_arguments(self) -> None:
+        """Check also how it is cut and sent, and where the upload id is kept."""
+        from airflow_provider_oss.checkpoint.choice import check_wanted
+        from airflow_provider_oss.quantities import check_parallel, check_part_size
+
+        super().check_arguments()
+        if (part_size := self._part_size()) is not None:
+            check_part_size(part_size)
+        check_parallel(self._parallel())
+        check_wanted(self._wanted_store())
+
+    def _part_size(self) -> int | None:
+        from airflow_provider_oss.quantities import size_in_bytes
+
+        return size_in_bytes("part_size", self.part_size)
+
+    def _parallel(self) -> int:
+        from airflow_provider_oss.quantities import whole_number
+
+        return whole_number("parallel", self.parallel, DEFAULT_PARALLEL)
+
+    def _wanted_store(self) -> str | CheckpointStore:
+        """Return the store, or what names it."""
+        from airflow_provider_oss.checkpoint.choice import anchored
+
+        store: str | CheckpointStore = anchored(self.checkpoint, self.checkpoint_anchor)
+        return store
 
     def resumable_arguments(self, context: Context) -> ResumableArguments:
         """Return what makes one upload of this attempt resumable, for the hook. Once for each attempt."""
         from airflow_provider_oss.checkpoint.choice import choose_store
-        from airflow_provider_oss.transfer.cancellation import Cancellation
 
-        # A new one for each attempt: dag.test() runs them all with the same object, and a time-out calls on_kill
-        self._cancellation = Cancellation()
-        parallel = whole_number("parallel", self.parallel)
         return {
-            "part_size": whole_number("part_size", self.part_size),
-            "parallel": DEFAULT_PARALLEL if parallel is None else parallel,
+            "part_size": self._part_size(),
+            "parallel": self._parallel(),
             "progress": self.progress,
-            "checkpoint": choose_store(self.checkpoint, context, self.checkpoint_anchor),
+            "checkpoint": choose_store(self._wanted_store(), context),
             "cancellation": self._cancellation,
         }
-
-    def on_kill(self) -> None:
-        """Ask the upload to stop. Only a flag is set: this runs in a signal handler, and nothing needs saving."""
-        if self._cancellation is not None:
-            self._cancellation.request()
 
 
 class OSSStreamBaseOperator(OSSResumableBaseOperator):
@@ -105,16 +213,18 @@ class OSSStreamBaseOperator(OSSResumableBaseOperator):
 
     template_fields: Sequence[str] = (*OSSResumableBaseOperator.template_fields, "compression")
 
-    def __init__(self, *, compression: str | None = None, **kwargs: Any) -> None:
+    compression: str | None
+
+    def __init__(self, *, compression: str | XComArg | None = None, **kwargs: Unpack[ResumableKeywords]) -> None:
         super().__init__(**kwargs)
-        self.compression = compression
+        self._keep(compression=compression)
 
     @abstractmethod
     def upload_output(self, context: Context, resumable: ResumableArguments) -> UploadResult:
         """Run the user's code and store what it gives."""
 
-    def upload(self, context: Context) -> UploadResult:
-        """Begin or continue the upload."""
+    @override
+    def work(self, context: Context) -> UploadResult:
         with self.leaving_nothing_when_skipped(context):
             return self.upload_output(context, self.resumable_arguments(context))
 
@@ -128,21 +238,12 @@ class OSSStreamBaseOperator(OSSResumableBaseOperator):
         try:
             yield
         except AirflowSkipException:
-            with failing_at_once():
-                self.hook.abandon_upload(choose_store(self.checkpoint, context, self.checkpoint_anchor))
+            with self.attempt():
+                self.hook.abandon_upload(choose_store(self._wanted_store(), context))
             raise
 
-    def object_options(self) -> ObjectOptionArguments:
-        """Add Content-Encoding, unless the key names a compressed file or the user gave one."""
-        from airflow_provider_oss.compression import content_encoding, suffix
-        from airflow_provider_oss.options import mapping_of
+    def object_options(self, mime: str | None = None, encoding: str | None = None) -> ObjectOptionArguments:
+        """Add the Content-Encoding of what is compressed here."""
+        from airflow_provider_oss.compression import content_encoding
 
-        options = super().object_options()
-        encoding, headers = content_encoding(self.compression), dict(mapping_of("headers", self.headers))
-        if encoding is None or self.key.endswith(suffix(self.compression)) or _has_content_encoding(headers):
-            return options
-        return {**options, "headers": {**headers, "Content-Encoding": encoding}}
-
-
-def _has_content_encoding(headers: Mapping[str, Any]) -> bool:
-    return "content-encoding" in map(str.lower, headers)
+        return super().object_options(mime, encoding or content_encoding(self.compression, self.key))

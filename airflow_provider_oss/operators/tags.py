@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once
+from typing_extensions import override
+
+from airflow_provider_oss.operators.base import OSSBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_oss.model import PlainResult
+    from airflow_provider_oss.operators import ConnectionKeywords, ObjectTagsKeywords
 
 
 class OSSObjectTagsBaseOperator(OSSBaseOperator):
@@ -25,28 +32,32 @@ class OSSObjectTagsBaseOperator(OSSBaseOperator):
 
     template_fields: Sequence[str] = (*OSSBaseOperator.template_fields, "key", "bucket_name")
 
-    def __init__(self, *, key: str, bucket_name: str | None = None, **kwargs: Any) -> None:
+    key: str
+    bucket_name: str | None
+
+    def __init__(
+        self, *, key: str | XComArg, bucket_name: str | XComArg | None = None, **kwargs: Unpack[ConnectionKeywords]
+    ) -> None:
         super().__init__(**kwargs)
-        self.key = key
-        self.bucket_name = bucket_name
+        self._keep(key=key, bucket_name=bucket_name)
 
     @abstractmethod
-    def work(self) -> dict[str, str]:
-        """Return the tags that the object has then."""
+    def apply(self) -> dict[str, str]:
+        """Do the work, and return the tags that the object has then."""
 
-    def execute(self, context: Context) -> dict[str, str]:  # noqa: ARG002 - Airflow's signature
-        """Do the work and return the tags."""
-        with failing_at_once():
-            tags = self.work()
-            self.log.info("%s has %d tags", self.hook.resolve(self.key, self.bucket_name), len(tags))
-        return tags
+    def work(self, context: Context) -> PlainResult:  # noqa: ARG002 - nothing of it is needed
+        """Return the tags that the object has in the end."""
+        from airflow_provider_oss.model import PlainResult
+
+        tags = self.apply()
+        return PlainResult(tags, f"{self.hook.resolve(self.key, self.bucket_name)} has {len(tags)} tags")
 
 
 class OSSGetObjectTagsOperator(OSSObjectTagsBaseOperator):
     """Returns the tags of an object as a dict. For the arguments see OSSObjectTagsBaseOperator."""
 
-    def work(self) -> dict[str, str]:
-        """Ask for them."""
+    @override
+    def apply(self) -> dict[str, str]:
         return self.hook.get_object_tags(self.key, self.bucket_name)
 
 
@@ -61,19 +72,23 @@ class OSSSetObjectTagsOperator(OSSObjectTagsBaseOperator):
     template_fields: Sequence[str] = (*OSSObjectTagsBaseOperator.template_fields, "tags")
     template_fields_renderers: ClassVar[dict[str, str]] = {"tags": "json"}
 
-    def __init__(self, *, tags: Mapping[str, Any], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.tags = tags
+    tags: Mapping[str, str | float | bool]
 
-    def work(self) -> dict[str, str]:
-        """Replace them."""
+    def __init__(
+        self, *, tags: Mapping[str, str | float | bool | XComArg] | XComArg, **kwargs: Unpack[ObjectTagsKeywords]
+    ) -> None:
+        super().__init__(**kwargs)
+        self._keep(tags=tags)
+
+    @override
+    def apply(self) -> dict[str, str]:
         return self.hook.set_object_tags(self.key, self.tags, self.bucket_name)
 
 
 class OSSDeleteObjectTagsOperator(OSSObjectTagsBaseOperator):
     """Removes all tags of an object; returns an empty dict. For the arguments see OSSObjectTagsBaseOperator."""
 
-    def work(self) -> dict[str, str]:
-        """Remove them."""
+    @override
+    def apply(self) -> dict[str, str]:
         self.hook.delete_object_tags(self.key, self.bucket_name)
         return {}

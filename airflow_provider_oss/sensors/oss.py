@@ -1,23 +1,205 @@
-"""Sensors: waiting for objects, and until an upload by others has settled."""
+"""
+Sensors: waiting for objects, and until an upload by others has settled.
+
+They look once before they wait, in the triggerer or here; OSSBaseSensor also decides how a failure ends the wait.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from airflow.providers.common.compat.sdk import PokeReturnValue, poke_mode_only
+from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnValue, conf, poke_mode_only
+from typing_extensions import override
 
-from airflow_provider_oss.sensors.base import OSSBaseSensor
+from airflow_provider_oss.limits import MIN_POKE_INTERVAL_SECONDS
+from airflow_provider_oss.operators.base import OSSBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
     from airflow.triggers.base import BaseTrigger
 
-    from airflow_provider_oss.watch.keys import WatchedKeys
-    from airflow_provider_oss.watch.objects import FoundObject
-    from airflow_provider_oss.watch.settling import PrefixWatch
+    from airflow_provider_oss.operators import AirflowSensorKeywords, SensorKeywords
+    from airflow_provider_oss.watch import FoundObject, PrefixWatch, WatchedKeys
+
+
+_FAIL: Final = "__fail__"
+"""What Airflow resumes a task with that has to fail."""
+_TIMED_OUT: Final = frozenset({"Trigger timeout", "Trigger/execution timeout"})
+"""Why: in Airflow 3, in Airflow 2."""
+
+
+class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
+    """
+    Waits for something in OSS, here or, deferred, in the triggerer.
+
+    Only what is not there is waited for. Anything else ends the wait with its reason: at once for good where no retry
+    can mend it (wrong secret, no permission, no such bucket, an argument that cannot work), else, after the hook has
+    repeated the call, as a failed attempt that Airflow's ``retries`` apply to; ``silent_fail`` goes on waiting then.
+    Deferred or not, the first look is made at once and by the worker, ``timeout`` counts from there, and ``soft_fail``
+    and ``never_fail`` make of a failure what they do for every sensor of Airflow; ``exponential_backoff`` is only for
+    waiting in the worker.
+
+    :param deferrable: wait in the triggerer, which takes no worker slot; None for Airflow's
+        ``[operators] default_deferrable``.
+    :param poke_interval: seconds (or a timedelta) between two looks, at least 1; 60 if not given.
+
+    For ``oss_conn_id`` and ``region`` see OSSBaseOperator.
+    """
+
+    deferrable: bool
+
+    def __init__(self, *, deferrable: bool | None = None, **kwargs: Unpack[AirflowSensorKeywords]) -> None:
+        super().__init__(**kwargs)  # type: ignore[misc]  # what OSSBaseOperator does not know goes on to Airflow's
+        if self.poke_interval < MIN_POKE_INTERVAL_SECONDS:
+            raise ValueError(
+                f"poke_interval={self.poke_interval:g} s is too short: OSS bills every look; give at least "
+                f"{MIN_POKE_INTERVAL_SECONDS:g} s"
+            )
+        if deferrable is None:
+            deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
+        self._keep(deferrable=deferrable)
+
+    @abstractmethod
+    def look(self, context: Context) -> PokeReturnValue:
+        """Look once."""
+
+    @abstractmethod
+    def make_trigger(self, arguments: dict[str, Any]) -> BaseTrigger:
+        """Return what waits on in the triggerer, from what was seen; ``arguments`` are those of OSSBaseTrigger."""
+
+    @abstractmethod
+    def conclude(self, context: Context, event: Mapping[str, Any]) -> PokeReturnValue:
+        """Return what the trigger's success means."""
+
+    def poke(self, context: Context) -> PokeReturnValue:
+        """Look once. What no retry can mend fails the task at once."""
+        with self.attempt():
+            return self.look(context)
+
+    def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
+        """
+        Return how many seconds Airflow is to pause: none where the worker waits, for that is done here.
+
+        Airflow would sleep through ``on_kill``.
+        """
+        from airflow_provider_oss.cancellation import pause
+
+        seconds = super()._get_next_poke_interval(*args, **kwargs)
+        if self.reschedule:
+            return seconds
+        pause(seconds, self._cancellation.check)
+        return 0.0
+
+    def execute(self, context: Context) -> Any:
+        """Wait, and return what was found; deferred, look once first."""
+        with self._softened():
+            # By name: OSSBaseOperator, the first of the bases, has an execute too, and what a sensor does is no work()
+            return self._begin(context) if self.deferrable else BaseSensorOperator.execute(self, context)
+
+    def execute_complete(
+        self, context: Context, event: Mapping[str, Any], deadline: float | None = None, try_number: int | None = None
+    ) -> Any:
+        """
+        Return what was found, wait on, or raise what went wrong in the triggerer.
+
+        Without ``deadline``, which ``dag.test()`` of Airflow 2 does not hand on, the timeout begins anew. An event for
+        another attempt is none: Airflow 3.0 gives every retry the one that made the attempt before it fail
+        (apache/airflow#56704).
+        """
+        from airflow_provider_oss.triggers.oss import raise_error
+
+        if try_number is not None and try_number != context["ti"].try_number:
+            return self._begin(context)
+        with self.attempt():
+            raise_error(event)
+        if deadline is None:
+            deadline = time.time() + self.timeout
+        return self._return_or_defer(context, deadline, lambda: self.conclude(context, event))
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Make of a timeout, and of ``soft_fail``, what is promised: Airflow's versions differ in both."""
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+
+        with self._softened():
+            if next_method == _FAIL and (next_kwargs or {}).get("error") in _TIMED_OUT:
+                raise AirflowSensorTimeout(self._too_late())
+            return super().resume_execution(next_method, next_kwargs, context)
+
+    def _begin(self, context: Context) -> Any:
+        return self._return_or_defer(context, time.time() + self.timeout, lambda: self.poke(context))
+
+    def _return_or_defer(self, context: Context, deadline: float, look: Callable[[], PokeReturnValue]) -> Any:
+        from airflow_provider_oss.shown import Log
+
+        done = self._look_patiently(look)
+        if not done:
+            self._defer_until(deadline, context["ti"].try_number)
+        Log(__name__).info("Success criteria met")
+        return done.xcom_value
+
+    def _look_patiently(self, look: Callable[[], PokeReturnValue]) -> PokeReturnValue:
+        from airflow_provider_oss.exceptions import OSSTransientError
+        from airflow_provider_oss.shown import Log
+
+        try:
+            return look()
+        except OSSTransientError as error:
+            if not self.silent_fail:
+                raise
+            Log(__name__).warning("Looking failed, and is tried again: %s", error)
+            return PokeReturnValue(is_done=False)
+
+    def _defer_until(self, deadline: float, try_number: int) -> NoReturn:
+        from airflow.providers.common.compat.sdk import AirflowSensorTimeout
+
+        if (left := deadline - time.time()) <= 0:
+            raise AirflowSensorTimeout(self._too_late())
+        arguments = {name: getattr(self, name) for name in ("oss_conn_id", "region", "poke_interval", "silent_fail")}
+        self.defer(
+            trigger=self.make_trigger(arguments),
+            method_name="execute_complete",
+            kwargs={"deadline": deadline, "try_number": try_number},
+            timeout=timedelta(seconds=left),
+        )
+
+    def _too_late(self) -> str:
+        return f"what is waited for has not come within the timeout of {self.timeout:g} s"
+
+    @contextmanager
+    def _softened(self) -> Iterator[None]:
+        """Skip where ``soft_fail`` or ``never_fail`` say so, as Airflow's own waiting does."""
+        from airflow.exceptions import AirflowRescheduleException
+        from airflow.providers.common.compat.sdk import (
+            AirflowFailException,
+            AirflowSensorTimeout,
+            AirflowSkipException,
+        )
+
+        from airflow_provider_oss.exceptions import OSSUploadCancelled
+
+        try:
+            yield
+        except OSSUploadCancelled:
+            raise
+        except (AirflowSkipException, AirflowRescheduleException):
+            self._cancellation.check()  # Airflow makes a skip of a look that was asked to stop
+            raise
+        except (AirflowFailException, AirflowSensorTimeout) as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+        except Exception as error:
+            if self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
 
 
 class OSSKeySensor(OSSBaseSensor):
@@ -48,50 +230,68 @@ class OSSKeySensor(OSSBaseSensor):
         *OSSBaseSensor.template_fields, "key", "bucket_name", "min_matches", "min_size", "min_age", "modified_after",
     )  # fmt: skip
 
+    key: str | Sequence[str]
+    bucket_name: str | None
+    wildcard_match: bool
+    min_matches: int | str
+    min_size: int | str
+    min_age: timedelta | float | str | None
+    modified_after: datetime | str | None
+    check: Callable[[list[FoundObject]], Any] | None
+    _refused: str | None = None
+
     def __init__(
         self,
         *,
-        key: str | Sequence[str],
-        bucket_name: str | None = None,
+        key: str | Sequence[str | XComArg] | XComArg,
+        bucket_name: str | XComArg | None = None,
         wildcard_match: bool = False,
-        min_matches: int | str = 1,
-        min_size: int | str = 0,
-        min_age: timedelta | float | str | None = None,
-        modified_after: datetime | str | None = None,
+        min_matches: int | str | XComArg = 1,
+        min_size: int | str | XComArg = 0,
+        min_age: timedelta | float | str | XComArg | None = None,
+        modified_after: datetime | str | XComArg | None = None,
         check: Callable[[list[FoundObject]], Any] | None = None,
-        **kwargs: Any,
+        **kwargs: Unpack[SensorKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.key = key
-        self.bucket_name = bucket_name
-        self.wildcard_match = wildcard_match
-        self.min_matches = min_matches
-        self.min_size = min_size
-        self.min_age = min_age
-        self.modified_after = modified_after
-        self.check = check
-        self._refused: str | None = None
+        self._keep(
+            key=key,
+            bucket_name=bucket_name,
+            wildcard_match=wildcard_match,
+            min_matches=min_matches,
+            min_size=min_size,
+            min_age=min_age,
+            modified_after=modified_after,
+            check=check,
+        )
 
-    def look(self, context: Context) -> PokeReturnValue:  # noqa: ARG002 - Airflow's signature of poke
-        """Look for all keys."""
-        from airflow_provider_oss.watch.keys import KeyWatch
-        from airflow_provider_oss.watch.objects import snapshot
+    @override
+    def look(self, context: Context) -> PokeReturnValue:
+        from airflow_provider_oss.shown import Log
+        from airflow_provider_oss.watch import KeyWatch, snapshot
 
         objects = KeyWatch(self._watched()).look(self.hook)
         if objects is None:
             return PokeReturnValue(is_done=False)
-        if self.check is not None and not self.check(list(objects)):
+        if self.check is not None and not self._is_content(self.check, objects):
             self._refused = snapshot(objects).digest
-            self.log.info("Waiting: check is not content with these %d objects", len(objects))
+            Log(__name__).info("Waiting: check is not content with these %d objects", len(objects))
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=[one.uri for one in objects])
+
+    @staticmethod
+    def _is_content(check: Callable[[list[FoundObject]], Any], objects: Sequence[FoundObject]) -> bool:
+        from airflow_provider_oss.cancellation import interruptible
+
+        with interruptible():
+            return bool(check(list(objects)))
 
     def conclude(self, context: Context, event: Mapping[str, Any]) -> PokeReturnValue:  # noqa: ARG002
         """Look again, which tells what is there and asks ``check``."""
         return self.poke(context)
 
+    @override
     def make_trigger(self, arguments: dict[str, Any]) -> BaseTrigger:
-        """Return what waits for the keys."""
         from dataclasses import asdict
 
         from airflow_provider_oss.triggers.oss import OSSKeyTrigger
@@ -99,7 +299,7 @@ class OSSKeySensor(OSSBaseSensor):
         return OSSKeyTrigger(watched=asdict(self._watched()), refused=self._refused, **arguments)
 
     def _watched(self) -> WatchedKeys:
-        from airflow_provider_oss.sensors.arguments import watched_keys
+        from airflow_provider_oss.watch import watched_keys
 
         return watched_keys(
             self.key,
@@ -112,7 +312,6 @@ class OSSKeySensor(OSSBaseSensor):
         )
 
 
-@poke_mode_only
 class OSSKeysUnchangedSensor(OSSBaseSensor):
     """
     Waits until the objects below a prefix have not changed for a while: until an upload by others has settled.
@@ -140,28 +339,35 @@ class OSSKeysUnchangedSensor(OSSBaseSensor):
         *OSSBaseSensor.template_fields, "prefix", "bucket_name", "inactivity_period", "min_objects",
     )  # fmt: skip
 
+    prefix: str
+    bucket_name: str | None
+    inactivity_period: timedelta | float | str
+    min_objects: int | str
+    allow_delete: bool
+
     def __init__(
         self,
         *,
-        prefix: str,
-        bucket_name: str | None = None,
-        inactivity_period: timedelta | float | str = 60 * 60,
-        min_objects: int | str = 1,
+        prefix: str | XComArg,
+        bucket_name: str | XComArg | None = None,
+        inactivity_period: timedelta | float | str | XComArg = 60 * 60,
+        min_objects: int | str | XComArg = 1,
         allow_delete: bool = True,
-        **kwargs: Any,
+        **kwargs: Unpack[SensorKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.prefix = prefix
-        self.bucket_name = bucket_name
-        self.inactivity_period = inactivity_period
-        self.min_objects = min_objects
-        self.allow_delete = allow_delete
+        self._keep(
+            prefix=prefix,
+            bucket_name=bucket_name,
+            inactivity_period=inactivity_period,
+            min_objects=min_objects,
+            allow_delete=allow_delete,
+        )
 
     @cached_property
     def _watch(self) -> PrefixWatch:
         """What looks, and keeps what it has seen: it lives as long as this attempt's process."""
-        from airflow_provider_oss.sensors.arguments import watched_prefix
-        from airflow_provider_oss.watch.settling import PrefixWatch
+        from airflow_provider_oss.watch import PrefixWatch, watched_prefix
 
         return PrefixWatch(
             watched_prefix(
@@ -178,12 +384,12 @@ class OSSKeysUnchangedSensor(OSSBaseSensor):
         result = self._watch.look(self.hook)
         return PokeReturnValue(is_done=result is not None, xcom_value=result)
 
-    def conclude(self, context: Context, event: Mapping[str, Any]) -> PokeReturnValue:  # noqa: ARG002
-        """Believe the trigger."""
+    @override
+    def conclude(self, context: Context, event: Mapping[str, Any]) -> PokeReturnValue:
         return PokeReturnValue(is_done=True, xcom_value=event["result"])
 
+    @override
     def make_trigger(self, arguments: dict[str, Any]) -> BaseTrigger:
-        """Return what waits on, with what was seen."""
         from dataclasses import asdict
 
         from airflow_provider_oss.triggers.oss import OSSKeysUnchangedTrigger
@@ -192,3 +398,7 @@ class OSSKeysUnchangedSensor(OSSBaseSensor):
         return OSSKeysUnchangedTrigger(
             watched=asdict(self._watch.watched), settling=None if seen is None else seen.stored(), **arguments
         )
+
+
+# It has no types: as a decorator it would hide the class from pyright
+poke_mode_only(OSSKeysUnchangedSensor)

@@ -1,22 +1,42 @@
-"""An export at work: a query's rows, written as one object or as several, and what is told of them."""
+"""
+One attempt at an export: a query's rows, written as one object or as several, and what became of them.
+
+On the worker's disk, in files without a name, are a piece until OSS has it, and rows until all of them were seen, where
+only all of them tell what the columns hold.
+"""
 
 from __future__ import annotations
 
 import json
-import logging
+import pickle
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from itertools import islice
+from types import TracebackType
+from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeAlias
 
-from airflow_provider_oss.exports.columns import Batch, Column, Selection, select
-from airflow_provider_oss.exports.formats import FileFormat
-from airflow_provider_oss.exports.pieces import Pieces, Split, check_keys, manifest_key, piece_key
-from airflow_provider_oss.model import ObjectRef, UploadResult
-from airflow_provider_oss.options import ObjectOptionArguments, parse_options
-from airflow_provider_oss.transfers.piece_file import PieceFile
-from airflow_provider_oss.transfers.present import as_result, is_described_as, look_at
+from typing_extensions import override
+
+from airflow_provider_oss.engine.stored import look_at, result_of
+from airflow_provider_oss.exports.columns import (
+    Batch,
+    Batches,
+    Column,
+    Kind,
+    Observed,
+    Row,
+    SelectedColumns,
+    select_columns,
+)
+from airflow_provider_oss.exports.formats import FileFormat, Pieces, Split, check_keys, manifest_key, piece_key
+from airflow_provider_oss.file_range import FileRange
+from airflow_provider_oss.model import Fingerprint, ObjectInfo, ObjectRef, Part, Result, UploadResult
+from airflow_provider_oss.options import ObjectOptionArguments, is_described_as, parse_options
+from airflow_provider_oss.proof import EMPTY, Content, crc64
+from airflow_provider_oss.shown import Log
 from airflow_provider_oss.transfers.query import Query, Session
 from airflow_provider_oss.uri import SCHEME
 
@@ -24,9 +44,94 @@ if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
     from airflow_provider_oss.operators.resumable import ResumableArguments
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 _MANIFEST_VERSION: Final = 1
+
+
+@contextmanager
+def with_known_types(columns: Sequence[Column], batches: Batches) -> Iterator[tuple[tuple[Column, ...], Iterator[Row]]]:
+    """
+    Yield the columns, each of a known kind that holds all of its values, and the rows, to be read once.
+
+    When the database has declared all kinds, the rows are passed on as they come. Otherwise all of them are read
+    first, into a temporary file without a name in the folder that ``TMPDIR`` names: nothing of it is left when the
+    process ends, however that happens. One batch is in memory at a time.
+    """
+    observed = {index: Observed(column) for index, column in enumerate(columns) if column.kind is Kind.UNKNOWN}
+    if not observed:
+        yield tuple(columns), (row for batch in batches for row in batch)
+        return
+    with tempfile.TemporaryFile() as file:
+        for batch in batches:
+            values = [
+                observed[index].take(each) if index in observed else each
+                for index, each in enumerate(zip(*batch, strict=True))
+            ]
+            pickle.dump(values, file, pickle.HIGHEST_PROTOCOL)
+        size_bytes = file.tell()
+        file.seek(0)
+        known = [observed[index].column() if index in observed else column for index, column in enumerate(columns)]
+        yield tuple(known), _rows(file, size_bytes)
+
+
+def _rows(file: IO[bytes], size_bytes: int) -> Iterator[Row]:
+    while file.tell() < size_bytes:
+        values: list[Sequence[Any]] = pickle.load(file)  # noqa: S301 - a file that nobody else can reach
+        yield from zip(*values, strict=True)
+
+
+class PieceFile:
+    """
+    A temporary file without a name, written once, then read as the source of an upload.
+
+    Nothing of it is left when the process ends, however that happens. It is in the folder that ``TMPDIR`` names.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        """For messages."""
+        self.size_bytes = 0
+        self.crc64 = EMPTY
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - closed by __exit__
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    def write(self, data: bytes) -> None:
+        """Append the data."""
+        view = memoryview(data)
+        while view:
+            view = view[self._file.write(view) :]
+        self.size_bytes += len(data)
+        self.crc64 = crc64(data, self.crc64)
+
+    # As a source and its reader
+
+    def open(self) -> Self:
+        """Return itself: it may be read at any offset, and by several threads."""
+        return self
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """Name and size."""
+        return Fingerprint(self.name, self.size_bytes)
+
+    def data(self, part: Part) -> FileRange:
+        """Return the part's bytes, to be read when they are used."""
+        return FileRange(self.name, self._file.fileno(), part.offset_bytes, part.size_bytes)
+
+    def check_unchanged(self) -> None:
+        """Nobody else can reach it."""
+
+    def close(self) -> None:
+        """Leave it open: the next call of the same upload may read it again."""
+
 
 _Stored: TypeAlias = tuple[UploadResult, int]
 """What became of an object, and the number of its rows."""
@@ -50,7 +155,7 @@ class ExportedObject:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportResult:
+class ExportResult(Result):
     """What became of an export."""
 
     rows: int
@@ -68,8 +173,13 @@ class ExportResult:
     resumed: bool
     elapsed_seconds: float
 
+    @override
+    def describe(self) -> str:
+        done = f"{self.bytes} bytes, {self.bytes_sent} of them sent and {self.bytes_verified} verified"
+        return f"Exported {self.rows} rows in {len(self.objects)} objects: {done} in {self.elapsed_seconds:.1f} s"
+
+    @override
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data, fit for XCom."""
         return asdict(self) | {"objects": [asdict(each) for each in self.objects], "columns": list(self.columns)}
 
 
@@ -88,7 +198,7 @@ class Wanted:
 
 
 class Export:
-    """One attempt."""
+    """One attempt at an export: the query is run once, and its rows are stored."""
 
     def __init__(
         self,
@@ -109,7 +219,7 @@ class Export:
         """Store the rows, and last of all the manifest, if there is one."""
         started = time.monotonic()
         is_split = self._wanted.split.is_wanted
-        ref = self._hook.resolve(key, bucket_name)
+        ref = self._hook.resolve(key, bucket_name, storing=True)
         manifest = self._manifest_ref(ref)
         check_keys(ref.key, manifest.key if manifest and manifest.bucket == ref.bucket else None, is_split=is_split)
         stored = self._as_pieces(ref) if is_split else self._as_one(ref)
@@ -137,7 +247,7 @@ class Export:
         if self._wanted.manifest is None:
             return ObjectRef(ref.bucket, manifest_key(ref.key)) if self._wanted.split.is_wanted else None
         is_whole = isinstance(self._wanted.manifest, str) and self._wanted.manifest.startswith(SCHEME)
-        return self._hook.resolve(self._wanted.manifest, None if is_whole else ref.bucket)
+        return self._hook.resolve(self._wanted.manifest, None if is_whole else ref.bucket, storing=True)
 
     # As one object
 
@@ -169,7 +279,8 @@ class Export:
             while pieces.has_more() or not (stored or self._wanted.skip_empty):
                 stored.append(self._store_piece(pieces, replace(ref, key=piece_key(ref.key, len(stored)))))
         # The piece that an earlier attempt was sending may not be one any more
-        self._hook.abandon_upload(self._resumable["checkpoint"])
+        if (checkpoint := self._resumable["checkpoint"]) is not None:
+            self._hook.abandon_upload(checkpoint)
         return stored
 
     def _store_piece(self, pieces: Pieces, ref: ObjectRef) -> _Stored:
@@ -187,14 +298,17 @@ class Export:
 
     def _find_equal(self, file: PieceFile, ref: ObjectRef) -> UploadResult | None:
         """Return the object of this key if it has the piece's size and CRC-64, and is described as it should be."""
-        info = look_at(self._hook, ref)
-        if info is None or (info.size_bytes, info.crc64) != (file.size_bytes, file.crc64):
+        info = look_at(self._head, ref)
+        if info is None or not Content(file.size_bytes, file.crc64).is_of(info):
             return None
-        return as_result(info) if is_described_as(info, parse_options(**self._options)) else None
+        return result_of(info) if is_described_as(info, parse_options(**self._options)) else None
+
+    def _head(self, ref: ObjectRef) -> ObjectInfo:
+        return self._hook.with_new_credentials(lambda: self._hook.head_object(ref.uri))
 
     def _warn_of_leftovers(self, ref: ObjectRef, count: int) -> None:
         beyond = replace(ref, key=piece_key(ref.key, count))
-        if look_at(self._hook, beyond) is not None:
+        if look_at(self._head, beyond) is not None:
             log.warning("%s is there from an earlier, longer export: the manifest does not name it", beyond)
 
     def _store_manifest(self, ref: ObjectRef, objects: tuple[ExportedObject, ...]) -> None:
@@ -212,15 +326,26 @@ class Export:
 
     @contextmanager
     def _rows(self) -> Iterator[Pieces]:
-        """Run the query; yield its rows. An error that follows from being told to stop becomes OSSUploadCancelled."""
+        """Run the query; yield its rows. An error that follows from being asked to stop becomes OSSUploadCancelled."""
         try:
             with self._session.read(self._wanted.query) as result:
-                selection: Selection = select(result.columns, self._wanted.columns, self._wanted.exclude)
-                self._columns = selection.columns
-                yield Pieces(selection.apply(result.rows), self._wanted.query.batch_rows, self._wanted.split)
+                selection = select_columns(result.columns, self._wanted.columns, self._wanted.exclude)
+                with self._typed(selection, selection.apply(result.rows)) as rows:
+                    yield Pieces(rows, self._wanted.query.batch_rows, self._wanted.split)
         except Exception:
             self._check_cancelled()
             raise
+
+    @contextmanager
+    def _typed(self, selection: SelectedColumns, rows: Iterator[Row]) -> Iterator[Iterator[Row]]:
+        """Decide the columns, once for all objects, and yield the rows."""
+        if not self._wanted.form.needs_types:
+            self._columns = selection.columns
+            yield rows
+            return
+        batches = iter(lambda: list(islice(rows, self._wanted.query.batch_rows)), [])
+        with with_known_types(selection.columns, self._watched(batches)) as (self._columns, known_rows):
+            yield known_rows
 
     def _file_bytes(self, pieces: Pieces) -> Iterator[bytes]:
         return self._wanted.form.file_bytes(self._columns, self._watched(pieces.piece()))
@@ -240,7 +365,7 @@ def manifest_text(form: FileFormat, columns: tuple[Column, ...], objects: tuple[
         "version": _MANIFEST_VERSION,
         "file_format": form.name,
         "compression": form.compression,
-        "columns": [column.described() for column in columns],
+        "columns": [form.described(column) for column in columns],
         "rows": sum(each.rows for each in objects),
         "bytes": sum(each.bytes for each in objects),
         "pieces": [asdict(each) for each in objects],

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_oss.model import UploadResult
+    from airflow_provider_oss.operators import ResumableKeywords
     from airflow_provider_oss.options import ObjectOptionArguments
     from airflow_provider_oss.sources.http import HttpSource, HttpStream
     from airflow_provider_oss.sources.http_request import HttpRequest
@@ -26,12 +30,17 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
     already is not sent again. An answer that breaks off, is shorter than it said, or changes while it is read never
     makes an object.
 
-    5xx (but 501 and 505), 408, 425, 429 and broken connections are tried again; a POST or PATCH only by Airflow's
+    A redirect to another host, port or scheme gets no headers of the connection or of the task but those that say what
+    is asked for (Accept, User-Agent and the like), no login, cookie or client certificate; one that would take a body
+    there fails. From http to https of the same host all of it goes on.
+
+    1xx, 5xx (but 501 and 505), 408, 425, 429 and broken connections are tried again; a POST or PATCH only by Airflow's
     retries. Other errors of the server fail the task at once. Nothing shows or saves the URL's user, password and
     query.
 
-    The object gets the answer's Content-Type unless ``mime`` is given, and its Content-Encoding unless it is
-    decompressed; compression is asked for only by ``decompress``, or by ``request_headers``.
+    The object gets the answer's Content-Type, if a header can hold it, unless ``mime`` is given, and its
+    Content-Encoding unless it is decompressed; compression is asked for only by ``decompress``, or by
+    ``request_headers``.
 
     For the other arguments see OSSResumableBaseOperator. It needs apache-airflow-providers-http: the extra ``http``.
 
@@ -44,7 +53,7 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         several threads at once.
     :param extra_options: verify, cert, proxies, timeout (10 s to connect and 60 s in which nothing moves unless it is
         given), allow_redirects, max_redirects, as of HttpOperator. Templated.
-    :param request_kwargs: more arguments of ``requests.Request``, such as ``json``. Templated.
+    :param request_kwargs: more arguments of ``requests.Request``: auth, cookies, files, hooks, json. Templated.
     :param use_ranges: False reads every answer forward.
     :param decompress: store what a gzip or deflate answer holds.
     :param trust_connection_close: take an answer without length and chunks for whole when the connection is closed:
@@ -59,39 +68,54 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         **OSSResumableBaseOperator.template_fields_renderers, "request_headers": "json", "data": "py",
     }  # fmt: skip
 
+    endpoint: str
+    method: str
+    data: Mapping[str, Any] | Sequence[Any] | str | bytes | None
+    request_headers: Mapping[str, str] | None
+    http_conn_id: str
+    auth_type: Callable[..., Any] | None
+    extra_options: Mapping[str, Any] | None
+    request_kwargs: Mapping[str, Any] | None
+    use_ranges: bool
+    decompress: bool
+    trust_connection_close: bool
+    _asked = ""
+
     def __init__(  # noqa: PLR0913 - HttpOperator's, and three of its own
         self,
         *,
-        endpoint: str,
-        method: str = "GET",
-        data: Mapping[str, Any] | str | None = None,
-        request_headers: Mapping[str, str] | None = None,
-        http_conn_id: str = "http_default",
-        auth_type: Any = None,
-        extra_options: Mapping[str, Any] | None = None,
-        request_kwargs: Mapping[str, Any] | None = None,
+        endpoint: str | XComArg,
+        method: str | XComArg = "GET",
+        data: Mapping[str, Any] | Sequence[Any] | str | bytes | XComArg | None = None,
+        request_headers: Mapping[str, str | XComArg] | XComArg | None = None,
+        http_conn_id: str | XComArg = "http_default",
+        auth_type: Callable[..., Any] | None = None,
+        extra_options: Mapping[str, Any] | XComArg | None = None,
+        request_kwargs: Mapping[str, Any] | XComArg | None = None,
         use_ranges: bool = True,
         decompress: bool = False,
         trust_connection_close: bool = False,
-        **kwargs: Any,
+        **kwargs: Unpack[ResumableKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.endpoint = endpoint
-        self.method = method
-        self.data = data
-        self.request_headers = request_headers
-        self.http_conn_id = http_conn_id
-        self.auth_type = auth_type
-        self.extra_options = extra_options
-        self.request_kwargs = request_kwargs
-        self.use_ranges = use_ranges
-        self.decompress = decompress
-        self.trust_connection_close = trust_connection_close
-        self._asked = ""
+        self._keep(
+            endpoint=endpoint,
+            method=method,
+            data=data,
+            request_headers=request_headers,
+            http_conn_id=http_conn_id,
+            auth_type=auth_type,
+            extra_options=extra_options,
+            request_kwargs=request_kwargs,
+            use_ranges=use_ranges,
+            decompress=decompress,
+            trust_connection_close=trust_connection_close,
+        )
 
-    def upload(self, context: Context) -> UploadResult:
+    def work(self, context: Context) -> UploadResult:
         """Ask the server, and store what it answers."""
-        from airflow_provider_oss.sources.http import HttpSource, StreamOptions, open_http
+        from airflow_provider_oss.shown import Log
+        from airflow_provider_oss.sources.http import AnswerOptions, HttpSource, open_http
 
         resumable = self.resumable_arguments(context)
         request = self._request(connections=resumable["parallel"])
@@ -99,15 +123,15 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         answer = open_http(
             request,
             use_ranges=self.use_ranges,
-            options=StreamOptions(self.decompress, self.trust_connection_close),
+            options=AnswerOptions(self.decompress, self.trust_connection_close),
             retry=self.hook.retry,
         )
         try:
             described = self._described(answer)
             if isinstance(answer, HttpSource):
-                self.log.info("%s: %d bytes, read in ranges", request.name, answer.found.size_bytes)
+                Log(__name__).info("%s: %d bytes, read in ranges", request.name, answer.found.size_bytes)
                 return self.hook.upload_source(self.key, answer, self.bucket_name, **resumable, **described)
-            self.log.info("%s: read forward", request.name)
+            Log(__name__).info("%s: read forward", request.name)
             return self.hook.upload_stream(self.key, answer, self.bucket_name, **resumable, **described)
         finally:
             answer.close()
@@ -122,23 +146,29 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         from airflow.providers.common.compat.sdk import mask_secret
 
         from airflow_provider_oss.options import mapping_of
-        from airflow_provider_oss.sources.http_request import DEFAULT_TIMEOUT_SECONDS, HttpRequest, accepting, widen
+        from airflow_provider_oss.sources.http_request import (
+            DEFAULT_TIMEOUT_SECONDS,
+            HttpRequest,
+            accepting,
+            request_arguments,
+            widen,
+        )
 
         wanted_headers = mapping_of("request_headers", self.request_headers)
+        arguments = request_arguments(self.request_kwargs)
         method = self.method.upper()
-        http = _http_hook()(method=method, http_conn_id=self.http_conn_id, auth_type=self.auth_type)
-        session = http.get_conn(None, dict(self.extra_options or {}))
+        http, session, url = self._connected(method)
         widen(session, connections)
         options = http.merged_extra
         is_get = method == "GET"
         request = HttpRequest(
             session=session,
             method=method,
-            url=http.url_from_endpoint(self.endpoint),
+            url=url,
             params=self.data if is_get else None,
             data=None if is_get else self.data,
             headers=accepting(session.headers, wanted_headers, compressed=self.decompress),
-            arguments=self.request_kwargs or {},
+            arguments=arguments,
             timeout_seconds=options.get("timeout") or DEFAULT_TIMEOUT_SECONDS,
             allow_redirects=options.get("allow_redirects", True),
         )
@@ -146,16 +176,25 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
             mask_secret(request.query)  # at level DEBUG, urllib3 logs it
         return request
 
+    def _connected(self, method: str) -> tuple[Any, Any, str]:
+        """Return Airflow's hook, its session and the URL. What it says of a wrong host names a password: not shown."""
+        from airflow_provider_oss.exceptions import OSSInvalidConnection
+        from airflow_provider_oss.options import mapping_of
+
+        options = dict(mapping_of("extra_options", self.extra_options))
+        http = _http_hook()(method=method, http_conn_id=self.http_conn_id, auth_type=self.auth_type)
+        with suppress(ValueError):
+            session = http.get_conn(None, options)
+            return http, session, http.url_from_endpoint(self.endpoint)
+        raise OSSInvalidConnection(
+            f"HTTP connection {self.http_conn_id!r} makes no URL: check its schema, host and port, and extra_options"
+        )
+
     def _described(self, answer: HttpSource | HttpStream) -> ObjectOptionArguments:
         from airflow_provider_oss.sources.http import HttpStream
 
-        options = self.object_options()
-        options["mime"] = self.mime or answer.content_type
         encoding = answer.content_encoding if isinstance(answer, HttpStream) and not self.decompress else None
-        given = self.headers or {}
-        if encoding is not None and "content-encoding" not in {name.lower() for name in given}:
-            options["headers"] = {**given, "Content-Encoding": encoding}
-        return options
+        return self.object_options(answer.content_type, encoding)
 
 
 def _http_hook() -> Any:

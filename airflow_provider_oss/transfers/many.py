@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from typing_extensions import override
+
+from airflow_provider_oss.cancellation import obeying
+from airflow_provider_oss.engine.stored import is_equal, look_at, result_of
 from airflow_provider_oss.exceptions import (
     OSSCallbackFailed,
     OSSCheckpointUnreadable,
     OSSInvalidSource,
     OSSObjectAlreadyExists,
-    OSSPermanentError,
-    OSSProviderError,
     OSSSourceChanged,
     OSSSourceUnavailable,
     OSSTransientError,
 )
-from airflow_provider_oss.model import Checkpoint, ObjectInfo, ObjectRef
-from airflow_provider_oss.options import parse_options
-from airflow_provider_oss.sources.checksum import source_crc64
-from airflow_provider_oss.transfers.present import as_result, is_described_as, look_at
+from airflow_provider_oss.failures import Failure, Failures, error_of_many
+from airflow_provider_oss.model import Checkpoint, ObjectInfo, ObjectRef, Result
+from airflow_provider_oss.options import is_described_as, parse_options
+from airflow_provider_oss.shown import MOST_NAMED, Log
 
 if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
     from airflow_provider_oss.operators.resumable import ResumableArguments
     from airflow_provider_oss.options import ObjectOptionArguments
-    from airflow_provider_oss.sources.selection import SelectedSource
+    from airflow_provider_oss.sources.object_storage import SelectedSource
 
-log = logging.getLogger(__name__)
+log = Log(__name__)
 
 _OF_ONE_FILE: Final = (
     OSSInvalidSource,
@@ -40,11 +41,6 @@ _OF_ONE_FILE: Final = (
     OSSCallbackFailed,
 )
 """What says nothing about the other files."""
-
-_MOST_IN_A_ROW: Final = 3
-"""Files that cannot be read now, one after the other: the storage is down, and asking for the rest takes for ever."""
-
-_SHOWN_FAILURES: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +72,25 @@ class FailedOne:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAll:
+class StoredAll(Result):
     """What became of all files."""
 
     objects: tuple[StoredOne, ...]
     failed: tuple[FailedOne, ...]
 
+    @override
+    def describe(self) -> str:
+        sums = self.as_dict()
+        done = f"{sums['size']} bytes, {sums['bytes_sent']} of them sent and {sums['bytes_verified']} verified"
+        return f"Stored {len(self.objects)} files: {done}; failed {len(self.failed)}"
+
+    @property
+    @override
+    def has_failures(self) -> bool:
+        return bool(self.failed)
+
+    @override
     def as_dict(self) -> dict[str, Any]:
-        """Return plain data, fit for XCom."""
         return {
             "objects": [asdict(one) for one in self.objects],
             "failed": [asdict(one) for one in self.failed],
@@ -96,12 +103,13 @@ class StoredAll:
         """Raise when a file failed: OSSPermanentError when no retry can mend any of them, else OSSTransientError."""
         if not self.failed:
             return
-        lines = [f"{one.source}: {one.error}" for one in self.failed[:_SHOWN_FAILURES]]
-        if more := len(self.failed) - len(lines):
-            lines.append(f"and {more} more")
-        kind = OSSTransientError if any(one.may_pass for one in self.failed) else OSSPermanentError
-        total = len(self.objects) + len(self.failed)
-        raise kind(f"{len(self.failed)} of {total} files were not stored, the others are:\n" + "\n".join(lines))
+        count = len(self.failed)
+        raise error_of_many(
+            f"{count} of {len(self.objects) + count} files were not stored, the others are",
+            ((one.source, one.error) for one in self.failed[:MOST_NAMED]),
+            count,
+            is_permanent=not any(one.may_pass for one in self.failed),
+        )
 
 
 class StoreAll:
@@ -125,37 +133,33 @@ class StoreAll:
         Begins with the one that an earlier attempt was at, for there is one checkpoint. Raises what says that the
         others cannot be stored either, and OSSInvalidArgument for a key that OSS would refuse, before anything is sent.
         """
-        refs = {self._hook.resolve(key, self._bucket_name): one for key, one in keys.items()}
+        refs = {self._hook.resolve(key, self._bucket_name, storing=True): one for key, one in keys.items()}
         begun = self._checkpoint()
         if begun is not None and begun.ref not in refs:
-            log.warning("%s is not to be stored any more: aborting its upload %s", begun.ref, begun.upload_id)
+            log.warning("%s is not to be stored any more: giving up its upload %s", begun.ref, begun.upload_id)
             self._hook.abandon_upload(self._arguments["checkpoint"])
             begun = None
         first = () if begun is None else (begun.ref,)
-        in_a_row = 0
+        failures = Failures()
         for ref in (*first, *(ref for ref in refs if ref not in first)):
             self._arguments["cancellation"].check()
             try:
                 self._stored.append(self._store(ref, refs[ref], may_be_there=ref not in first))
             except _OF_ONE_FILE as error:
-                self._note_failure(ref, refs[ref], error)
-                in_a_row = in_a_row + 1 if isinstance(error, OSSSourceUnavailable) else 0
-                if in_a_row == _MOST_IN_A_ROW:
+                failure = Failure(refs[ref].name, error, isinstance(error, OSSTransientError))
+                failures.add(failure)
+                if failures.is_hopeless:  # the storage is down, and asking for the rest takes for ever
                     raise
+                self._failed.append(FailedOne(failure.name, ref.uri, failure.text, failure.may_pass))
             else:
-                in_a_row = 0
+                failures.note_success()
         return StoredAll(tuple(self._stored), tuple(self._failed))
-
-    def _note_failure(self, ref: ObjectRef, one: SelectedSource, error: OSSProviderError) -> None:
-        log.error("%s was not stored as %s: %s: %s", one.name, ref, type(error).__name__, error)
-        may_pass = isinstance(error, OSSTransientError)
-        self._failed.append(FailedOne(one.name, ref.uri, f"{type(error).__name__}: {error}", may_pass))
 
     def _store(self, ref: ObjectRef, one: SelectedSource, *, may_be_there: bool) -> StoredOne:
         found = self._find_equal(ref, one) if may_be_there else None
         if found is not None:
             log.info("%s is there already and equal to %s", ref, one.name)
-            result = as_result(found)
+            result = result_of(found)
         else:
             result = self._hook.upload_source(ref.uri, one.source, **self._arguments, **self._options)
             log.info("Stored %s: %d bytes, %d of them sent", ref, result.size, result.bytes_sent)
@@ -175,17 +179,14 @@ class StoreAll:
 
     def _find_equal(self, ref: ObjectRef, one: SelectedSource) -> ObjectInfo | None:
         """Return the object when it is what would be stored, as far as can be seen. Reads the file to know."""
-        found = look_at(self._hook, ref)
+        found = look_at(self._head, ref)
         if found is None or found.crc64 is None or not is_described_as(found, self._wanted):
             return None
-        reader = one.source.open()
-        try:
-            if reader.fingerprint.size_bytes != found.size_bytes:
-                return None
-            crc = source_crc64(reader, self._arguments["parallel"], self._arguments["cancellation"])
-        finally:
-            reader.close()
-        return found if crc == found.crc64 else None
+        with closing(one.source.open()) as reader, obeying(self._arguments["cancellation"]):
+            return found if is_equal(found, reader, self._arguments["parallel"]) else None
+
+    def _head(self, ref: ObjectRef) -> ObjectInfo:
+        return self._hook.with_new_credentials(lambda: self._hook.head_object(ref.uri))
 
     def _checkpoint(self) -> Checkpoint | None:
         with suppress(OSSCheckpointUnreadable):  # the first upload reports and replaces it

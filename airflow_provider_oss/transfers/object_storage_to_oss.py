@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, ClassVar
 
-from airflow_provider_oss.operators.base import failing_at_once
+from typing_extensions import override
+
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
     from fsspec import AbstractFileSystem
 
+    from airflow_provider_oss.lineage import TaskLineage
     from airflow_provider_oss.model import UploadResult
-    from airflow_provider_oss.operators.lineage import TaskLineage
-    from airflow_provider_oss.sources.selection import SelectedSource
+    from airflow_provider_oss.operators import KeylessKeywords
+    from airflow_provider_oss.sources.object_storage import SelectedSource
     from airflow_provider_oss.transfers.many import StoredAll
 
 
@@ -48,57 +52,59 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
     template_fields: Sequence[str] = (
         *OSSResumableBaseOperator.template_fields, "source", "source_conn_id", "prefix",
     )  # fmt: skip
+    exclusive: ClassVar[Sequence[str]] = ("key", "prefix")
+
+    source: str | ObjectStoragePath | Sequence[str | ObjectStoragePath]
+    source_conn_id: str | None
+    prefix: str | None
+    _read: Sequence[str] = ()
 
     def __init__(
         self,
         *,
-        source: str | ObjectStoragePath | Sequence[str | ObjectStoragePath],
-        source_conn_id: str | None = None,
-        key: str | None = None,
-        prefix: str | None = None,
-        **kwargs: Any,
+        source: str | ObjectStoragePath | Sequence[str | ObjectStoragePath | XComArg] | XComArg,
+        source_conn_id: str | XComArg | None = None,
+        key: str | XComArg | None = None,
+        prefix: str | XComArg | None = None,
+        **kwargs: Unpack[KeylessKeywords],
     ) -> None:
-        super().__init__(key=key, **kwargs)
-        self.source = source
-        self.source_conn_id = source_conn_id
-        self.prefix = prefix
-        self._read: list[str] = []
+        super().__init__(key=key, **kwargs)  # type: ignore[arg-type]  # None beside a prefix
+        self._keep(source=source, source_conn_id=source_conn_id, prefix=prefix)
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Store the one file, or all of them, and return the result as plain data."""
+    def contradiction(self) -> str | None:
+        """Return what is wrong when there is not one of them."""
+        is_one = (self.key is None) != (self.prefix is None)
+        return None if is_one else "give either key, for one file, or prefix, not both and not neither"
+
+    def check_target(self) -> None:
+        """Check the one object's address, or the prefix."""
+        if self.prefix is None:
+            super().check_target()
+        else:
+            self.hook.resolve_prefix(self.prefix, self.bucket_name, storing=True)
+
+    def work(self, context: Context) -> UploadResult | StoredAll:
+        """Store the one file, or all of them."""
+        return self._store_one(context) if self.prefix is None else self._store_all(context, self.prefix)
+
+    def _store_one(self, context: Context) -> UploadResult:
         from airflow_provider_oss.exceptions import OSSInvalidArgument
 
-        with failing_at_once():
-            if (self.key is None) == (self.prefix is None):
-                raise OSSInvalidArgument("give either key, for one file, or prefix, not both and not neither")
-        return super().execute(context) if self.prefix is None else self._store_all(context, self.prefix)
-
-    def upload(self, context: Context) -> UploadResult:
-        """Store the one file."""
-        from airflow_provider_oss.exceptions import OSSInvalidArgument
-
-        selected = self._selected()
+        arguments, selected = self.resumable_arguments(context), self._selected()
         if len(selected) != 1 or self.key is None:
             raise OSSInvalidArgument(f"source={self.source!r} is {len(selected)} files: give prefix in place of key")
         self._read = [selected[0].name]
         return self.hook.upload_source(
-            self.key, selected[0].source, self.bucket_name, **self.resumable_arguments(context), **self.object_options()
+            self.key, selected[0].source, self.bucket_name, **arguments, **self.object_options()
         )
 
-    def _store_all(self, context: Context, prefix: str) -> dict[str, Any]:
-        from airflow_provider_oss.sources.selection import keys_below
+    def _store_all(self, context: Context, prefix: str) -> StoredAll:
+        from airflow_provider_oss.sources.object_storage import keys_below
         from airflow_provider_oss.transfers.many import StoreAll
 
-        with failing_at_once():
-            keys = keys_below(prefix, self._selected())
-            job = StoreAll(self.hook, self.bucket_name, self.resumable_arguments(context), self.object_options())
-            result = self._result = job.run(keys)
-            if result.failed and self.do_xcom_push:
-                context["ti"].xcom_push(
-                    key="return_value", value=result.as_dict()
-                )  # a task that raises returns nothing
-            result.raise_failures()
-        return result.as_dict()
+        arguments = self.resumable_arguments(context)
+        keys = keys_below(prefix, self._selected())
+        return StoreAll(self.hook, self.bucket_name, arguments, self.object_options()).run(keys)
 
     def folder(self) -> str:
         """Return the folder of the one object, or the prefix."""
@@ -106,7 +112,7 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
 
     def lineage(self, result: UploadResult | StoredAll) -> TaskLineage:
         """Return the files that are stored and their objects."""
-        from airflow_provider_oss.operators.lineage import TaskLineage, source, stored
+        from airflow_provider_oss.lineage import TaskLineage, source, stored
         from airflow_provider_oss.transfers.many import StoredAll
 
         if not isinstance(result, StoredAll):
@@ -116,12 +122,12 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
             [stored(one.bucket, one.key, one.size) for one in result.objects],
         )
 
+    @override
     def sources(self) -> Sequence[str]:
-        """Return the one file."""
         return self._read
 
     def _selected(self) -> list[SelectedSource]:
-        from airflow_provider_oss.sources.selection import select
+        from airflow_provider_oss.sources.object_storage import select
 
         given = self.source if isinstance(self.source, Sequence) and not isinstance(self.source, str) else [self.source]
         return select(given, self.source_conn_id, _open_storage)

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_oss.operators.base import failing_at_once, folder_of, whole_number
+from typing_extensions import override
+
+from airflow_provider_oss.operators.base import folder_of
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from typing import Unpack
 
-    from airflow_provider_oss.operators.lineage import TaskLineage
+    from airflow.providers.common.compat.sdk import Context, XComArg
+
+    from airflow_provider_oss.lineage import TaskLineage
+    from airflow_provider_oss.operators import ResumableKeywords
     from airflow_provider_oss.options import ObjectOptionArguments
     from airflow_provider_oss.transfers.export import ExportResult, Wanted
     from airflow_provider_oss.transfers.query import Session
@@ -34,14 +39,17 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
     Returns ``rows, bytes, objects, columns, manifest, bytes_sent, bytes_verified, resumed, elapsed_seconds``; each of
     the objects has ``key, uri, rows, bytes, etag, crc64``. For the other arguments see OSSResumableBaseOperator.
 
-    :param sql: one query; or the path of a file that ends in ``.sql``. Templated.
+    :param sql: one query, which a semicolon may end; or the path of a file that ends in ``.sql``. Templated.
     :param conn_id: the Airflow connection of the database. Templated.
     :param parameters: a list or mapping for the query's placeholders, in the driver's style. Never logged. Templated.
     :param key: object name. Of pieces: ``{index}`` in it is replaced by a number from 00000 on; without it the number
         is put before the suffix (``a/b.csv.gz``: ``a/b-00000.csv.gz``). Templated.
-    :param file_format: ``csv``, ``jsonl`` or ``parquet`` (extra ``parquet`` of the package). Templated.
+    :param file_format: ``csv``, ``jsonl`` or ``parquet`` (extra ``parquet`` of the package). Parquet of a database that
+        declares no types (docs/sql.md) begins when all rows were read: until then they are in a temporary file.
+        Templated.
     :param csv_options: header (True), delimiter (","), quotechar ('"'), quoting ("minimal" or "all"), line_ending
-        ("\n"), null_marker (""). Templated.
+        ("\n"), null_marker (""). Each may be a template, which makes a text with native rendering, too: ``False``,
+        ``\t``, ``\n`` and ``\r\n`` in it mean what they say.
     :param columns: the columns to export, in this order; None for all. Templated.
     :param exclude: columns that are not exported. A name that the result does not have is an error. Templated.
     :param compression: None, ``gzip`` or ``zstd`` (extra ``zstd``) for the whole file; in parquet for its pages, where
@@ -62,57 +70,64 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         "columns", "exclude", "compression", "split_rows", "split_bytes", "manifest", "batch_rows",
     )  # fmt: skip
     template_ext: Sequence[str] = (".sql",)
+    verbatim_fields: ClassVar[Sequence[str]] = ("parameters", "csv_options")
+    text_fields: ClassVar[Sequence[str]] = ("csv_options",)
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **OSSResumableBaseOperator.template_fields_renderers, "sql": "sql", "parameters": "json", "csv_options": "json",
     }  # fmt: skip
 
+    sql: str
+    conn_id: str
+    parameters: Sequence[Any] | Mapping[str, Any] | None
+    file_format: str
+    csv_options: Mapping[str, Any] | None
+    columns: Sequence[str] | None
+    exclude: Sequence[str] | None
+    compression: str | None
+    split_rows: int | str | None
+    split_bytes: int | str | None
+    manifest: str | None
+    skip_empty: bool
+    batch_rows: int | str | None
+    _session: Session | None = None
+
     def __init__(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
         self,
         *,
-        sql: str,
-        conn_id: str,
-        parameters: Sequence[Any] | Mapping[str, Any] | None = None,
-        file_format: str = "csv",
-        csv_options: Mapping[str, Any] | None = None,
-        columns: Sequence[str] | None = None,
-        exclude: Sequence[str] | None = None,
-        compression: str | None = None,
-        split_rows: int | str | None = None,
-        split_bytes: int | str | None = None,
-        manifest: str | None = None,
+        sql: str | XComArg,
+        conn_id: str | XComArg,
+        parameters: Sequence[Any] | Mapping[str, Any] | XComArg | None = None,
+        file_format: str | XComArg = "csv",
+        csv_options: Mapping[str, Any] | XComArg | None = None,
+        columns: Sequence[str | XComArg] | XComArg | None = None,
+        exclude: Sequence[str | XComArg] | XComArg | None = None,
+        compression: str | XComArg | None = None,
+        split_rows: int | str | XComArg | None = None,
+        split_bytes: int | str | XComArg | None = None,
+        manifest: str | XComArg | None = None,
         skip_empty: bool = False,
-        batch_rows: int | str = 1000,
-        **kwargs: Any,
+        batch_rows: int | str | XComArg | None = 1000,
+        **kwargs: Unpack[ResumableKeywords],
     ) -> None:
         super().__init__(**kwargs)
-        self.sql = sql
-        self.conn_id = conn_id
-        self.parameters = parameters
-        self.file_format = file_format
-        self.csv_options = csv_options
-        self.columns = columns
-        self.exclude = exclude
-        self.compression = compression
-        self.split_rows = split_rows
-        self.split_bytes = split_bytes
-        self.manifest = manifest
-        self.skip_empty = skip_empty
-        self.batch_rows = batch_rows
-        self._session: Session | None = None
-
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Run the query, store its rows and return the result as plain data."""
-        with failing_at_once():
-            result = self._result = self.upload(context)
-        self.log.info(
-            "Exported %d rows in %d objects: %d bytes, %d of them sent and %d verified in %.1f s",
-            *(result.rows, len(result.objects), result.bytes, result.bytes_sent, result.bytes_verified),
-            result.elapsed_seconds,
+        self._keep(
+            sql=sql,
+            conn_id=conn_id,
+            parameters=_kept(parameters),
+            file_format=file_format,
+            csv_options=csv_options,
+            columns=_kept(columns),
+            exclude=_kept(exclude),
+            compression=compression,
+            split_rows=split_rows,
+            split_bytes=split_bytes,
+            manifest=manifest,
+            skip_empty=skip_empty,
+            batch_rows=batch_rows,
         )
-        return result.as_dict()
 
-    def upload(self, context: Context) -> ExportResult:  # type: ignore[override]  # there may be several objects
-        """Export once."""
+    @override
+    def work(self, context: Context) -> ExportResult:
         from airflow_provider_oss.transfers.export import Export
         from airflow_provider_oss.transfers.query import Session
 
@@ -121,13 +136,13 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         export = Export(self.hook, self._session, wanted, self._options(wanted), self.resumable_arguments(context))
         return export.run(self.key, self.bucket_name)
 
+    @override
     def folder(self) -> str:
-        """Return the folder that has all pieces."""
         return folder_of(str(self.key).partition("{index}")[0])
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Add the query, and the tables it reads."""
-        from airflow_provider_oss.transfers.query_lineage import query_lineage
+        from airflow_provider_oss.lineage import query_lineage
 
         lineage, query = (
             super().get_openlineage_facets_on_complete(task_instance),
@@ -140,7 +155,7 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
 
     def lineage(self, result: ExportResult) -> TaskLineage:
         """Return the objects with their rows and columns, and the manifest."""
-        from airflow_provider_oss.operators.lineage import TaskLineage, stored
+        from airflow_provider_oss.lineage import TaskLineage, stored
         from airflow_provider_oss.uri import parse_oss_uri
 
         pieces = [
@@ -152,22 +167,21 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
 
     def on_kill(self) -> None:
         """Ask upload and query to stop, without waiting for either."""
-        super().on_kill()
         if self._session is not None:
             self._session.interrupt()
+        super().on_kill()  # last: it may raise
 
     def _wanted(self) -> Wanted:
         """Return what the arguments mean. Raises OSSInvalidArgument, before anything is asked of a server."""
-        from airflow_provider_oss.exports.formats import parse_format
-        from airflow_provider_oss.exports.pieces import Split
+        from airflow_provider_oss.exports.formats import Split, parse_format
+        from airflow_provider_oss.quantities import size_in_bytes, whole_number
         from airflow_provider_oss.transfers.export import Wanted
         from airflow_provider_oss.transfers.query import DEFAULT_BATCH_ROWS, Query
 
-        batch_rows = whole_number("batch_rows", self.batch_rows)
         return Wanted(
-            query=Query(self.sql, self.parameters, DEFAULT_BATCH_ROWS if batch_rows is None else batch_rows),
+            query=Query(self.sql, self.parameters, whole_number("batch_rows", self.batch_rows, DEFAULT_BATCH_ROWS)),
             form=parse_format(self.file_format, self.compression, self.csv_options),
-            split=Split(whole_number("split_rows", self.split_rows), whole_number("split_bytes", self.split_bytes)),
+            split=Split(whole_number("split_rows", self.split_rows), size_in_bytes("split_bytes", self.split_bytes)),
             columns=self.columns,
             exclude=self.exclude,
             manifest=self.manifest,
@@ -180,11 +194,12 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         from airflow.providers.common.sql.hooks.sql import DbApiHook
 
         from airflow_provider_oss.exceptions import OSSInvalidArgument
+        from airflow_provider_oss.shown import a_type
 
         hook = BaseHook.get_hook(self.conn_id)
         if not isinstance(hook, DbApiHook):
             raise OSSInvalidArgument(
-                f"conn_id={self.conn_id!r} belongs to a {type(hook).__name__}, which runs no SQL: give a connection "
+                f"conn_id={self.conn_id!r} belongs to {a_type(hook)}, which runs no SQL: give a connection "
                 "whose hook is a DbApiHook"
             )
         connect: Callable[[], Any] = hook.get_conn
@@ -192,11 +207,9 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
 
     def _options(self, wanted: Wanted) -> ObjectOptionArguments:
         """Return how the objects are described: as the user says, else by format and compression."""
-        from airflow_provider_oss.options import mapping_of
+        return self.object_options(*wanted.form.described_as(self.key))
 
-        options = self.object_options()
-        mime, encoding = wanted.form.described_as(self.key)
-        headers = dict(mapping_of("headers", self.headers))
-        if encoding is not None and "content-encoding" not in map(str.lower, headers):
-            headers["Content-Encoding"] = encoding
-        return {**options, "mime": self.mime or mime, "headers": headers}
+
+def _kept(value: Any) -> Any:
+    """Return a list of what can be gone through only once, such as a generator: a retry needs it, too."""
+    return list(value) if isinstance(value, Iterator) else value

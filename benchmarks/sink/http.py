@@ -1,11 +1,11 @@
-"""HTTP/1.1 on the server's side: just enough for clients that send bodies with a Content-Length."""
+"""HTTP/1.1 on the server's side: just enough for clients that send bodies with a Content-Length, and for reading."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -14,6 +14,7 @@ from fastcrc import crc64
 from benchmarks.sink.network import Network, Pace
 
 _BUFFER_BYTES: Final = 256 * 1024
+_ZEROS: Final = memoryview(bytes(_BUFFER_BYTES))
 _HEAD_END: Final = b"\r\n\r\n"
 _MAX_HEAD_BYTES: Final = 64 * 1024
 
@@ -25,6 +26,8 @@ class Request:
     method: str
     path: str
     query: dict[str, str]
+    range: str = ""
+    """The header, as it came."""
     size_bytes: int = 0
     crc64: int = 0
     text: bytes = b""
@@ -34,12 +37,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What goes back. ``content_length`` is for the answer to HEAD, which describes a body and has none."""
+    """
+    What goes back. ``content_length`` is for the answer to HEAD, which describes a body and has none.
+
+    Behind ``body`` come ``zeros`` bytes that are zero.
+    """
 
     status: str = "200 OK"
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     content_length: int | None = None
+    zeros: int = 0
 
 
 class Body(Protocol):
@@ -65,9 +73,7 @@ class _Data:
         self._size_bytes += len(block)
 
     def request(self, head: Request) -> Request:
-        return Request(
-            head.method, head.path, head.query, self._size_bytes, self._crc64, began_seconds=self._began_seconds
-        )
+        return replace(head, size_bytes=self._size_bytes, crc64=self._crc64, began_seconds=self._began_seconds)
 
 
 class _Text:
@@ -78,7 +84,7 @@ class _Text:
         self._text += block
 
     def request(self, head: Request) -> Request:
-        return Request(head.method, head.path, head.query, text=bytes(self._text))
+        return replace(head, text=bytes(self._text))
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -101,6 +107,8 @@ class Connection(asyncio.BufferedProtocol):
         self._head: Request | None = None
         self._body: Body = _Text()
         self._left = 0
+        self._zeros_left = 0
+        self._may_write = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport to answer on; connecting has taken a round trip, agreeing on TLS another one."""
@@ -125,6 +133,15 @@ class Connection(asyncio.BufferedProtocol):
 
     def eof_received(self) -> None:
         """Let the loop close the connection."""
+
+    def pause_writing(self) -> None:
+        """Send no more zeros for now: the client does not take them as fast."""
+        self._may_write = False
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._may_write = True
+        self._send_zeros()
 
     def _read_nothing_for(self, seconds: float) -> None:
         if seconds > 0:
@@ -156,7 +173,9 @@ class Connection(asyncio.BufferedProtocol):
             self._loop.call_later(self._round_trip_seconds, self._transport.close)
             return
         url = urlsplit(target)
-        self._head = Request(method, unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True)))
+        self._head = Request(
+            method, unquote(url.path), dict(parse_qsl(url.query, keep_blank_values=True)), headers.get("range", "")
+        )
         self._left = int(headers.get("content-length", "0"))
         self._body = _Data() if method == "PUT" else _Text()
         if headers.get("expect", "").lower() == "100-continue":
@@ -178,17 +197,29 @@ class Connection(asyncio.BufferedProtocol):
         self._write(self._handle(self._body.request(head)), head.method)
 
     def _write(self, answer: Answer, method: str) -> None:
-        length = len(answer.body) if answer.content_length is None else answer.content_length
+        length = len(answer.body) + answer.zeros if answer.content_length is None else answer.content_length
         headers = {"Date": self._date(), "Server": "sink", "Content-Length": str(length), **answer.headers}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
         body = b"" if method == "HEAD" else answer.body
-        self._send(f"HTTP/1.1 {answer.status}\r\n{lines}\r\n".encode() + body)
+        self._send(f"HTTP/1.1 {answer.status}\r\n{lines}\r\n".encode() + body, answer.zeros)
 
-    def _send(self, data: bytes) -> None:
+    def _send(self, data: bytes, zeros: int = 0) -> None:
         wait = self._round_trip_seconds
         if self._pace is not None:  # what has been read has not all arrived yet
             wait += max(0.0, self._pace.seconds_to_wait(self._loop.time()))
         if wait:
-            self._loop.call_later(wait, self._transport.write, data)
+            self._loop.call_later(wait, self._send_now, data, zeros)
         else:
-            self._transport.write(data)
+            self._send_now(data, zeros)
+
+    def _send_now(self, data: bytes, zeros: int) -> None:
+        self._transport.write(data)
+        self._zeros_left = zeros
+        self._send_zeros()
+
+    def _send_zeros(self) -> None:
+        """Send as many as the kernel has room for; ``resume_writing`` goes on."""
+        while self._zeros_left and self._may_write:
+            block = _ZEROS[: self._zeros_left]
+            self._zeros_left -= len(block)
+            self._transport.write(block)

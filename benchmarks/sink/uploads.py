@@ -1,20 +1,23 @@
-"""The calls of OSS that an upload makes, on sizes and CRC-64 values alone."""
+"""The calls of OSS that uploads make, and those that read, on sizes and CRC-64 values alone."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from benchmarks.sink.checksum import combine
 from benchmarks.sink.http import Answer, Request
 
 _PART_NUMBER: Final = re.compile(rb"<PartNumber>\s*(\d+)\s*</PartNumber>")
+_RANGE: Final = re.compile(r"bytes=(\d+)-(\d+)")
 _FIRST_PART: Final = "/-/first-part"
 """What only this server has: GET answers when the first byte of a part came since the last DELETE, in seconds."""
 _LAST_MODIFIED: Final = "2026-01-01T00:00:00.000Z"
+_LAST_MODIFIED_HEADER: Final = "Thu, 01 Jan 2026 00:00:00 GMT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,11 @@ class Stored:
         """What OSS says about it in an answer."""
         return {"ETag": self.etag, "x-oss-hash-crc64ecma": str(self.crc64)}
 
+    @property
+    def described(self) -> dict[str, str]:
+        """What OSS says about an object to whom reads it."""
+        return self.headers | {"Last-Modified": _LAST_MODIFIED_HEADER, "x-oss-object-type": "Normal"}
+
 
 @dataclass(slots=True)
 class Uploads:
@@ -50,9 +58,7 @@ class Uploads:
             return self._first_part(request)
         answer = self._multipart(request) if "uploadId" in request.query else self._object(request)
         request_id = f"{next(self._numbers):024X}"
-        return Answer(
-            answer.status, answer.headers | {"x-oss-request-id": request_id}, answer.body, answer.content_length
-        )
+        return replace(answer, headers=answer.headers | {"x-oss-request-id": request_id})
 
     def _first_part(self, request: Request) -> Answer:
         if request.method == "DELETE":
@@ -72,13 +78,44 @@ class Uploads:
             return Answer(headers=self.objects[request.path].headers)
         if request.method == "HEAD":
             return self._head(request)
+        if request.method == "GET":
+            return self._objects_page(request) if "list-type" in request.query else self._get(request)
         return _error("501 Not Implemented", "NotImplemented")
 
     def _head(self, request: Request) -> Answer:
         stored = self.objects.get(request.path)
         if stored is None:
             return Answer("404 Not Found")
-        return Answer(headers=stored.headers, content_length=stored.size_bytes)
+        return Answer(headers=stored.described, content_length=stored.size_bytes)
+
+    def _get(self, request: Request) -> Answer:
+        """Answer zeros, as many as were asked for: only what was zeros arrives right."""
+        stored = self.objects.get(request.path)
+        if stored is None:
+            return _error("404 Not Found", "NoSuchKey")
+        wanted = _RANGE.fullmatch(request.range)
+        if wanted is None or int(wanted[2]) >= stored.size_bytes:  # which OSS takes for the whole, unless told not to
+            return Answer(headers=stored.described, zeros=stored.size_bytes)
+        first, last = int(wanted[1]), int(wanted[2])
+        headers = stored.described | {"Content-Range": f"bytes {first}-{last}/{stored.size_bytes}"}
+        return Answer("206 Partial Content", headers, zeros=last - first + 1)
+
+    def _objects_page(self, request: Request) -> Answer:
+        """Answer a page of ListObjectsV2, without delimiter."""
+        bucket = request.path.rstrip("/") + "/"
+        after, prefix = request.query.get("continuation-token", ""), bucket + request.query.get("prefix", "")
+        paths = sorted(path for path in self.objects if path.startswith(prefix) and path.removeprefix(bucket) > after)
+        shown = paths[: int(request.query.get("max-keys") or 100)]
+        elements = "".join(_content(path.removeprefix(bucket), self.objects[path]) for path in shown)
+        is_truncated = len(shown) < len(paths)
+        more = {"NextContinuationToken": quote(shown[-1].removeprefix(bucket))} if is_truncated else {}
+        return _xml(
+            "ListBucketResult",
+            {"Name": bucket.strip("/"), "EncodingType": "url"},
+            elements,
+            IsTruncated=str(is_truncated).lower(),
+            **more,
+        )
 
     def _multipart(self, request: Request) -> Answer:
         upload_id = request.query["uploadId"]
@@ -88,7 +125,7 @@ class Uploads:
         if request.method == "PUT":
             return self._put_part(request, parts)
         if request.method == "GET":
-            return _listed(request, upload_id, parts)
+            return _parts_page(request, upload_id, parts)
         if request.method == "DELETE" and "partNumber" in request.query:  # which OSS does not have
             del parts[int(request.query["partNumber"])]
             return Answer("204 No Content")
@@ -119,7 +156,15 @@ def _names(path: str) -> dict[str, str]:
     return {"Bucket": bucket, "Key": key}
 
 
-def _listed(request: Request, upload_id: str, parts: dict[int, Stored]) -> Answer:
+def _content(key: str, stored: Stored) -> str:
+    return (
+        f"<Contents><Key>{quote(key)}</Key><LastModified>{_LAST_MODIFIED}</LastModified>"
+        f"<ETag>{escape(stored.etag)}</ETag><Type>Normal</Type><Size>{stored.size_bytes}</Size>"
+        "<StorageClass>Standard</StorageClass></Contents>"
+    )
+
+
+def _parts_page(request: Request, upload_id: str, parts: dict[int, Stored]) -> Answer:
     marker = int(request.query.get("part-number-marker") or 0)
     count = int(request.query.get("max-parts") or 1000)
     numbers = sorted(number for number in parts if number > marker)

@@ -24,7 +24,7 @@ from benchmarks.ways.spread import cell, spread
 _COUNT: Final = 10_000
 _FILE_BYTES: Final = 10 * 1024
 _THREADS: Final = 8
-_CHECKED: Final = 50
+CHECKED: Final = 50
 """So many objects, all over the folder, are compared with their files after each run."""
 
 StoreAll = Callable[[list[tuple[str, str]], int], None]
@@ -122,9 +122,9 @@ def store_all(endpoint: str, way: str, folder: str, prefix: str, parallel: int) 
 
 def run(options: Options) -> Result:
     """Measure every client in every round."""
-    count = max(_CHECKED, round(_COUNT * options.scale))
+    count = max(CHECKED, round(_COUNT * options.scale))
     files = options.folder / "files"
-    samples = _write_files(files, count)
+    samples = write_files(files, count)
     runs: dict[str, list[Measured]] = {client.label: [] for client in _CLIENTS}
     with running_sink() as sink:
         for number in range(options.rounds):
@@ -141,7 +141,7 @@ def run(options: Options) -> Result:
                     },
                 )
                 runs[client.label].append(measure(task, options.folder))
-                _check(sink, prefix, samples)
+                check_files(sink, prefix, samples)
     figures = {"count": count, "file_bytes": _FILE_BYTES, "threads": _THREADS, "clients": _figures(runs, count)}
     return Result(
         "files",
@@ -169,7 +169,7 @@ def chart(figures: dict[str, Any]) -> bytes:
     return bars(title, list(clients), panels, highlighted=[_OURS])
 
 
-def _write_files(folder: Path, count: int) -> list[Sample]:
+def write_files(folder: Path, count: int) -> list[Sample]:
     """Write random files; afterwards they are in the page cache and on the disk."""
     folder.mkdir()
     samples = []
@@ -182,8 +182,9 @@ def _write_files(folder: Path, count: int) -> list[Sample]:
     return samples
 
 
-def _check(sink: Sink, prefix: str, samples: list[Sample]) -> None:
-    for sample in samples[:: len(samples) // _CHECKED]:
+def check_files(sink: Sink, prefix: str, samples: list[Sample]) -> None:
+    """Raise BenchmarkError when one of some objects, all over the folder, is not its file."""
+    for sample in samples[:: len(samples) // CHECKED]:
         sink.check(f"{prefix}/{sample.path.name}", sample)
 
 

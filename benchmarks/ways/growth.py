@@ -8,8 +8,8 @@ from math import log2
 from statistics import linear_regression
 from typing import Any, Final
 
+from airflow_provider_oss.engine.plan import make_plan
 from airflow_provider_oss.limits import DEFAULT_PARALLEL, KIB
-from airflow_provider_oss.transfer.plan import make_plan
 from benchmarks.charts import Line, Plot, lines
 from benchmarks.rounds import Sink, running_sink
 from benchmarks.suite import Options, Result, Verdict, at_most

@@ -16,8 +16,8 @@ from benchmarks.ways.processes import Task, measure
 from benchmarks.ways.spread import cell, spread
 
 _SIZE_BYTES: Final = 1024 * MIB
-_LATENCY_SECONDS: Final = 0.030
-_BYTES_PER_SECOND: Final = 20e6
+LATENCY_SECONDS: Final = 0.030
+BYTES_PER_SECOND: Final = 20e6
 _TARGET: Final = 0.95
 
 _LOSSES: Final = {
@@ -37,20 +37,20 @@ def run(options: Options) -> Result:
     """Upload with the defaults; the kernel and the sink are the network."""
     size_bytes = max(64 * MIB, round(_SIZE_BYTES * options.scale))
     sample = write_sample(options.folder / "sample.bin", size_bytes)
-    with running_sink(latency_seconds=_LATENCY_SECONDS, bytes_per_second=_BYTES_PER_SECOND) as sink:
+    with running_sink(latency_seconds=LATENCY_SECONDS, bytes_per_second=BYTES_PER_SECOND) as sink:
         runs = [_upload(sink, sample, options, number) for number in range(options.rounds)]
     figures = {
         "size_bytes": size_bytes,
         "parallel": DEFAULT_PARALLEL,
-        "round_trip_seconds": _LATENCY_SECONDS,
-        "bytes_per_second_and_connection": _BYTES_PER_SECOND,
+        "round_trip_seconds": LATENCY_SECONDS,
+        "bytes_per_second_and_connection": BYTES_PER_SECOND,
         **{name: spread(each[name] for each in runs) for name in runs[0]},
     }
     share = median(each["share"] for each in runs)
     return Result(
         "latency",
-        f"{size_bytes // MIB} MiB over a round trip of {_LATENCY_SECONDS * 1000:.0f} ms and "
-        f"{_BYTES_PER_SECOND / 1e6:.0f} MB/s a connection, all defaults ({DEFAULT_PARALLEL} connections); past the "
+        f"{size_bytes // MIB} MiB over a round trip of {LATENCY_SECONDS * 1000:.0f} ms and "
+        f"{BYTES_PER_SECOND / 1e6:.0f} MB/s a connection, all defaults ({DEFAULT_PARALLEL} connections); past the "
         f"imports; medians (ranges) of {options.rounds} rounds",
         _table(figures),
         figures,
@@ -69,7 +69,7 @@ def _upload(sink: Sink, sample: Sample, options: Options, number: int) -> dict[s
     sink.check(key, sample)
     done: list[float] = measured.found["done_seconds"]
     wall = measured.usage.wall_seconds
-    needed = sample.size_bytes / (DEFAULT_PARALLEL * _BYTES_PER_SECOND)
+    needed = sample.size_bytes / (DEFAULT_PARALLEL * BYTES_PER_SECOND)
     begin, end = first_part_seconds(sink) - measured.started_seconds, wall - done[-1]
     tail = mean(done[-1] - each for each in done[-DEFAULT_PARALLEL:])
     return {

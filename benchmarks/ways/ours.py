@@ -21,8 +21,14 @@ _OWNER: Final = "benchmark"
 _CHUNK_BYTES: Final = 1024 * 1024
 
 
-def warm_hook(endpoint: str) -> OSSHook:
+def warm_hook(endpoint: str, authority: str | None = None) -> OSSHook:
     """Return a new hook; another one has stored an object before, so that all modules are loaded."""
+    new_hook(endpoint, authority).put_object("warm", b"warm")
+    return new_hook(endpoint, authority)
+
+
+def new_hook(endpoint: str, authority: str | None) -> OSSHook:
+    """Return a hook that trusts ``authority``, a PEM file, if one is given; Airflow and its module are imported."""
     for name in FRAMEWORK:
         import_module(name)
     from airflow_provider_oss.hooks.oss import OSSHook
@@ -34,10 +40,9 @@ def warm_hook(endpoint: str) -> OSSHook:
             "login": ACCESS_KEY_ID,
             "password": ACCESS_KEY_SECRET,
             "schema": BUCKET,
-            "extra": {"region": REGION},
+            "extra": {"region": REGION} | ({"verify": authority} if authority else {}),
         }
     )
-    OSSHook(CONNECTION_ID).put_object("warm", b"warm")
     return OSSHook(CONNECTION_ID)
 
 

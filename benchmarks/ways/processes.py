@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.job import Usage
-from benchmarks.rounds import BenchmarkError
+from benchmarks.rounds import BenchmarkError, own_environment
 
 _LONGEST_SECONDS: Final = 900.0
 
@@ -41,12 +41,18 @@ class Measured:
     found: dict[str, Any]
 
 
-def measure(task: Task, folder: Path) -> Measured:
-    """Do the work in a new process and return what it took. Raises BenchmarkError when it fails."""
+def measure(task: Task, folder: Path, tree: Path | None = None) -> Measured:
+    """
+    Do the work in a new process and return what it took. Raises BenchmarkError when it fails.
+
+    Its modules are those of ``tree``, a folder with both packages, unless None: then they are those of this process.
+    """
     account = folder / "account.json"
+    environment = own_environment(folder) | ({"PYTHONPATH": str(tree)} if tree else {})
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.ways.child", json.dumps(asdict(task)), str(account)],
-        env=os.environ | {"AIRFLOW_HOME": str(folder / "airflow")},
+        cwd=tree,
+        env=os.environ | environment,
         check=False,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

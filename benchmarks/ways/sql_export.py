@@ -77,9 +77,8 @@ def export(
     """Prepare an export, after one of a few rows has loaded all that it needs; it returns how much it exported."""
     from airflow.sdk import BaseHook
 
-    from airflow_provider_oss.exports.formats import parse_format
-    from airflow_provider_oss.exports.pieces import Split
-    from airflow_provider_oss.transfer.cancellation import Cancellation
+    from airflow_provider_oss.cancellation import Cancellation
+    from airflow_provider_oss.exports.formats import Split, parse_format
     from airflow_provider_oss.transfers.export import Export, Wanted
     from airflow_provider_oss.transfers.query import Query, Session
     from benchmarks.ways.ours import warm_hook

@@ -7,9 +7,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from airflow_provider_oss.engine.plan import GrowingPlan, make_plan
+from airflow_provider_oss.engine.stream_parts import MOST_IN_MEMORY_BYTES
 from airflow_provider_oss.limits import DEFAULT_PARALLEL
-from airflow_provider_oss.transfer.buffers import MOST_IN_MEMORY_BYTES
-from airflow_provider_oss.transfer.plan import GrowingPlan, make_plan
 from benchmarks.rounds import Sink, running_sink
 from benchmarks.sample import Sample
 from benchmarks.suite import Options, Result, Verdict, at_most

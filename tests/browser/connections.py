@@ -6,8 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from airflow_provider_oss.connection_form import EXTRA_FIELDS
 from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.provider_info import EXTRA_FIELDS
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page

@@ -10,9 +10,9 @@ import pytest
 from airflow.providers.common.compat.sdk import Connection
 from playwright.sync_api import expect
 
-from airflow_provider_oss.connection_form import EXTRA_FIELDS
 from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.hooks.connection import _checked_extra
+from airflow_provider_oss.provider_info import EXTRA_FIELDS
 from tests.browser.conftest import SESSION, TakePicture
 from tests.browser.connections import ConnectionsPage, kind_of
 from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, REGION

@@ -1,4 +1,4 @@
-"""``python -m tests.chaos [--seed N] [--rounds N] [--only PREFIX]``: play the campaign; exit 1 at a broken promise."""
+"""``python -m tests.chaos [--seed N] [--rounds N] [--only NAMES]``: play the campaign; exit 1 at a broken promise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ def main() -> int:
     broken = [end for end in ends if end.broken is not None]
     _say(f"\n{summary(ends)}\n")
     covered = sum(end.name.startswith("cell:") and end.broken is None for end in ends)
-    _say(f"seed {options.seed}: {covered} of {len(list(cells.cells()))} cells, {time.monotonic() - started:.0f} s")
+    cells_of_table, minutes = len(list(cells.cells())), (time.monotonic() - started) / 60
+    _say(f"seed {options.seed}: {len(ends)} scenarios, {covered} of {cells_of_table} cells, {minutes:.1f} minutes")
     for end in broken:
         _say(f"BROKEN {end.name}: {end.broken}")
         _say(f"replay: make chaos SEED={options.seed} ROUNDS={options.rounds} ONLY={end.name}")
@@ -45,7 +46,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="of kills at random times, nine and more in each")
-    parser.add_argument("--only", default="", help="play only scenarios whose name begins like this")
+    parser.add_argument("--only", default="", help="play only scenarios whose name begins like one of these words")
     parser.add_argument("--processes", type=int, default=2)
     return parser.parse_args()
 

@@ -15,7 +15,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Final
 
-from tests.chaos import cells, deaths, flips, kills, moves, names, secret, stores, timeouts, twins
+from tests.chaos import cells, deaths, flips, kills, moves, names, secret, stores, sweeps, timeouts, twins
 from tests.chaos.scenario import Measured, Scenario, Stage
 
 ROUNDS: Final = 50
@@ -28,6 +28,7 @@ _FLIP_STEP: Final = 5
 def scenarios(rounds: int = ROUNDS, lies: int = _LIES) -> Iterator[Scenario]:
     """Yield all scenarios, those that take longest first."""
     return chain(
+        sweeps.scenarios(),
         deaths.scenarios(),
         stores.scenarios(lies),
         kills.scenarios(rounds),
@@ -52,8 +53,9 @@ class Played:
 
 
 def play(seed: int, rounds: int, only: str, processes: int) -> Iterator[Played]:
-    """Play the scenarios whose names begin with ``only``; yield each end, and none after the first broken promise."""
-    chosen = [scenario.name for scenario in scenarios(rounds) if scenario.name.startswith(only)]
+    """Play the scenarios whose names begin with a word of ``only``; yield each end, none after a broken promise."""
+    begins = tuple(only.split()) or ("",)
+    chosen = [scenario.name for scenario in scenarios(rounds) if scenario.name.startswith(begins)]
     with tempfile.TemporaryDirectory() as folder:
         pool = ProcessPoolExecutor(
             processes, multiprocessing.get_context("spawn"), _Worker.begin, (seed, rounds, Path(folder))

@@ -8,32 +8,40 @@ import logging
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.connection import Connection
-from typing import Any, Final, Self
+from pathlib import Path
+from typing import Any, Final, Generic, Self, TypeVar
 
 import oss2  # noqa: F401 - loaded once, by the fork server
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseHook
 
-from tests.chaos.client import Interference
+from tests.chaos.client import Interference, disturbable
 from tests.chaos.edges import airflow_edges
-from tests.chaos.tasks import Attempt, Job, attempt, make_task
+from tests.chaos.tasks import Attempt, Work, attempt, make_task
 from tests.chaos.world import CONN_ID, demand
 
 _SERVER: Final = multiprocessing.get_context("forkserver")
 _PATIENCE_SECONDS: Final = 60.0
 
+Task = TypeVar("Task", bound=Work)
+
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class Orders(Generic[Task]):
     """What a process is to do."""
 
-    job: Job
+    work: Task
     connection: str
     die_at_step: int | None = None
     """Steps are the moments before and after each call of client and store, counted from 1."""
+    audited: Path | None = None
+    """Count as steps, too, the moments before files below it are changed, and before another server is asked."""
     execution_timeout_seconds: float | None = None
 
 
@@ -60,8 +68,8 @@ class End:
 class Child:
     """A process that makes one attempt. Use it in a ``with`` block: it is gone afterwards."""
 
-    def __init__(self, orders: Orders) -> None:
-        _SERVER.set_forkserver_preload(["tests.chaos.child"])
+    def __init__(self, orders: Orders[Any]) -> None:
+        _SERVER.set_forkserver_preload(["tests.chaos.child", "tests.chaos.warm"])
         self._here, there = _SERVER.Pipe()
         self._process = _SERVER.Process(target=_run, args=(orders, there))
         self._process.start()
@@ -93,34 +101,40 @@ class Child:
 
     def end(self) -> End:
         """Wait until it ends and return how."""
+        demand(self._here.poll(_PATIENCE_SECONDS), f"an attempt ends within {_PATIENCE_SECONDS} s")
+        with suppress(EOFError):  # it was killed
+            told = self._here.recv()
         self._process.join(_PATIENCE_SECONDS)
         exit_code = self._process.exitcode
         demand(exit_code is not None, f"an attempt ends within {_PATIENCE_SECONDS} s")
         assert exit_code is not None
         if exit_code == 0:
-            return replace(End(exit_code), **self._here.recv())
+            return replace(End(exit_code), **told)
         return End(exit_code)
 
 
-def run_child(orders: Orders) -> End:
+def run_child(orders: Orders[Any]) -> End:
     """Run a process to its end."""
     with Child(orders) as child:
         return child.end()
 
 
-def _run(orders: Orders, pipe: Connection) -> None:
+def _run(orders: Orders[Any], pipe: Connection) -> None:
     logging.disable()
     os.environ[f"AIRFLOW_CONN_{CONN_ID.upper()}"] = orders.connection
     steps = _Steps(orders.die_at_step)
-    state = replace(orders.job.state, before=steps, after=steps)
-    job = replace(orders.job, state=state)
-    with airflow_edges(state):
-        task = make_task(job)
+    state = replace(orders.work.state, before=steps, after=steps)
+    work = replace(orders.work, state=state)
+    with airflow_edges(state), disturbable():
+        task = make_task(work)
+        BaseHook.get_connection(CONN_ID)  # now: what Airflow imports for it makes other errors of a timeout
         _heed_signals(task)
+        if orders.audited is not None:
+            sys.addaudithook(partial(_audit, steps, str(orders.audited)))
         pipe.send("ready")
         try:
             signal.setitimer(signal.ITIMER_REAL, orders.execution_timeout_seconds or 0)
-            ended = attempt(job, Interference(before=steps, after=steps), task=task)
+            ended = attempt(work, Interference(before=steps, after=steps), task=task)
             signal.setitimer(signal.ITIMER_REAL, 0)
         except AirflowTaskTimeout as timeout:
             ended = Attempt(error=timeout)
@@ -136,6 +150,15 @@ def _heed_signals(task: Any) -> None:
 
     signal.signal(signal.SIGTERM, lambda *_: task.on_kill())
     signal.signal(signal.SIGALRM, time_out)
+
+
+_CHANGES_FILES: Final = ("os.link", "os.remove", "os.rename", "os.truncate")
+_ASKS_ELSEWHERE: Final = ("http.client.send", "sqlite3.connect")
+
+
+def _audit(steps: _Steps, folder: str, event: str, arguments: tuple[Any, ...]) -> None:
+    if event in _ASKS_ELSEWHERE or (event in _CHANGES_FILES and str(arguments[0]).startswith(folder)):
+        steps(event)
 
 
 class _Steps:

@@ -1,23 +1,18 @@
-"""A client between the engine and the real one, that can interfere before and after every call."""
+"""What is to happen around the requests to OSS: whoever interferes is told before and after each of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import Any, Final
+from unittest.mock import patch
 
-from airflow_provider_oss.clients.object_client import OSSObjectClient
-from airflow_provider_oss.clients.settings import Credentials
-from airflow_provider_oss.model import (
-    CompletedPart,
-    ListedUpload,
-    ObjectInfo,
-    ObjectOptions,
-    ObjectRef,
-    StoredObject,
-    StoredPart,
-)
-from airflow_provider_oss.ports import Body
+from airflow_provider_oss.clients.upload_client import OSSApi
+from airflow_provider_oss.emulator.operations.routes import find_operation
+from airflow_provider_oss.emulator.wire.http import Request, Target
+from airflow_provider_oss.exceptions import ErrorDetails
 
 
 def _nothing(_operation: str) -> None:
@@ -26,90 +21,94 @@ def _nothing(_operation: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Interference:
-    """Called with OSS's name of the operation, in the thread of the call."""
+    """Called with OSS's name of the operation, in the thread of the request."""
 
     before: Callable[[str], None] = _nothing
     after: Callable[[str], None] = _nothing
-    """Also when the call failed."""
+    """Also when the request failed."""
+    acknowledged: list[tuple[str, int]] = field(default_factory=list)
+    """Upload id and number of every part whose acknowledgement arrived."""
+
+    def and_then(self, other: Interference) -> Interference:
+        """Return what does both: the other one acts nearer to the request."""
+
+        def before(operation: str) -> None:
+            self.before(operation)
+            other.before(operation)
+
+        def after(operation: str) -> None:
+            other.after(operation)
+            self.after(operation)
+
+        return Interference(before, after, self.acknowledged)
 
 
 UNDISTURBED: Final = Interference()
 
+_IN_FORCE: Final[ContextVar[Interference]] = ContextVar("interference", default=UNDISTURBED)
 
-class DisturbedClient:
-    """Hands every call of an upload on, and tells the interference."""
 
-    def __init__(self, client: OSSObjectClient, interference: Interference) -> None:
-        self._client = client
-        self._interference = interference
-        self.acknowledged: list[tuple[str, CompletedPart]] = []
-        """Upload id and part, for every part whose acknowledgement arrived."""
+@contextmanager
+def interfering(interference: Interference) -> Iterator[None]:
+    """Let the clients that are made in this context, inside ``disturbable``, obey the interference for good."""
+    token = _IN_FORCE.set(interference)
+    try:
+        yield
+    finally:
+        _IN_FORCE.reset(token)
 
-    @property
-    def real(self) -> OSSObjectClient:
-        """The client that does the work."""
-        return self._client
 
-    def replace_credentials(self, credentials: Credentials) -> None:
-        self._client.replace_credentials(credentials)
+@contextmanager
+def disturbable() -> Iterator[None]:
+    """Make clients that can be interfered with, in this block, and let no repetition wait."""
+    original = OSSApi.__init__
 
-    def renew_credentials(self) -> bool:
-        return self._client.renew_credentials()
+    def make(api: OSSApi, *args: Any, **kwargs: Any) -> None:
+        original(api, *args, **kwargs)
+        vars(api)["_begin"] = _disturbed(api._begin, _IN_FORCE.get())
 
-    def _call(self, operation: str, act: Callable[[], Any]) -> Any:
-        self._interference.before(operation)
+    with patch.object(OSSApi, "__init__", make), patch("airflow_provider_oss.engine.retry.pause", _do_not_wait):
+        yield
+
+
+def _do_not_wait(_seconds: float, check: Callable[[], None], **_: Any) -> None:
+    check()
+
+
+def _disturbed(begin: Callable[..., Callable[[], Any]], interference: Interference) -> Callable[..., Any]:
+    def begin_disturbed(
+        method: str,
+        details: ErrorDetails,
+        params: Mapping[str, str],
+        headers: Mapping[str, str],
+        *args: Any,
+        **more: Any,
+    ) -> Callable[[], Any]:
+        operation = _operation(method, details, params, headers)
+        interference.before(operation)
         try:
-            return act()
-        finally:
-            self._interference.after(operation)
-
-    def put_object(self, ref: ObjectRef, body: Body, crc64: int, options: ObjectOptions) -> StoredObject:
-        return self._call("PutObject", lambda: self._client.put_object(ref, body, crc64, options))
-
-    def put_stream(
-        self, ref: ObjectRef, chunks: Iterator[bytes], content_length: int | None, options: ObjectOptions
-    ) -> StoredObject:
-        return self._call("PutObject", lambda: self._client.put_stream(ref, chunks, content_length, options))
-
-    def head_object(self, ref: ObjectRef) -> ObjectInfo:
-        return self._call("HeadObject", lambda: self._client.head_object(ref))
-
-    def initiate_multipart_upload(self, ref: ObjectRef, options: ObjectOptions) -> str:
-        return self._call("InitiateMultipartUpload", lambda: self._client.initiate_multipart_upload(ref, options))
-
-    def begin_upload_part(
-        self, ref: ObjectRef, upload_id: str, part_number: int, body: Body, crc64: int, options: ObjectOptions
-    ) -> Callable[[], CompletedPart]:
-        self._interference.before("UploadPart")
-        try:
-            answer = self._client.begin_upload_part(ref, upload_id, part_number, body, crc64, options)
+            answer = begin(method, details, params, headers, *args, **more)
         except BaseException:
-            self._interference.after("UploadPart")
+            interference.after(operation)
             raise
 
-        def finish() -> CompletedPart:
+        def finish() -> Any:
             try:
-                part = answer()
+                response = answer()
             finally:
-                self._interference.after("UploadPart")
-            self.acknowledged.append((upload_id, part))
-            return part
+                interference.after(operation)
+            if operation == "UploadPart":
+                interference.acknowledged.append((params["uploadId"], int(params["partNumber"])))
+            return response
 
         return finish
 
-    def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
-        return self._call("ListParts", lambda: self._client.list_parts(ref, upload_id))
+    return begin_disturbed
 
-    def complete_multipart_upload(
-        self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], options: ObjectOptions
-    ) -> StoredObject:
-        return self._call(
-            "CompleteMultipartUpload",
-            lambda: self._client.complete_multipart_upload(ref, upload_id, parts, options),
-        )
 
-    def list_uploads(self, ref: ObjectRef) -> Sequence[ListedUpload]:
-        return self._call("ListMultipartUploads", lambda: self._client.list_uploads(ref))
-
-    def abort_multipart_upload(self, ref: ObjectRef, upload_id: str) -> None:
-        self._call("AbortMultipartUpload", lambda: self._client.abort_multipart_upload(ref, upload_id))
+def _operation(
+    method: str, details: ErrorDetails, params: Mapping[str, str], headers: Mapping[str, str]
+) -> str:  # fmt: skip
+    """Return OSS's name for a request, as the local server has it."""
+    target = Target(details.bucket or "", details.key or "")
+    return find_operation(Request(method, b"", tuple(params.items()), headers), target).name

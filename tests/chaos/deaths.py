@@ -111,6 +111,8 @@ def _die_in_mid_body(kind: Kind, store: str, scene: Scene) -> Measured:
         world.server.faults.wait_for_hits()
         child.kill()
         demand(child.end().was_killed, "a process in mid-body is killed")
+    # What the dead process has sent arrives all the same: only what OSS has before the next attempt asks is known to it
+    world.server.wait_for_requests(lambda request: (request.key, request.part_number) == (job.key, 3), 60.0)
     check_nothing_is_forgotten(world, job)
     second = run_child(orders)
     demand(second.succeeded, f"the next attempt succeeds, but: {second}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from airflow_provider_oss.emulator import Fault
 from tests.chaos.cells import leave_two_parts
@@ -32,7 +32,7 @@ def _sweep(operation: str, where: str, step: int, scene: Scene) -> Measured:
     return Measured(faults=len(offsets))
 
 
-def _flip(world: World, scene: Scene, operation: str, flip: dict[str, int]) -> None:
+def _flip(world: World, scene: Scene, operation: str, flip: dict[str, Any]) -> None:
     job = scene.job(key=f"{scene.name}-{flip}.bin")
     if operation == "ListParts":
         leave_two_parts(world, job)

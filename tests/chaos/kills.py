@@ -19,6 +19,7 @@ from airflow_provider_oss.emulator import Fault
 from tests.chaos.child import Child, End, Orders, run_child
 from tests.chaos.deaths import KINDS, STORES
 from tests.chaos.scenario import Measured, Scenario, Scene, check_clean_end, check_nothing_is_forgotten
+from tests.chaos.tasks import Job
 from tests.chaos.world import BUCKET, KEY_ID, KEY_SECRET, PART_BYTES, World, connection_json, demand
 
 _SIZE_BYTES: Final = 7 * PART_BYTES + 1
@@ -42,7 +43,7 @@ def scenarios(rounds: int) -> Iterator[Scenario]:
             yield Scenario(f"server-killed:{store}:{number}", partial(_kill_server, store))
 
 
-def _slow_job(scene: Scene, store: str) -> tuple[World, Orders]:
+def _slow_job(scene: Scene, store: str) -> tuple[World, Orders[Job]]:
     world = scene.common_world()
     world.server.faults.add(Fault(operation="UploadPart", rate_bytes_per_second=_BYTES_PER_SECOND))
     kind = scene.random.choice(tuple(KINDS.values()))
@@ -56,13 +57,13 @@ def _kill_at_random(store: str, scene: Scene) -> Measured:
     return _finish(world, orders) + Measured(kills=kills)
 
 
-def _kill_one(world: World, orders: Orders, rng: random.Random) -> bool:
+def _kill_one(world: World, orders: Orders[Job], rng: random.Random) -> bool:
     with Child(orders) as child:
         child.wait(rng.uniform(0.0, _LONGEST_SECONDS))
         child.kill()
         end = child.end()
     demand(end.was_killed or end.succeeded, f"killed, or done before it, but: {end}")
-    check_nothing_is_forgotten(world, orders.job)
+    check_nothing_is_forgotten(world, orders.work)
     return end.was_killed
 
 
@@ -75,7 +76,7 @@ def _stop_at_random(store: str, scene: Scene) -> Measured:
         demand(not child.is_alive, f"an attempt that is told to stop ends within {_GRACE_SECONDS} s")
         end = child.end()
     demand(end.succeeded or end.error == "OSSUploadCancelled", f"stopped, or done before it, but: {end}")
-    check_nothing_is_forgotten(world, orders.job)
+    check_nothing_is_forgotten(world, orders.work)
     return _finish(world, orders) + Measured(kills=1)
 
 
@@ -83,14 +84,14 @@ def _time_out_at_random(store: str, scene: Scene) -> Measured:
     world, orders = _slow_job(scene, store)
     end = run_child(replace(orders, execution_timeout_seconds=scene.random.uniform(0.01, _LONGEST_SECONDS)))
     demand(end.succeeded or end.error == "AirflowTaskTimeout", f"timed out, or done before it, but: {end}")
-    check_nothing_is_forgotten(world, orders.job)
+    check_nothing_is_forgotten(world, orders.work)
     return _finish(world, orders) + Measured(kills=1)
 
 
-def _finish(world: World, orders: Orders) -> Measured:
+def _finish(world: World, orders: Orders[Job]) -> Measured:
     end = run_child(orders)
     demand(end.succeeded, f"the last attempt succeeds, but: {end}")
-    return check_clean_end(world, orders.job)
+    return check_clean_end(world, orders.work)
 
 
 # The server dies
@@ -114,7 +115,7 @@ def _kill_server(store: str, scene: Scene) -> Measured:
     return Measured(kills=_KILLS_IN_A_ROW)
 
 
-def _let_it_die_under(orders: Orders, scene: Scene, port: int) -> End:
+def _let_it_die_under(orders: Orders[Job], scene: Scene, port: int) -> End:
     with _server(scene.folder / "oss", port) as (_, server), Child(orders) as child:
         child.wait(scene.random.uniform(0.0, _LONGEST_SECONDS / 2))
         server.kill()

@@ -106,7 +106,7 @@ def _run_everything(world: World, job: Job, everything: _Everything) -> str:
     demand(ended.error is None and reports, f"the last attempt succeeds, but: {ended}")
     everything.add("result", ended.result)
     everything.add("progress", *reports)
-    client = task.hook._client.real
+    client = task.hook._client
     api = client._api
     everything.add("task", task, vars(task), task.hook, vars(task.hook), task.hook.settings)
     everything.add("client", vars(client), vars(api), vars(api.credentials), vars(api.session))

@@ -23,7 +23,7 @@ _JSON: Final = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
     max_leaves=6,
 )
-_ODD_VALUES: Final = st.sampled_from(
+_ODD_VALUES: Final[st.SearchStrategy[Any]] = st.sampled_from(
     [
         "", "0", "1-99999", "9-1", "0-0", "/leading", "x" * 1023, "\u00e9" * 1023, "\ud800", "other", "no-such-bucket",
         0, 1, 1.0, 102400.0, 2**63, 10**30, -1, True, [], {}, None, "2024-01-01T00:00:00", "0001-01-01T00:00:00+00:00",

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from airflow_provider_oss import exceptions
 from tests.chaos.outcomes import CALLS, FAULTS, Verdict, rows
 from tests.chaos.rendering import BEGIN, END, rendered
-
-PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+from tests.support.marked_page import FAULTS_PAGE, between
 
 
 def test_the_page_shows_the_table() -> None:
     """Between its two markers docs/faults.md has the outcome table, character by character."""
-    _, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    table, end, _ = rest.partition(END)
-    assert end
-    assert table.strip() == rendered()
+    assert between(FAULTS_PAGE, BEGIN, END) == rendered()
 
 
 def test_every_cell_is_stated() -> None:

@@ -1,4 +1,4 @@
-"""Time-outs as users meet them: apart for connecting and standing still, and named in the error with what to change."""
+"""Timeouts as users meet them: apart for connecting and standing still, and named in the error with what to change."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ def _deaf_listener() -> Iterator[int]:
 
 
 def _slow_but_alive(scene: Scene) -> Measured:
-    """A part that takes longer than read_timeout, always moving, is no time-out."""
+    """A part that takes longer than read_timeout, always moving, is no timeout."""
     world = scene.common_world()
     world.connect(read_timeout=_PATIENT_SECONDS)
     world.server.faults.add(Fault(operation="PutObject", rate_bytes_per_second=_SLOW_BYTES_PER_SECOND))
     job = scene.job(_SLOW_PART_BYTES, kind="bytes")
     ended = attempt(job)
     demand(ended.error is None, f"slow is not stalled, but: {ended}")
-    demand(ended.result and ended.result["elapsed_seconds"] > _PATIENT_SECONDS, "it took longer than the time-out")
+    demand(ended.result and ended.result["elapsed_seconds"] > _PATIENT_SECONDS, "it took longer than the timeout")
     puts = [record for record in world.records if record.key == job.key and record.operation == "PutObject"]
     demand(len(puts) == 1, "and was not repeated")
     return check_clean_end(world, job)
@@ -91,9 +91,7 @@ def _lowered(parallel: int, scene: Scene) -> Measured:
     job = scene.job(7 * PART_BYTES, parallel=parallel)
     ended = attempt(job)
     text = str(ended.error)
-    demand(
-        type(ended.error) is OSSConnectionTimeout and "read_timeout" in text, f"a time-out, and its setting: {ended}"
-    )
+    demand(type(ended.error) is OSSConnectionTimeout and "read_timeout" in text, f"a timeout, and its setting: {ended}")
     demand("5 tries" in text, f"it says how often it tried: {text}")
     lowered = f"parallel lowered from {parallel} to 1" in text
     demand(lowered == (parallel > 1), f"it says that parallel was lowered, if it was: {text}")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from airflow_provider_oss.emulator import Fault
+from tests.chaos import outcomes
 from tests.chaos.client import Interference
-from tests.chaos.outcomes import Call
-from tests.chaos.tasks import Job
+from tests.chaos.tasks import Work
 from tests.chaos.world import TOKEN_LIFE_SECONDS, World
 
 _MIB: Final = 1024 * 1024
@@ -21,8 +21,9 @@ _BOMB: Final = (
     f'<?xml version="1.0"?><!DOCTYPE r [<!ENTITY e0 "ha">{_ENTITIES}]><r><UploadId>&e9;</UploadId></r>'.encode()
 )
 
-_FAULTS: Final[dict[str, dict[str, Any]]] = {
+_SCRIPTED: Final[dict[str, dict[str, Any]]] = {
     "reset": {"reset": "before"},
+    "reset-midway": {"reset_after_bytes": 30_000},
     "answer-lost": {"reset": "after"},
     "stall": {"stall": True},
     "500": {"status": 500, "code": "InternalError"},
@@ -37,39 +38,73 @@ _FAULTS: Final[dict[str, dict[str, Any]]] = {
     "bomb": {"response_body": _BOMB},
     "huge": {"response_body": b"<r>" + b" " * (17 * _MIB) + b"</r>"},
     "not-oss": {"foreign": True},
+    "slow": {"latency_seconds": 0.02, "rate_bytes_per_second": 4_000_000.0},
 }
+"""What the local server is told to do."""
+_WHICH: Final = frozenset({"operation", "key", "part_number", "skip", "times", "message"})
+"""What of a fault says no more than which requests it hits."""
 
+FAULTS: Final = tuple(dict.fromkeys((*outcomes.FAULTS, *_SCRIPTED)))
+"""Everything that can go wrong with a request."""
 NEEDS_OWN_SERVER: Final = frozenset({"refused", "clock", "expired", "expired-renewed"})
 """These turn the server's clock or close its port."""
 
 
+_OF_ANSWERS: Final = frozenset({"flip-answer", "truncated", "no-xml", "bomb", "huge"})
+_WITHOUT_ANSWER: Final = frozenset({"AbortMultipartUpload", "DeleteObject", "HeadObject"})
+_WITH_BODY: Final = frozenset(
+    {"PutObject", "UploadPart", "CompleteMultipartUpload", "DeleteMultipleObjects", "PutObjectTagging"}
+)
+_OF_BODIES: Final = frozenset({"flip-sent", "reset-midway"})
+
+
+def can_meet(fault: str, operation: str) -> bool:
+    """Whether the fault can meet such a request: it, or its answer, has the body that the fault spoils."""
+    if fault in _OF_ANSWERS:
+        return operation not in _WITHOUT_ANSWER
+    return fault not in _OF_BODIES or operation in _WITH_BODY
+
+
+def unplayed() -> set[str]:
+    """Return what the server can do to a request and no fault here makes it do."""
+    return {item.name for item in fields(Fault)} - _WHICH - {name for how in _SCRIPTED.values() for name in how}
+
+
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """One fault at one call of one job."""
+    """One fault at a task's call behind ``skip`` others of the operation: at that one alone, or at all from it on."""
 
     fault: str
-    call: Call
+    operation: str
     always: bool
+    skip: int = 0
+    flipped_byte: int | None = None
+    """Which byte of a body has the flipped bit; None for one that matters in small bodies."""
 
-    def begin(self, world: World, job: Job) -> Interference:
+    def begin(self, world: World, work: Work) -> Interference:
         """Put the fault in force; return what is to happen around the calls."""
         if self.fault == "stall":
             world.connect(read_timeout=_STALL_SECONDS)
-        if self.fault in _FAULTS:
-            times = None if self.always else 1
-            world.server.faults.add(Fault(operation=self.call.operation, times=times, **_FAULTS[self.fault]))
+        if self.fault in _SCRIPTED:
+            world.server.faults.add(self._scripted())
             return Interference()
         match self.fault:
             case "refused":
-                return _Refusal(world, self.call.operation, self.always).interference()
+                return _Refusal(world, self).interference()
             case "clock":
                 return self._clock(world)
             case "gone":
-                return self._once(lambda: world.abort_all(job.key))
+                return self._once(lambda: world.abort_all(work.key))
             case "finished":
-                return self._once(lambda: world.finish(job.key, job.path.read_bytes()))
+                return self._once(lambda: work.finish(world))
         world.connect(session=1)
         return self._once(lambda: _expire(world, renewed=self.fault == "expired-renewed"))
+
+    def _scripted(self) -> Fault:
+        how = _SCRIPTED[self.fault]
+        if self.flipped_byte is not None and self.fault.startswith("flip"):
+            how = dict.fromkeys(how, self.flipped_byte)
+        return Fault(operation=self.operation, skip=self.skip, times=None if self.always else 1, **how)
 
     def _clock(self, world: World) -> Interference:
         """The clock is off from the beginning, or jumps just before the call."""
@@ -79,7 +114,7 @@ class Trouble:
         return Interference()
 
     def _once(self, act: Callable[[], None]) -> Interference:
-        return Interference(before=FirstTime(self.call.operation, act))
+        return Interference(before=FirstTime(self.operation, act, self.skip))
 
 
 def _expire(world: World, *, renewed: bool) -> None:
@@ -89,33 +124,33 @@ def _expire(world: World, *, renewed: bool) -> None:
 
 
 class FirstTime:
-    """Acts before the first call of one operation; others that come meanwhile wait."""
+    """Acts before one call of one operation, the first behind ``skip``; others that come meanwhile wait."""
 
-    def __init__(self, operation: str, act: Callable[[], None]) -> None:
+    def __init__(self, operation: str, act: Callable[[], None], skip: int = 0) -> None:
         self._operation = operation
         self._act = act
         self._lock = threading.Lock()
-        self._done = False
+        self._left = skip + 1
 
     def __call__(self, operation: str) -> None:
         with self._lock:
-            if operation == self._operation and not self._done:
-                self._done = True
-                self._act()
+            if operation == self._operation:
+                self._left -= 1
+                if self._left == 0:
+                    self._act()
 
 
 class _Refusal:
-    """Closes the port before the first call of an operation, and opens it after that call, or not at all."""
+    """Closes the port before a call, and opens it when the first request has failed of that, or not at all."""
 
-    def __init__(self, world: World, operation: str, always: bool) -> None:  # noqa: FBT001 - the table's column
+    def __init__(self, world: World, trouble: Trouble) -> None:
         self._world = world
-        self._close = FirstTime(operation, world.close)
-        self._operation = operation
-        self._always = always
+        self._close = FirstTime(trouble.operation, world.close, trouble.skip)
+        self._always = trouble.always
 
     def interference(self) -> Interference:
         return Interference(before=self._close, after=self._open)
 
-    def _open(self, operation: str) -> None:
-        if operation == self._operation and not self._always:
+    def _open(self, _operation: str) -> None:
+        if not self._always:
             self._world.open()

@@ -6,7 +6,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 import oss2
 
 from airflow_provider_oss.emulator import Limits, OSSEmulator, RecordedRequest, StsSession
+from tests.clients.support import Certificate
 
 BUCKET: Final = "exports"
 REGION: Final = "cn-hangzhou"
@@ -47,11 +48,20 @@ class Leftovers:
     content: bytes | None
 
 
-class World:
-    """A local OSS server that the campaign can bend. ``records`` survive its restarts."""
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What the server holds below a prefix: each object's bytes, and each unfinished upload's key and id."""
 
-    def __init__(self, root: Path) -> None:
+    objects: dict[str, bytes]
+    uploads: frozenset[tuple[str, str]]
+
+
+class World:
+    """A local OSS server, with a certificate over TLS, that the campaign can bend. ``records`` survive restarts."""
+
+    def __init__(self, root: Path, certificate: Certificate | None = None) -> None:
         self._root = root
+        self._certificate = certificate
         self._offset_seconds = 0.0
         self._lock = threading.RLock()
         self._past: tuple[RecordedRequest, ...] = ()
@@ -79,7 +89,7 @@ class World:
     @property
     def endpoint(self) -> str:
         """The same all the time, whether somebody listens there or not."""
-        return f"http://127.0.0.1:{self._port}"
+        return f"{'https' if self._certificate else 'http'}://127.0.0.1:{self._port}"
 
     @property
     def records(self) -> tuple[RecordedRequest, ...]:
@@ -99,6 +109,7 @@ class World:
         with self._lock:
             if self._server is not None:
                 return
+            certificate = self._certificate
             server = OSSEmulator(
                 self._root,
                 port=self._port,
@@ -106,6 +117,8 @@ class World:
                 limits=Limits(min_part_size_bytes=1),
                 sts_sessions=self._sessions,
                 clock=lambda: time.time() + self._offset_seconds,
+                ssl_certfile=None if certificate is None else certificate.certificate,
+                ssl_keyfile=None if certificate is None else certificate.key,
             )
             server.__enter__()
             self._server, self._port = server, server.port
@@ -135,8 +148,10 @@ class World:
         """Define the Airflow connection ``CONN_ID``."""
         os.environ[f"AIRFLOW_CONN_{CONN_ID.upper()}"] = connection
 
-    def connection_json(self, session: int | None = None, **extra: object) -> str:
+    def connection_json(self, session: int | None = None, **extra: Any) -> str:
         """Return the Airflow connection as JSON."""
+        if self._certificate is not None:
+            extra = {"verify": str(self._certificate.certificate), **extra}
         if session is None:
             return connection_json(self.endpoint, **extra)
         chosen = self._sessions[session - 1]
@@ -147,7 +162,10 @@ class World:
 
     def bucket(self, name: str = BUCKET) -> oss2.Bucket:
         """Return the official client's view, with a clock of its own in order."""
-        return oss2.Bucket(oss2.Auth(KEY_ID, KEY_SECRET), self.endpoint, name, enable_crc=False)
+        session = oss2.Session()
+        if self._certificate is not None:
+            session.session.verify, session.session.trust_env = str(self._certificate.certificate), False
+        return oss2.Bucket(oss2.Auth(KEY_ID, KEY_SECRET), self.endpoint, name, enable_crc=False, session=session)
 
     def objects(self) -> list[Any]:
         """Return all objects, as the official client lists them."""
@@ -166,22 +184,50 @@ class World:
                 content = None
         return Leftovers(uploads, content)
 
-    def abort_all(self, key: str) -> None:
-        """Abort every upload of ``key``, as a lifecycle rule would."""
-        with self._honest_clock():
-            for upload_id in self.leftovers(key).uploads:
-                self.bucket().abort_multipart_upload(key, upload_id)
-
-    def finish(self, key: str, content: bytes) -> None:
-        """Send what is missing and complete the upload of ``key``, as another worker would."""
+    def holdings(self, prefix: str) -> Holdings:
+        """Return what the server holds below ``prefix``."""
         with self._honest_clock():
             bucket = self.bucket()
-            (upload_id,) = self.leftovers(key).uploads
-            parts = []
-            for number, start in enumerate(range(0, len(content), PART_BYTES), 1):
-                answer = bucket.upload_part(key, upload_id, number, content[start : start + PART_BYTES])
-                parts.append(oss2.models.PartInfo(number, answer.etag))
-            bucket.complete_multipart_upload(key, upload_id, parts)
+            return Holdings(
+                {one.key: bucket.get_object(one.key).read() for one in oss2.ObjectIteratorV2(bucket, prefix=prefix)},
+                frozenset((one.key, one.upload_id) for one in oss2.MultipartUploadIterator(bucket, prefix=prefix)),
+            )
+
+    def put(self, key: str, content: bytes) -> None:
+        """Store an object, as somebody else would for whom nothing is wrong."""
+        with self._honest_clock(), self._opened():
+            self.bucket().put_object(key, content)
+
+    @contextmanager
+    def _opened(self) -> Iterator[None]:
+        with self._lock:
+            was_closed = self._server is None
+            self.open()
+            try:
+                yield
+            finally:
+                if was_closed:
+                    self.close()
+
+    def abort_all(self, prefix: str) -> None:
+        """Abort every upload below ``prefix``, as a lifecycle rule would."""
+        with self._honest_clock():
+            for key, upload_id in self.holdings(prefix).uploads:
+                self.bucket().abort_multipart_upload(key, upload_id)
+
+    def finish(self, contents: Mapping[str, bytes]) -> None:
+        """Send what is missing and complete the uploads of these keys that are under way, as another worker would."""
+        with self._honest_clock():
+            for key, content in contents.items():
+                for upload_id in self.leftovers(key).uploads:
+                    self._finish(key, upload_id, content)
+
+    def _finish(self, key: str, upload_id: str, content: bytes) -> None:
+        bucket, parts = self.bucket(), []
+        for number, start in enumerate(range(0, len(content), PART_BYTES), 1):
+            answer = bucket.upload_part(key, upload_id, number, content[start : start + PART_BYTES])
+            parts.append(oss2.models.PartInfo(number, answer.etag))
+        bucket.complete_multipart_upload(key, upload_id, parts)
 
     @contextmanager
     def _honest_clock(self) -> Iterator[None]:
@@ -194,7 +240,7 @@ class World:
 
 
 def connection_json(endpoint: str, key: tuple[str, str] = (KEY_ID, KEY_SECRET), **extra: object) -> str:
-    """Return an Airflow connection to the server at ``endpoint`` as JSON, with short time-outs."""
+    """Return an Airflow connection to the server at ``endpoint`` as JSON, with short timeouts."""
     usual: dict[str, object] = {"region": REGION, "read_timeout": READ_TIMEOUT_SECONDS, "connect_timeout": 2.0}
     return json.dumps(
         {
@@ -208,12 +254,17 @@ def connection_json(endpoint: str, key: tuple[str, str] = (KEY_ID, KEY_SECRET), 
     )
 
 
+def is_ours(record: RecordedRequest) -> bool:
+    """Whether the package made the request."""
+    return "airflow-provider-oss" in record.user_agent
+
+
 def bytes_sent_again(records: tuple[RecordedRequest, ...], key: str) -> int:
-    """Return the bytes that we sent again in parts that OSS had acknowledged to us under the same upload id."""
+    """Return the bytes, below ``key``, that we sent again in parts that OSS had acknowledged in the same upload."""
     acknowledged: set[tuple[str | None, int | None]] = set()
     again = 0
     for record in records:
-        ours = record.key == key and "airflow-provider-oss" in record.user_agent
+        ours = record.key.startswith(key) and is_ours(record)
         if ours and record.operation == "UploadPart" and record.status == 200:
             part = (record.upload_id, record.part_number)
             again += record.bytes_received if part in acknowledged else 0

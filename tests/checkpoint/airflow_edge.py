@@ -6,15 +6,15 @@ speaks to depends on the Airflow that is installed; for the tests they are one t
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from tests.support.airflow_version import HAS_TASK_STATE, IS_AIRFLOW_2
 
-if IS_AIRFLOW_2:
-    from tests.checkpoint.edge_of_airflow_2 import UNREACHABLE, Supervisor, connected, get_task_states
-else:
+if TYPE_CHECKING or not IS_AIRFLOW_2:
     from tests.checkpoint.edge_of_airflow_3 import UNREACHABLE, Supervisor, connected, get_task_states
+else:
+    from tests.checkpoint.edge_of_airflow_2 import UNREACHABLE, Supervisor, connected, get_task_states
 
 __all__ = ["UNREACHABLE", "Supervisor", "connected", "get_task_states", "task_state_accessor", "task_state_context"]
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow import settings
 from airflow.models import crypto
+from airflow.providers.common.compat.sdk import Variable
 from airflow.utils.orm_event_handlers import setup_event_handlers
 from cryptography.fernet import Fernet
 from sqlalchemy import create_engine
@@ -17,8 +18,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import scoped_session, sessionmaker
 from sqlalchemy.pool import NullPool
 
-from airflow_provider_oss.checkpoint.owners import InstanceName
-from airflow_provider_oss.checkpoint.variable import Variable
+from airflow_provider_oss.checkpoint.choice import InstanceName
 from tests.support.airflow_home import DATABASE_NAME, prepare_home
 
 if TYPE_CHECKING:

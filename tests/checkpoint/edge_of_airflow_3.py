@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pytest
     from pydantic import BaseModel
 
-    from airflow_provider_oss.checkpoint.owners import InstanceName
+    from airflow_provider_oss.checkpoint.choice import InstanceName
 
 UNREACHABLE = AirflowRuntimeError
 """What is raised where the supervisor cannot be asked, or refuses."""
@@ -50,7 +50,7 @@ class Supervisor:
     def _answer(self, message: BaseModel) -> BaseModel | None:
         return self._answer_since_33(message)
 
-    def _answer_since_33(self, message: BaseModel) -> BaseModel:
+    def _answer_since_33(self, message: Any) -> BaseModel:
         """Answer what is asked since Airflow 3.3, which the older ones do not know by name."""
         if isinstance(message, comms.GetVariableKeys):
             keys = sorted(key for key in self.variables if key.startswith(message.prefix or ""))

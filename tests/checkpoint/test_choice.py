@@ -6,10 +6,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+from airflow.exceptions import AirflowProviderDeprecationWarning
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
 
-from airflow_provider_oss.checkpoint.choice import NAMES, choose_store, choose_stores
-from airflow_provider_oss.checkpoint.owners import owner_of
+from airflow_provider_oss.checkpoint.choice import (
+    AUTO,
+    NAMES,
+    STORES,
+    choose_store,
+    choose_stores,
+    owner_of,
+    warn_of_anchor,
+)
 from airflow_provider_oss.checkpoint.task_state import TaskStateCheckpointStore
 from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
 from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore
@@ -69,11 +77,46 @@ def test_unknown_name(name: str) -> None:
         choose_store(name, context())
 
 
-def test_anchor_that_cannot_serve() -> None:
-    """The anchor is checked when the store is chosen."""
-    assert choose_store("xcom", context(), "notify") == XComCheckpointStore("export", "manual__1", "notify", OWNER)
-    with pytest.raises(OSSInvalidArgument, match="checkpoint_anchor='absent'"):
-        choose_store("xcom", context(), "absent")
+def test_anchor() -> None:
+    """The anchor stands behind the name of its store, and is checked when the store is chosen."""
+    store = XComCheckpointStore("export", "manual__1", "notify", OWNER)
+    assert choose_store("xcom:notify", context()) == store
+    assert [each.anchor_task_id for each in choose_stores("xcom:notify", context(), count=2)] == ["notify"] * 2  # type: ignore[attr-defined]
+    with pytest.raises(OSSInvalidArgument, match="checkpoint='xcom:absent' cannot hold the checkpoint"):
+        choose_store("xcom:absent", context())
+    with pytest.warns(AirflowProviderDeprecationWarning, match=r"since 0\.1\.0: write checkpoint='xcom:notify'"):
+        assert choose_store("xcom", context(), "notify") == store
+
+
+def test_anchor_that_is_not_known_yet() -> None:
+    """What another task returns, or a mapped argument, has no text: the warning shows the form alone."""
+    with pytest.warns(AirflowProviderDeprecationWarning, match=r"write checkpoint='xcom:task_id'$"):
+        warn_of_anchor("xcom", object())
+
+
+@pytest.mark.parametrize("checkpoint", ["auto", "variable", "task_state", "xcom:notify"])
+def test_anchor_without_use(checkpoint: str) -> None:
+    """Beside what has no use for an anchor the warning does not advise another store, nor another anchor."""
+    with pytest.warns(AirflowProviderDeprecationWarning, match=f"remove it, checkpoint='{checkpoint}' has no use for"):
+        store = choose_store(checkpoint, context(), "absent")
+    assert store == choose_store(checkpoint, context())
+
+
+@pytest.mark.parametrize("checkpoint", ["xcom", "{{ params.store }}", object()])
+def test_anchor_that_may_be_used(checkpoint: object) -> None:
+    """Where a template or another task may say "xcom", the warning says what to write for it."""
+    with pytest.warns(AirflowProviderDeprecationWarning, match=r"write checkpoint='xcom:notify'$"):
+        warn_of_anchor(checkpoint, "notify")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_settings(name: str) -> None:
+    """What stands behind a name is for a store that takes something; a colon with nothing behind it says nothing."""
+    with pytest.raises(OSSInvalidArgument, match=f"checkpoint='{name}:'"):
+        choose_store(f"{name}:", context())
+    if name == AUTO or not STORES[name].setting:
+        with pytest.raises(OSSInvalidArgument, match=f"'{name}:a' says too much: nothing may follow '{name}'"):
+            choose_store(f"{name}:a", context())
 
 
 @pytest.mark.parametrize("name", NAMES)

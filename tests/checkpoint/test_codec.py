@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 from base64 import b85encode
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +16,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from airflow_provider_oss.checkpoint.codec import MAX_RECORD_CHARS, _validator, decode, encode
+from airflow_provider_oss.engine.resume import PartRanges
 from airflow_provider_oss.exceptions import OSSCheckpointUnreadable, OSSInvalidArgument
 from airflow_provider_oss.limits import MAX_KEY_BYTES, MAX_OBJECT_SIZE_BYTES, MAX_PART_SIZE_BYTES
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef
-from airflow_provider_oss.transfer.ranges import PartRanges
 
 OWNER = "dag/run/task"
 TIME = "2026-11-21T20:58:00.123456+00:00"
@@ -127,6 +128,7 @@ def usual(**changes: Any) -> dict[str, Any]:
         ({"upload_id": "a b"}, "upload_id"),
         ({"attempt": 0}, "attempt"),
         ({"done_parts": "1-"}, "done_parts"),
+        ({"done_parts": "\n"}, "done_parts"),
         ({"done_parts": "1-999999"}, "done_parts"),
         ({"done_parts": "1," * 600 + "1"}, "done_parts"),
         ({"source": {"name": "/a", "size": -1}}, "source/size"),
@@ -237,6 +239,8 @@ LONGEST = st.builds(
     done_bytes=st.just(MAX_OBJECT_SIZE_BYTES),
     created_at=st.just(TIME),
     updated_at=st.just(TIME),
+    seal=st.just("5" * 16),
+    proof=st.sampled_from(["", "6" * 16]),
     schedule=st.sampled_from(["constant", "s" * 16]),
 )
 
@@ -248,7 +252,14 @@ def test_size_at_worst(checkpoint: Checkpoint, owner: str) -> None:
     assert len(json.dumps(record)) <= MAX_RECORD_CHARS == 2048
 
     found = decode(record, owner)
-    assert replace(found, source=checkpoint.source, done_parts=checkpoint.done_parts) == checkpoint
+    assert (
+        replace(found, source=checkpoint.source, done_parts=checkpoint.done_parts, proof=checkpoint.proof) == checkpoint
+    )
+    assert found.proof in ("", checkpoint.proof)
+    assert not found.proof or (found.done_parts, found.source.version) == (
+        checkpoint.done_parts,
+        checkpoint.source.version,
+    )
     assert found.source.version in (None, checkpoint.source.version)
     assert found.source == replace(checkpoint.source, name=found.source.name, version=found.source.version)
     assert checkpoint.source.name.endswith(found.source.name)
@@ -256,6 +267,43 @@ def test_size_at_worst(checkpoint: Checkpoint, owner: str) -> None:
     assert [each for each in all_ranges if each in kept] == kept
     with pytest.raises(OSSCheckpointUnreadable, match="belongs to"):
         decode(record, f"another {owner}")
+
+
+def test_the_longest_copy_has_its_proof() -> None:
+    """Beside the longest key there is room for all that lets a copy continue: name, version, parts and their proof."""
+    copied = Fingerprint("n" * 60, MAX_OBJECT_SIZE_BYTES, version="v" * 32)
+    seal = {"seal": "5" * 16, "proof": "6" * 16}
+    digest, parts = "0" * 16, "1-9999"
+    checkpoint = Checkpoint(
+        ObjectRef("b" * 63, "ü" * 511),
+        "U" * 32,
+        MAX_PART_SIZE_BYTES,
+        copied,
+        digest,
+        99,
+        parts,
+        10**13,
+        TIME,
+        TIME,
+        **seal,
+    )
+    assert decode(encode(checkpoint, "o" * 300), "o" * 300) == checkpoint
+
+
+def test_a_seal_is_of_its_owner() -> None:
+    """A record whose owner was edited names an upload that its seal does not fit to."""
+    checkpoint = replace(decode(usual(), OWNER), seal="5" * 16)
+    record = encode(checkpoint, OWNER)
+    assert decode(record, OWNER).seal == "5" * 16
+    assert decode(record | {"owner": "dag/run/other"}, "dag/run/other").seal != "5" * 16
+
+
+@pytest.mark.parametrize("number", [10**2000, -(10**2000), 53687091200001])
+def test_numbers_out_of_bounds(number: int) -> None:
+    """Numbers that no upload has make a record unreadable, at once."""
+    for name in ("done_bytes", "attempt", "part_size"):
+        with pytest.raises(OSSCheckpointUnreadable, match=name):
+            decode(usual(**{name: number}), OWNER)
 
 
 @given(LONGEST)
@@ -346,6 +394,21 @@ def test_usual_size() -> None:
         updated_at="2026-11-21T20:58:00Z",
     )
     assert len(json.dumps(encode(checkpoint, "export/scheduled__2026-11-21T00:00:00+00:00/upload"))) < 700
+
+
+def test_no_text_may_end_with_a_line_break() -> None:
+    """In a pattern "$" stands before one, too; a field with one is unreadable."""
+
+    def patterns(part: Any) -> Iterator[str]:
+        for name, value in part.items():
+            if name == "pattern":
+                yield value
+            elif isinstance(value, dict):
+                yield from patterns(value)
+
+    found = list(patterns(_validator().schema))
+    assert len(found) > 8
+    assert [pattern for pattern in found if not pattern.endswith(r"$(?!\n)")] == []
 
 
 def test_the_schema_is_one() -> None:

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_oss.checkpoint.choice import InstanceName
 from airflow_provider_oss.checkpoint.directory import AirflowCheckpointDirectory
-from airflow_provider_oss.checkpoint.owners import InstanceName
 from airflow_provider_oss.checkpoint.variable import KEY_PREFIX, VariableCheckpointStore
 from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore
 from airflow_provider_oss.exceptions import OSSTransientError

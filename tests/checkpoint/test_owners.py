@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from airflow_provider_oss.checkpoint.owners import InstanceName, instance_of, owner_of
+from airflow_provider_oss.checkpoint.choice import InstanceName, instance_of, owner_of
 
 
 @dataclass

@@ -12,6 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import Variable, XCom, redact
 
 from airflow_provider_oss.checkpoint import codec, task_state, variable
+from airflow_provider_oss.checkpoint.choice import STORES
 from airflow_provider_oss.checkpoint.task_state import TaskStateCheckpointStore
 from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
 from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore
@@ -160,6 +161,12 @@ class AirflowContract(Contract):
         supervisor = self.supervisor
         assert len(supervisor.variables) + len(supervisor.xcoms) + len(supervisor.task_state) == 1
         assert redact(RECORD["upload_id"]) == RECORD["upload_id"]
+
+
+def test_every_store_is_tried() -> None:
+    """No store can be named that is not held to the contract."""
+    tried = {kind.make.__annotations__["return"] for kind in (TestVariable, TestXCom, TestTaskState)}
+    assert {store.__name__ for store in STORES.values()} == tried
 
 
 class TestMemory(Contract):

@@ -79,7 +79,7 @@ def test_mapped_tasks_cannot_be_anchors() -> None:
 
     upload = dag_of(build)
     assert choose_anchor(upload, None) == "b_group.member"
-    with pytest.raises(OSSInvalidArgument, match=r"'a_mapped' cannot hold the checkpoint.*b_group.member, plain"):
+    with pytest.raises(OSSInvalidArgument, match=r"xcom:a_mapped' cannot hold the checkpoint.*b_group.member, plain"):
         choose_anchor(upload, "a_mapped")
 
 
@@ -125,7 +125,7 @@ def test_wanted_anchor() -> None:
 def test_wanted_anchor_that_cannot_serve(wanted: str) -> None:
     """An anchor that does not exist, or is the task itself, is refused with the names of those that could serve."""
     upload = dag_of(lambda _: named("b", "a"))
-    with pytest.raises(OSSInvalidArgument, match=f"checkpoint_anchor='{wanted}'.* one of a, b"):
+    with pytest.raises(OSSInvalidArgument, match=f"checkpoint='xcom:{wanted}'.* one of a, b"):
         choose_anchor(upload, wanted)
 
 

@@ -20,8 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from airflow_provider_oss.clients.credentials.sources import Credentials
 from airflow_provider_oss.clients.object_client import OSSObjectClient
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.emulator import StsSession
 
 _BUFFER_BYTES = 64 * 1024

@@ -7,12 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
-from airflow_provider_oss.clients.answers import compare_crc64
+from airflow_provider_oss.clients.messages import compare_crc64
 from airflow_provider_oss.clients.object_client import OSSObjectClient
-from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.exceptions import ErrorDetails, OSSBadResponse, OSSCallbackFailed, OSSChecksumMismatch
 from airflow_provider_oss.model import ObjectOptions, ObjectRef, StoredObject
 from airflow_provider_oss.options import parse_options
+from airflow_provider_oss.proof import crc64
 from tests.clients.support import canned_server, client_of
 from tests.conftest import BUCKET
 from tests.emulator.support import callback_server, fail

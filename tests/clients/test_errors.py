@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from email.utils import formatdate
 
-import oss2.exceptions
 import pytest
 from oss2.exceptions import OssError
 
 from airflow_provider_oss.clients import errors
-from airflow_provider_oss.clients.buckets import renamed_oss2
 from airflow_provider_oss.clients.object_client import OSSObjectClient
-from airflow_provider_oss.clients.signing import ServerClock
-from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.clients.signing import ClockCheck, ServerClock
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
     ErrorDetails,
@@ -35,6 +32,7 @@ from airflow_provider_oss.exceptions import (
     OSSSourceChanged,
 )
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
+from airflow_provider_oss.proof import crc64
 from tests.clients.support import canned_server, client_of
 from tests.conftest import BUCKET
 
@@ -219,38 +217,20 @@ def test_remedy_is_the_closest(said: dict[str, str], remedy: str) -> None:
     assert error.message.startswith(f"No; {remedy}")
 
 
-@pytest.mark.parametrize(
-    "error",
-    [
-        oss2.exceptions.InconsistentError("no sense"),
-        oss2.exceptions.OpenApiFormatError("no sense"),
-        RuntimeError("no element"),
-        ValueError("no number"),
-    ],
-    ids=lambda error: type(error).__name__,
-)
-def test_errors_that_oss2_makes_itself(error: Exception) -> None:
-    """What oss2 raises about an answer it cannot use is a bad response with the place and the cause."""
+@pytest.mark.parametrize("error", [KeyError("no header"), ValueError("no number")], ids=["header", "number"])
+def test_answers_that_cannot_be_read(error: Exception) -> None:
+    """What is raised about an answer that cannot be read is a bad response with the place and the cause."""
     details = ErrorDetails(BUCKET, "k")
-    with (
-        pytest.raises(OSSBadResponse, match=r"no (sense|element|number)") as caught,
-        renamed_oss2(details, ServerClock()),
-    ):
+    with pytest.raises(OSSBadResponse, match=r"no (header|number)") as caught, errors.renamed(details):
         raise error
     assert caught.value.details is details
     assert caught.value.__cause__ is error
 
 
-def test_argument_that_oss2_refuses() -> None:
-    """What oss2 refuses to send is an argument that cannot work, and no retry can mend it."""
-    with pytest.raises(OSSInvalidArgument, match="The key is invalid"), renamed_oss2(ErrorDetails(), ServerClock()):
-        raise oss2.exceptions.ClientError("The key is invalid, please check it.")
-
-
 def test_our_own_errors_pass() -> None:
     """An error of ours that is a ValueError too is passed on as it is."""
-    error = OSSBadResponse("as it is")
-    with pytest.raises(OSSBadResponse) as caught, renamed_oss2(ErrorDetails(), ServerClock()):
+    error = OSSInvalidArgument("as it is")
+    with pytest.raises(OSSInvalidArgument) as caught, errors.renamed(ErrorDetails()):
         raise error
     assert caught.value is error
 
@@ -297,39 +277,31 @@ def test_error_without_a_code(status: int) -> None:
         client_of(url).put_object(REF, b"", 0, ObjectOptions())
 
 
-def refused_time(date: str) -> OssError:
-    return oss2.exceptions.ServerError(403, {"Date": date}, b"", {"Code": "RequestTimeTooSkewed"})
+REFUSED_TIME = OSSClockSkew("RequestTimeTooSkewed", ErrorDetails(BUCKET))
 
 
 @pytest.mark.parametrize("date", ["", "soon", formatdate(1_000_059, usegmt=True)], ids=["none", "garbled", "near"])
 def test_refused_time_that_cannot_be_corrected(date: str) -> None:
     """Where OSS does not tell its time, or tells ours, the same request again would be refused again."""
     clock = ServerClock(lambda: 1_000_000.0)
-    with pytest.raises(OSSClockSkew) as caught, renamed_oss2(ErrorDetails(), clock):
-        raise refused_time(date)
-    assert caught.type is OSSClockSkew
+    assert ClockCheck(clock).corrected(REFUSED_TIME, {"date": date}) is REFUSED_TIME
     assert clock.offset_seconds == 0
 
 
 def test_refused_time_is_corrected() -> None:
     """The clock goes by the time of the refusal, and the error says that the next request is signed otherwise."""
     clock = ServerClock(lambda: 1_000_000.0)
-    with pytest.raises(OSSClockCorrected), renamed_oss2(ErrorDetails(), clock):
-        raise refused_time(formatdate(1_001_200, usegmt=True))
+    error = ClockCheck(clock).corrected(REFUSED_TIME, {"date": formatdate(1_001_200, usegmt=True)})
+    assert isinstance(error, OSSClockCorrected)
+    assert error.details == REFUSED_TIME.details
     assert clock.now() == 1_001_200
 
 
 def test_time_corrected_meanwhile() -> None:
     """A request that was on its way while another corrected the clock is worth repeating too."""
-    clock = ServerClock(lambda: 1_000_000.0)
-
-    def call() -> None:
-        with renamed_oss2(ErrorDetails(), clock):
-            clock.correct(1_001_200)
-            raise refused_time(formatdate(1_001_200, usegmt=True))
-
-    with pytest.raises(OSSClockCorrected):
-        call()
-    with pytest.raises(OSSClockSkew) as caught:  # its time was right from the beginning
-        call()
-    assert caught.type is OSSClockSkew
+    clock, headers = ServerClock(lambda: 1_000_000.0), {"date": formatdate(1_001_200, usegmt=True)}
+    before = ClockCheck(clock)
+    clock.correct(1_001_200)
+    assert isinstance(before.corrected(REFUSED_TIME, headers), OSSClockCorrected)
+    # its time was right from the beginning
+    assert ClockCheck(clock).corrected(REFUSED_TIME, headers) is REFUSED_TIME

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import urllib.error
 import urllib.request
+from array import array
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.settings import ClientSettings
-from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
     OSSBadResponse,
@@ -25,8 +26,8 @@ from airflow_provider_oss.exceptions import (
 )
 from airflow_provider_oss.model import ListedObject, ObjectInfo, ObjectOptions, ObjectRange, ObjectRef
 from airflow_provider_oss.options import parse_options
-from airflow_provider_oss.verify import md5_etag
-from tests.clients.support import client_with
+from airflow_provider_oss.proof import crc64, md5_etag
+from tests.clients.support import canned_server, client_of, client_with
 from tests.clients.test_upload_client import every_key
 from tests.conftest import BUCKET, KEY_SECRET
 
@@ -278,3 +279,59 @@ def test_another_document_is_no_empty_list(client: OSSObjectClient, server: OSSE
     }
     with pytest.raises(OSSBadResponse, match="<html>, not <"):
         calls[operation]()
+
+
+@pytest.mark.parametrize(
+    ("status", "content_range", "etag", "length"),
+    [
+        (206, "bytes 0-9/100", '"E"', 10),
+        (206, "bytes 10-18/100", '"E"', 9),
+        (206, "bytes 10-19/*", '"E"', 10),
+        (206, "bytes 10-19/100", '"E"', 11),
+        (206, None, '"E"', 10),
+        (206, "bytes 10-19/100", '"F"', 10),
+        (206, "bytes 10-19/100", None, 10),
+        (200, "bytes 10-19/100", '"E"', 10),
+        (200, None, '"E"', 100),
+    ],
+)
+def test_answer_to_another_question(status: int, content_range: str | None, etag: str | None, length: int) -> None:
+    """What has another range or ETag than was asked for, or does not say, is not taken for the object's bytes."""
+    headers = {"Content-Range": content_range, "ETag": etag, "Content-Length": str(length)}
+    given = {name: value for name, value in headers.items() if value is not None}
+    with canned_server(status, given, b"x" * length) as url, pytest.raises(OSSBadResponse, match="asked for"):
+        client_of(url).get_object(REF, (10, 19), "E")
+
+
+@pytest.mark.parametrize("byte_range", [(10, 19), (10, None), (None, 90), (10, 200), (None, 200)])
+def test_ranges_at_the_end(client: OSSObjectClient, byte_range: tuple[int | None, int | None]) -> None:
+    """A range that goes beyond the end is answered with what there is of it."""
+    data = bytes(range(100))
+    client.put_object(REF, data, crc64(data), PLAIN)
+    first, last = byte_range
+    expected = data[-(last or 0) :] if first is None else data[first : None if last is None else last + 1]
+    with client.get_object(REF, byte_range) as body:
+        assert body.read() == expected
+
+
+@pytest.mark.parametrize(
+    "make", [bytearray, lambda size: memoryview(bytearray(size)), lambda size: array("i", bytes(size))]
+)
+def test_any_writable_buffer_is_filled(client: OSSObjectClient, make: Callable[[int], Any]) -> None:
+    """``readinto`` fills what it is given, also where a slice of it would be a copy."""
+    data = bytes(range(256)) * 4000
+    client.put_object(REF, data, crc64(data), PLAIN)
+    for size in (4, 4096, len(data)):
+        buffer = make(size)
+        with client.get_object(REF, None) as body:
+            assert body.readinto(buffer) == size
+            assert bytes(memoryview(buffer).cast("B")) == data[:size]
+            assert body.read(-1) == data[size:]
+
+
+@pytest.mark.parametrize("byte_range", [(5, 4), (-1, 3), (None, None), ("a", 1), (1.5, 2), (True, 5), 5, (1, 2, 3)])
+def test_a_range_that_is_none(client: OSSObjectClient, server: OSSEmulator, byte_range: Any) -> None:
+    """It is refused before anything is asked, and shown."""
+    with pytest.raises(OSSInvalidArgument, match=r"byte_range=.*give"):
+        client.get_object(REF, byte_range)
+    assert server.requests == ()

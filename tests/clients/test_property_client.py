@@ -1,4 +1,4 @@
-"""Buckets and tags, asked of the local OSS server by oss2's calls."""
+"""Buckets and tags, asked of the local OSS server."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from airflow_provider_oss.clients.object_client import OSSObjectClient
-from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSBadResponse, OSSNoSuchBucket, OSSNoSuchKey, OSSRequestRejected
 from airflow_provider_oss.model import BucketProperties, ObjectOptions, ObjectRef
+from airflow_provider_oss.proof import crc64
 from tests.conftest import BUCKET
 
 REF = ObjectRef(BUCKET, "a b.csv")

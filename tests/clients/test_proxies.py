@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_provider_oss.clients.proxies import parse_proxy, secrets_of_proxies
+from airflow_provider_oss.clients.settings import parse_proxy, secrets_of_proxies
 
 
 @pytest.mark.parametrize(

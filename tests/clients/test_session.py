@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from urllib3.exceptions import InsecureRequestWarning
 
+from airflow_provider_oss.clients.credentials.sources import Credentials
 from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.clients.session import PooledSession
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
-from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
     OSSCertificateError,
@@ -27,6 +27,7 @@ from airflow_provider_oss.exceptions import (
 )
 from airflow_provider_oss.limits import KIB, MIB
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
+from airflow_provider_oss.proof import crc64
 from tests.clients.support import (
     Certificate,
     canned_server,
@@ -73,7 +74,7 @@ def test_requests_share_connections(client: OSSObjectClient) -> None:
 
 
 def send_slowly(server: OSSEmulator, client: OSSObjectClient) -> None:
-    """Send what takes 3 seconds in all, in steps of far less; the read time-out of the client is 1.5 seconds."""
+    """Send what takes 3 seconds in all, in steps of far less; the read timeout of the client is 1.5 seconds."""
     data = bytes(24 * MIB)
     server.faults.add(Fault(operation="PutObject", rate_bytes_per_second=8 * MIB))
     started = time.monotonic()
@@ -83,7 +84,7 @@ def send_slowly(server: OSSEmulator, client: OSSObjectClient) -> None:
 
 
 def test_slow_but_alive_upload_is_no_time_out(server: OSSEmulator, settings: ClientSettings) -> None:
-    """An upload that takes longer than the read time-out goes through as long as bytes move."""
+    """An upload that takes longer than the read timeout goes through as long as bytes move."""
     send_slowly(server, client_with(settings, read_timeout_seconds=1.5))
 
 
@@ -94,7 +95,7 @@ def test_slow_but_alive_upload_over_tls_is_no_time_out(secure_server: OSSEmulato
 
 
 def test_stalled_upload_times_out(server: OSSEmulator, settings: ClientSettings) -> None:
-    """When OSS stops taking bytes in the middle of a body, the time-out error says what to change."""
+    """When OSS stops taking bytes in the middle of a body, the timeout error says what to change."""
     server.faults.add(Fault(operation="PutObject", rate_bytes_per_second=1))
     client = client_with(settings, connect_timeout_seconds=30.0, read_timeout_seconds=0.3)
 
@@ -107,7 +108,7 @@ def test_stalled_upload_times_out(server: OSSEmulator, settings: ClientSettings)
 
 
 def test_missing_answer_times_out(server: OSSEmulator, settings: ClientSettings) -> None:
-    """When all is sent and no answer comes, the read time-out ends the wait."""
+    """When all is sent and no answer comes, the read timeout ends the wait."""
     server.faults.add(Fault(operation="PutObject", stall=True))
     client = client_with(settings, read_timeout_seconds=0.3)
 
@@ -136,7 +137,7 @@ def test_download_cut_short_is_an_error(server: OSSEmulator, client: OSSObjectCl
 
 
 def test_unreachable_host_times_out(settings: ClientSettings) -> None:
-    """A host that never accepts is a time-out of the connect phase and names connect_timeout."""
+    """A host that never accepts is a timeout of the connect phase and names connect_timeout."""
     with silent_listener() as url:
         client = client_with(settings, endpoint=url, connect_timeout_seconds=0.2, read_timeout_seconds=30.0)
         started = time.monotonic()
@@ -227,7 +228,7 @@ def test_url_without_a_path() -> None:
     with canned_server(200, {"Content-Length": "2"}, b"ok") as url:
         session = PooledSession(ClientSettings(url, Credentials("id", "secret"), "cn-hangzhou"), pool_size=1)
         for params in ({}, {"max-keys": "1"}):
-            assert session.send("GET", url, params, {}).read() == b"ok"
+            assert session.begin("GET", url, params, {}).wait().read() == b"ok"
 
 
 @pytest.mark.parametrize("token", ["hidden\n", "hid\x00den", "hidden\r\n x"])
@@ -248,7 +249,7 @@ def test_header_that_is_no_unicode(server: OSSEmulator, settings: ClientSettings
     """Half a surrogate pair cannot be sent either."""
     session = PooledSession(settings, pool_size=1)
     with pytest.raises(OSSInvalidArgument, match="header content-disposition has a character"):
-        session.send("GET", server.endpoint, {}, {"content-disposition": "\udc80"})
+        session.begin("GET", server.endpoint, {}, {"content-disposition": "\udc80"}).wait()
 
 
 def test_plain_proxy(server: OSSEmulator, settings: ClientSettings) -> None:

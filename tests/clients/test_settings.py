@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.clients.credentials.sources import Credentials
+from airflow_provider_oss.clients.settings import ClientSettings
 
 
 def test_secrets_are_not_shown() -> None:

@@ -15,9 +15,17 @@ from oss2 import ProviderAuth, ProviderAuthV4
 from oss2.http import Request
 
 from airflow_provider_oss.clients.buckets import V1Auth, V4Auth
+from airflow_provider_oss.clients.credentials.holder import CredentialsHolder
+from airflow_provider_oss.clients.credentials.sources import Credentials
 from airflow_provider_oss.clients.object_client import OSSObjectClient
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
-from airflow_provider_oss.clients.signing import CredentialsHolder, ServerClock, Signer, V1Signer, V4Signer
+from airflow_provider_oss.clients.settings import ClientSettings
+from airflow_provider_oss.clients.signing import (
+    _V1_SIGNED_PARAMS,
+    ServerClock,
+    Signer,
+    V1Signer,
+    V4Signer,
+)
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=30)
 HEADER_NAMES = st.one_of(
@@ -26,10 +34,10 @@ HEADER_NAMES = st.one_of(
 )
 # oss2 signs white space at either end, which HTTP does not keep; options with it are refused before
 HEADER_VALUES = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Zl", "Zp")), max_size=20).map(str.strip)
-# Of the parameters that V1 signs, an upload's calls have these alone
+# Of the parameters that V1 signs, our calls have these alone
 OTHER_PARAMS = TEXT.filter(lambda name: name not in oss2.Auth._subresource_key_set)
 PARAMS = st.dictionaries(
-    st.one_of(st.sampled_from(["uploads", "uploadId", "partNumber", "list-type", "encoding-type"]), OTHER_PARAMS), TEXT
+    st.one_of(st.sampled_from([*_V1_SIGNED_PARAMS, "list-type", "encoding-type"]), OTHER_PARAMS), TEXT
 )
 SIGNED = st.fixed_dictionaries(
     {

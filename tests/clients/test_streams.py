@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.clients.object_client import OSSObjectClient
-from airflow_provider_oss.clients.streams import SourceFailedError, StreamBody
-from airflow_provider_oss.crc64 import EMPTY, crc64
+from airflow_provider_oss.clients.upload_client import StreamBody
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
     OSSChecksumMismatch,
@@ -20,8 +19,10 @@ from airflow_provider_oss.exceptions import (
     OSSNoSuchKey,
     OSSSourceChanged,
 )
+from airflow_provider_oss.failures import SourceFailed
 from airflow_provider_oss.limits import KIB, MIB
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
+from airflow_provider_oss.proof import EMPTY, crc64
 from tests.conftest import BUCKET
 
 REF = ObjectRef(BUCKET, "stream.bin")
@@ -49,7 +50,7 @@ def test_body_that_was_not_sent_is_empty() -> None:
 def test_more_than_one_request_may_carry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream larger than OSS takes in one request breaks off and names the remedy."""
     monkeypatch.setattr(limits, "MAX_PUT_SIZE_BYTES", 10)
-    with pytest.raises(SourceFailedError) as caught:
+    with pytest.raises(SourceFailed) as caught:
         list(StreamBody(iter([b"x" * 11]), None))
     assert isinstance(caught.value.cause, OSSInvalidArgument)
     assert "upload_file" in str(caught.value)

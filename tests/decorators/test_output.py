@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import ObjectStoragePath
 
-from airflow_provider_oss.decorators.output import Output
+from airflow_provider_oss.decorators.oss_upload import Output
 from airflow_provider_oss.exceptions import OSSInvalidArgument
+from tests.support.own_path import OwnPath
 from tests.support.sources import descriptors_of
 
 TEXT = "naïve, 中文, 🙂\r\nsecond line\n"
@@ -80,7 +81,7 @@ def test_nothing(value: Any) -> None:
     assert read(value) == b""
 
 
-@pytest.mark.parametrize("make", [Path, lambda name: ObjectStoragePath(f"file://{name}")])
+@pytest.mark.parametrize("make", [Path, OwnPath, lambda name: ObjectStoragePath(f"file://{name}")])
 def test_paths(tmp_path: Path, make: Callable[[str], Any]) -> None:
     """A path is read; a text is never taken for one."""
     path = tmp_path / "rows.csv"
@@ -105,11 +106,11 @@ def test_large_reads_are_cut() -> None:
     ("value", "told"),
     [
         (None, "rows returned None: .*AirflowSkipException"),
-        (7, "rows returned a int: "),
+        (7, "rows returned an int: "),
         ({"id": 1}, "rows returned a dict: .*json.dumps"),
         ({"a", "b"}, "rows returned a set: "),
         (Table(), "rows returned a Table: .*to_csv"),
-        (object(), "rows returned a object: "),
+        (object(), "rows returned an object: "),
     ],
 )
 def test_what_cannot_be_stored(value: Any, told: str) -> None:
@@ -121,7 +122,7 @@ def test_what_cannot_be_stored(value: Any, told: str) -> None:
 @pytest.mark.parametrize("chunk", [None, 7, ("a", "b"), ["a"], {"id": 1}])
 def test_chunks_that_are_neither(chunk: Any) -> None:
     """What is yielded must be bytes or str."""
-    with pytest.raises(OSSInvalidArgument, match=f"rows gave a {type(chunk).__name__}: return or yield bytes or str"):
+    with pytest.raises(OSSInvalidArgument, match=f"rows gave an? {type(chunk).__name__}: return or yield bytes or str"):
         list(Output([b"fine", chunk], "rows"))
 
 
@@ -148,7 +149,7 @@ def test_async_functions() -> None:
 
     with pytest.raises(OSSInvalidArgument, match="rows returned a coroutine: "):
         Output(rows(), "rows")
-    with pytest.raises(OSSInvalidArgument, match="rows returned a async_generator: "):
+    with pytest.raises(OSSInvalidArgument, match="rows returned an async_generator: "):
         Output(generated(), "rows")
 
 

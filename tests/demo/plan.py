@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from airflow_provider_oss.engine.plan import automatic_part_size_bytes
 from airflow_provider_oss.limits import MIB, MIN_PART_SIZE_BYTES
-from airflow_provider_oss.transfer.plan import automatic_part_size_bytes
 
 PARALLEL = 4
 """Parts in flight, as the example DAG has it."""

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_provider_oss.engine.plan import make_plan
 from airflow_provider_oss.limits import GIB, KIB, MIB, MIN_PART_SIZE_BYTES
-from airflow_provider_oss.transfer.plan import make_plan
 from tests.demo.plan import plan_for
 
 

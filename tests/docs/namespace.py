@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import json
-import pkgutil
 from collections.abc import Iterator
 from datetime import timedelta
-from importlib import import_module
 from typing import Any
 
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, task
+from airflow.providers.common.compat.sdk import DAG, task
 
-import airflow_provider_oss
 from airflow_provider_oss.hooks.oss import OSSHook
-
-_SHOWN = ("operators", "sensors", "transfers", "assets")
+from tests.support.discovery import operators
 
 
 def example_names() -> dict[str, Any]:
     """Return all operators and sensors by name, what DAG files import from Airflow, and a query."""
     found: dict[str, Any] = {"DAG": DAG, "task": task, "timedelta": timedelta, "json": json, "OSSHook": OSSHook}
     found |= {"query": _query, "rows": _rows}
-    for module in pkgutil.walk_packages(airflow_provider_oss.__path__, "airflow_provider_oss."):
-        if module.name.split(".")[1] in _SHOWN:
-            found |= {name: value for name, value in vars(import_module(module.name)).items() if _is_operator(value)}
-    return found
-
-
-def _is_operator(value: Any) -> bool:
-    return isinstance(value, type) and issubclass(value, BaseOperator)
+    return found | dict(operators())
 
 
 def _query(*_: Any) -> Iterator[str]:

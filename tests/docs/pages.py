@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+CONTRIBUTING = ROOT / "CONTRIBUTING.md"
+PAGES = (ROOT / "README.md", CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md")))
 
 
 def name(page: Path) -> str:
@@ -26,3 +27,9 @@ def table_rows(page: Path, heading: str) -> Iterator[list[str]]:
     _, _, *rows = [line for line in section.splitlines() if line.startswith("|")]
     for row in rows:
         yield [cell.strip() for cell in row.strip("|").split(" | ")]
+
+
+def code_of(page: Path) -> list[str]:
+    """Return what the page shows as code: between backticks, or indented."""
+    text = page.read_text("utf-8")
+    return [*re.findall(r"`([^`\n]+)`", text), *re.findall(r"^    .*\n", text, re.MULTILINE)]

@@ -13,8 +13,7 @@ from airflow_provider_oss.exceptions import OSSProviderError
 from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
-from airflow_provider_oss.watch.keys import WatchedKeys, look_for_keys
-from airflow_provider_oss.watch.settling import WatchedPrefix, look_below
+from airflow_provider_oss.watch import WatchedKeys, WatchedPrefix, look_below, look_for_keys
 from tests.support.stores import MemoryDirectory, MemoryStore
 from tests.support.trees import write_tree
 

@@ -11,9 +11,11 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseHook
 
+import airflow_provider_oss
 from airflow_provider_oss.hooks.oss import OSSHook
 from tests.docs.namespace import example_names
-from tests.docs.pages import PAGES, ROOT, code_blocks, name
+from tests.docs.pages import CONTRIBUTING, PAGES, ROOT, code_blocks, code_of, name, table_rows
+from tests.house.package import Package, part_of
 
 EXAMPLES = [
     pytest.param(block, id=f"{name(page)} {number}")
@@ -49,6 +51,21 @@ def test_the_readme_leads_to_every_page() -> None:
     """No page is hidden."""
     text = (ROOT / "README.md").read_text("utf-8")
     assert [name(page) for page in PAGES[1:] if f"({name(page)})" not in text] == []
+
+
+def test_every_room_is_described() -> None:
+    """The table of the package's rooms has each module and folder of it once, and no other."""
+    cells = [cell for cell, _ in table_rows(CONTRIBUTING, "Where things are")]
+    rooms = [room for cell in cells for room in re.findall(r"`(\w+)`", cell)]
+    package = Package(Path(airflow_provider_oss.__file__).parent)
+    assert sorted(rooms) == sorted({part_of(module) for module in package.modules} - {""})
+
+
+def test_commands_exist() -> None:
+    """Every command that the README and CONTRIBUTING name is a target of the Makefile."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    for page in (PAGES[0], CONTRIBUTING):
+        assert set(re.findall(r"\bmake ([a-z]+)\b", "\n".join(code_of(page)))) <= targets
 
 
 def test_the_page_of_the_hook_names_every_method() -> None:

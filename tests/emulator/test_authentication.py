@@ -55,7 +55,8 @@ def client(server: OSSEmulator, version: str) -> Client:
 def presigned(client: Client, method: str = "GET", expires: int = 60, **options: object) -> str:
     """The path and query of a presigned URL."""
     bucket = oss2.Bucket(client.auth, client.server.endpoint, "exports", region=REGION)
-    return bucket.sign_url(method, "a", expires, **options).removeprefix(client.server.endpoint)
+    url: str = bucket.sign_url(method, "a", expires, **options)
+    return url.removeprefix(client.server.endpoint)
 
 
 def get(client: Client, target: str, headers: dict[str, str] | None = None, method: str = "GET") -> Answer:

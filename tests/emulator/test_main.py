@@ -79,6 +79,17 @@ def test_bad_arguments(tmp_path: Path, arguments: list[str], message: str, statu
     assert "Traceback" not in finished.stderr
 
 
+def test_a_folder_of_somebody_else(tmp_path: Path) -> None:
+    """At a folder with files of somebody else's the server does not start, and they stay."""
+    (tmp_path / "buckets" / "red").mkdir(parents=True)
+    (tmp_path / "buckets" / "red" / "sand.txt").write_text("mine")
+    command = [sys.executable, "-m", "airflow_provider_oss.emulator", "--root", str(tmp_path), "--port", "0"]
+    finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    assert (finished.returncode, finished.stdout) == (1, "")
+    assert finished.stderr.startswith(f"error: {tmp_path} is not this server's folder")
+    assert [str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*.*")] == ["buckets/red/sand.txt"]
+
+
 @pytest.fixture
 def admin(tmp_path: Path) -> Iterator[OSSEmulator]:
     """A server whose admin path is open."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import oss2
@@ -231,12 +231,13 @@ def test_abort(bucket: oss2.Bucket) -> None:
     upload_id = bucket.init_multipart_upload("big").upload_id
     part = bucket.upload_part("big", upload_id, 1, b"x")
     assert bucket.abort_multipart_upload("big", upload_id).status == 204
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: bucket.upload_part("big", upload_id, 1, b"x"),
         lambda: bucket.list_parts("big", upload_id),
         lambda: bucket.complete_multipart_upload("big", upload_id, [PartInfo(1, part.etag)]),
         lambda: bucket.abort_multipart_upload("big", upload_id),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(oss2.exceptions.NoSuchUpload):
             attempt()
 
@@ -455,12 +456,13 @@ def test_forbid_overwrite(bucket: oss2.Bucket) -> None:
     bucket.put_object("a", b"first", headers=forbid)
     upload_id = bucket.init_multipart_upload("a").upload_id
     infos = upload_parts(bucket, "a", upload_id, [b"second"])
-    for attempt in (
+    attempts: tuple[Callable[[], object], ...] = (
         lambda: bucket.put_object("a", b"second", headers=forbid),
         lambda: bucket.copy_object("exports", "a", "a", headers=forbid),
         lambda: bucket.init_multipart_upload("a", headers=forbid),
         lambda: bucket.complete_multipart_upload("a", upload_id, infos, headers=forbid),
-    ):
+    )
+    for attempt in attempts:
         with pytest.raises(oss2.exceptions.ServerError) as caught:
             attempt()
         assert (caught.value.status, caught.value.code, caught.value.ec) == (409, "FileAlreadyExists", "0042-00000214")

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Column, Kind
-from airflow_provider_oss.exports.csv_lines import CsvFormat, csv_bytes, parse_csv_options
+from airflow_provider_oss.exports.formats import CsvFormat, csv_bytes, parse_csv_options
 
 COLUMNS = [Column("a", Kind.TEXT), Column("b", Kind.TEXT), Column("c", Kind.TEXT)]
 

@@ -8,14 +8,14 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.exports.columns import Column, Kind
-from airflow_provider_oss.exports.json_lines import json_lines_bytes
+from airflow_provider_oss.exports.columns import Batch, Column, Kind
+from airflow_provider_oss.exports.formats import json_lines_bytes
 
 
 def test_rows() -> None:
     """Each row is a line, in the order of the columns, with null for NULL."""
     columns = [Column("z"), Column('a "b"\n', Kind.TEXT), Column("j", Kind.JSON)]
-    batches = [[(None, "", None), (0, "é\n", '{"x":\n1.10}')], [], [(Decimal("1.50"), "\u2028", "null")]]
+    batches: list[Batch] = [[(None, "", None), (0, "é\n", '{"x":\n1.10}')], [], [(Decimal("1.50"), "\u2028", "null")]]
     chunks = list(json_lines_bytes(columns, batches))
     assert b"".join(chunks).decode() == (
         '{"z":null,"a \\"b\\"\\n":"","j":null}\n'

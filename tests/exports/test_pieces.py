@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Row
-from airflow_provider_oss.exports.pieces import Pieces, Split, check_keys, manifest_key, piece_key
+from airflow_provider_oss.exports.formats import Pieces, Split, check_keys, manifest_key, piece_key
 
 
 def rows(count: int) -> Iterator[Row]:
@@ -113,6 +113,9 @@ def test_no_two_pieces_have_one_key(key: str, first: int, second: int) -> None:
         ("a.csv", "a.csv", False, "is the key of exported rows too"),
         ("a.csv", "a-00123.csv", True, "is the key of exported rows too"),
         ("{index}.csv", "1234567.csv", True, "is the key of exported rows too"),
+        ("p100000/o-{index}.csv", "p100000/o-00001.csv", True, "is the key of exported rows too"),
+        ("p00000/o.csv", "p00000/o-00001.csv", True, "is the key of exported rows too"),
+        ("{index}/{index}0.csv", "00012/000120.csv", True, "is the key of exported rows too"),
     ],
 )
 def test_keys_in_each_others_way(key: str, manifest: str | None, message: str, *, is_split: bool) -> None:
@@ -126,3 +129,22 @@ def test_keys_that_are_fine(manifest: str | None) -> None:
     """Any other key will do."""
     check_keys("a.csv", manifest, is_split=True)
     check_keys("a.csv", manifest, is_split=False)
+
+
+@pytest.mark.parametrize(
+    ("key", "manifest"),
+    [("{index}/{index}.csv", "00001/00002.csv"), ("a.{index}", "ax00001"), ("p00000/o.csv", "p00001/o-00000.csv")],
+)
+def test_manifest_that_only_looks_like_a_piece(key: str, manifest: str) -> None:
+    """A key that no piece can have is taken: it is compared as it is, with one number for all of a piece's."""
+    check_keys(key, manifest, is_split=True)
+
+
+@given(
+    st.lists(st.sampled_from(["{index}", "00000", "1", "/", ".", "-", "a"]), min_size=1).map("".join),
+    st.integers(0, 10**6),
+)
+def test_a_piece_is_never_the_manifest(key: str, index: int) -> None:
+    """Whatever the key, a manifest with the key of one of its pieces is refused."""
+    with pytest.raises(OSSInvalidArgument):
+        check_keys(key, piece_key(key, index), is_split=True)

@@ -16,14 +16,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.exports.columns import Column, Kind
-from airflow_provider_oss.exports.values import duration, json_converter, text_converter, to_json, to_text
+from airflow_provider_oss.exports.columns import (
+    Column,
+    Kind,
+    duration_text,
+    json_converter,
+    text_converter,
+    to_json,
+    to_text,
+)
 
 
 class Colour(StrEnum):
     """Text with a type of its own."""
 
     RED = "red"
+
+
+class Whole(int):
+    """A number with a type of its own."""
+
+    def __repr__(self) -> str:
+        """Say more than the number."""
+        return f"Whole({int(self)})"
+
+    __str__ = __repr__
+
+
+class Real(float):
+    """As Whole."""
+
+    def __repr__(self) -> str:
+        """Say more than the number."""
+        return f"Real({float(self)})"
+
+    __str__ = __repr__
 
 
 EAST = dt.timezone(dt.timedelta(hours=5, minutes=30))
@@ -46,6 +73,9 @@ BY_TYPE = [
     ("", "", '""'),
     ('größe "x"\n\x00', 'größe "x"\n\x00', '"größe \\"x\\"\\n\\u0000"'),
     (Colour.RED, "red", '"red"'),
+    (Whole(3), "3", "3"),
+    (Real(0.1), "0.1", "0.1"),
+    (Real("nan"), "NaN", '"NaN"'),
     (b"\x00\xff", "AP8=", '"AP8="'),
     (memoryview(b"\x00\xff"), "AP8=", '"AP8="'),
     (bytearray(), "", '""'),
@@ -128,13 +158,13 @@ def test_arrays() -> None:
 )
 def test_durations(value: dt.timedelta, expected: str) -> None:
     """A duration is ISO 8601 as PostgreSQL writes it: each unit with its own sign."""
-    assert duration(value) == expected == to_text(value)
+    assert duration_text(value) == expected == to_text(value)
 
 
 def test_what_cannot_be_written() -> None:
     """An object whose text would be its address in memory is refused: it would be another one in every run."""
     with pytest.raises(
-        OSSInvalidArgument, match=r"a object cannot be written as text: convert it in the query \(CAST\)"
+        OSSInvalidArgument, match=r"an object cannot be written as text: convert it in the query \(CAST\)"
     ):
         to_text(object())
 

@@ -169,7 +169,7 @@ def test_leaving_a_path_through_an_exception(root: str, bucket: oss2.Bucket) -> 
         assert unfinished_uploads(bucket) == []
 
 
-class BreakingFileSystem(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+class BreakingFileSystem(MemoryFileSystem):
     """Files in memory of which one ends with an error in place of its last bytes."""
 
     protocol = "memory"
@@ -193,16 +193,17 @@ def elsewhere() -> BreakingFileSystem:
     try:
         from airflow.sdk.io import attach  # noqa: PLC0415, TID251
     except ImportError:
-        from airflow.io.store import attach  # noqa: PLC0415
+        from airflow.io.store import attach  # type: ignore[import-not-found,no-redef]  # noqa: PLC0415
 
     fs = attach("memory", fs=BreakingFileSystem()).fs
+    assert isinstance(fs, BreakingFileSystem)
     fs.store.clear()
     return fs
 
 
 def transfer(source: str, target: str, **arguments: Any) -> None:
     """Run the operator, with the connections by name: with Airflow 2 it does not look for them in the addresses."""
-    connections = {"source_conn_id": urlsplit(source).username, "dest_conn_id": urlsplit(target).username}
+    connections: Any = {"source_conn_id": urlsplit(source).username, "dest_conn_id": urlsplit(target).username}
     FileTransferOperator(task_id="transfer", src=source, dst=target, **connections, **arguments).execute({})
 
 

@@ -6,6 +6,7 @@ import io
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from fsspec.caching import caches
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
@@ -18,6 +19,7 @@ from airflow_provider_oss.exceptions import (
 from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from airflow_provider_oss.limits import MIB
 from tests.conftest import BUCKET
+from tests.fs.conftest import MakeFileSystem
 
 if TYPE_CHECKING:
     import oss2
@@ -90,9 +92,59 @@ def test_an_argument_that_would_have_no_effect(fs: OSSFileSystem, bucket: oss2.B
         fs.open(PATH, mode, version_id="v1")
 
 
-@pytest.mark.parametrize("size_bytes", [-1, 0, 1, 10**6])
 @pytest.mark.parametrize("mode", ["r", "rb"])
-def test_block_sizes(fs: OSSFileSystem, bucket: oss2.Bucket, mode: str, size_bytes: int) -> None:
+def test_arguments_that_ask_for_nothing(fs: OSSFileSystem, bucket: oss2.Bucket, mode: str) -> None:
+    """What libraries pass to every filesystem, s3fs's own arguments too, is no error as long as it asks for nothing."""
+    bucket.put_object(KEY, b"text")
+    with fs.open(PATH, mode, version_id=None, acl=False, requester_pays=False, trim=None, fill_cache=True) as file:
+        assert len(file.read()) == 4
+
+
+# "parts" is given what it holds; "mmap" leaves its temporary file to be closed by Python
+@pytest.mark.parametrize("cache_type", sorted({str(name) for name in caches} - {"parts", "mmap"}))
+@pytest.mark.parametrize("argument", ["cache_type", "default_cache_type", "default_cache"])
+def test_cache_types(fs: OSSFileSystem, bucket: oss2.Bucket, argument: str, cache_type: str) -> None:
+    """All of fsspec's caches can be named, by each of the names that the argument has elsewhere."""
+    bucket.put_object(KEY, DATA)
+    given = None if cache_type == "None" else cache_type
+    arguments: Any = {argument: given}
+    with fs.open(PATH, **arguments) as file:
+        assert file.cache.name == (given or "readahead")
+        assert file.read() == DATA
+
+
+def test_ranges_that_are_known(fs: OSSFileSystem, bucket: oss2.Bucket, server: OSSEmulator) -> None:
+    """What has been read of a file, as dask and fsspec.parquet do it, is handed over and not read again."""
+    bucket.put_object(KEY, DATA)
+    server.forget_requests()
+    known = {(0, len(DATA)): DATA}
+    with fs.open(PATH, "rb", cache_type="parts", cache_options={"data": known}, size=len(DATA)) as file:
+        assert file.read() == DATA
+    assert operations(server) == ["HeadObject"]
+
+
+def test_a_cache_that_there_is_not(fs: OSSFileSystem) -> None:
+    """A typing error is one that names those that there are."""
+    with pytest.raises(
+        OSSInvalidArgument, match=r"cache_type='readaheda' is not known to fsspec: use one of .*readahead"
+    ):
+        fs.open(PATH, cache_type="readaheda")
+
+
+def test_what_the_filesystem_reads_with(make_fs: MakeFileSystem, bucket: oss2.Bucket) -> None:
+    """What files are read with may be said of the filesystem; what is said of a file goes before it."""
+    bucket.put_object(KEY, DATA)
+    options: Any = {"default_block_size": 1000, "default_cache_type": "bytes", "default_fill_cache": True}
+    fs = OSSFileSystem(make_fs().oss_conn_id, **options, anon=False)
+    with fs.open(PATH) as file, fs.open(PATH, block_size=0, cache_type="none") as other:
+        assert (file.blocksize, file.cache.name) == (1000, "bytes")
+        assert (other.blocksize, other.cache.name) == (0, "none")
+        assert file.read() == other.read() == DATA
+
+
+@pytest.mark.parametrize("size_bytes", [-1, 0, 1, 10**6, "default"])
+@pytest.mark.parametrize("mode", ["r", "rb"])
+def test_block_sizes(fs: OSSFileSystem, bucket: oss2.Bucket, mode: str, size_bytes: Any) -> None:
     """However much is read ahead, all is read; -1 is the default, as for Python's own open()."""
     bucket.put_object(KEY, b"0123456789" * 100)
     with fs.open(PATH, mode, block_size=size_bytes) as file:

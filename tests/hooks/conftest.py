@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from airflow.providers.common.compat.sdk import redact
 
+from airflow_provider_oss.engine.retry import RetryPolicy
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.transfer.retry import RetryPolicy
 from tests.hooks.support import DATA
 
 MakeHook = Callable[..., OSSHook]

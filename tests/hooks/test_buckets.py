@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
@@ -40,7 +42,9 @@ def test_creating_and_deleting(hook: OSSHook) -> None:
         ({"redundancy": "ZRS"}, "has redundancy='LRS', not 'ZRS'"),
     ],
 )
-def test_a_bucket_with_other_properties(hook: OSSHook, server: OSSEmulator, asked: dict, complaint: str) -> None:
+def test_a_bucket_with_other_properties(
+    hook: OSSHook, server: OSSEmulator, asked: dict[str, Any], complaint: str
+) -> None:
     """What is asked for and cannot be had is an error; the bucket stays as it is."""
     with pytest.raises(OSSRequestRejected, match=complaint):
         hook.create_bucket(BUCKET, **asked)

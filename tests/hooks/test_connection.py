@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.clients.credentials.sources import Credentials
+from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidConnection
 from airflow_provider_oss.hooks.connection import to_client_settings
 from tests.hooks.support import Connection, connection_of_uri
@@ -68,7 +69,7 @@ FULL_SETTINGS = ClientSettings(
 
 
 def test_least_that_is_needed() -> None:
-    """Login, password and a standard endpoint are enough: V4, the endpoint's region, sane time-outs, TLS checked."""
+    """Login, password and a standard endpoint are enough: V4, the endpoint's region, sane timeouts, TLS checked."""
     assert settings_of(connection()) == ClientSettings(
         endpoint=HANGZHOU,
         credentials=STATIC,
@@ -102,7 +103,7 @@ def test_uri_that_airflow_writes() -> None:
     original = connection(password=secret, schema="exports", extra={"region": "cn-beijing", "read_timeout": 5})
     again = connection_of_uri(original.get_uri())
     assert settings_of(again) == settings_of(original)
-    assert settings_of(again).credentials.access_key_secret == secret
+    assert settings_of(again).credentials == Credentials(STATIC.access_key_id, secret)
 
 
 @pytest.mark.parametrize(
@@ -215,13 +216,24 @@ def test_region_that_is_none(region: str) -> None:
         ("storage.internal", 80, "https://storage.internal:80"),
         ("http://127.0.0.1", 80, "http://127.0.0.1"),
         ("http://127.0.0.1", 0, "http://127.0.0.1"),
+        ("http://127.0.0.1:38361", 38361, "http://127.0.0.1:38361"),
+        ("127.0.0.1:38361/", 38361, "https://127.0.0.1:38361"),
+        ("storage.internal:8443", 443, "https://storage.internal:8443"),
+        ("http://storage.internal:443", 443, "http://storage.internal:443"),
+        ("http://[::1]:9000", None, "http://[::1]:9000"),
+        ("http://[::1]:9000", 9000, "http://[::1]:9000"),
+        ("http://[::1]", 9000, "http://[::1]:9000"),
+        ("[2001:DB8::1]", None, "https://[2001:DB8::1]"),
+        ("::1", 9000, "https://[::1]:9000"),
+        ("http://::1", 9000, "http://[::1]:9000"),
     ],
 )
 def test_endpoints(host: str, port: int | None, expected: str) -> None:
     """
     An endpoint has a scheme, https unless it is given, and may have a port of its own or the connection's.
 
-    The scheme's own port is left out, and so is the 0 that Airflow's Test button sends for no port.
+    The scheme's own port is left out, and so is the 0 that Airflow's Test button sends for no port. The same port
+    twice is one. An IPv6 address may lack its brackets, as it does where it comes out of a URI.
     """
     found = settings_of(connection(host=host, port=port, extra={"region": "cn-hangzhou"}))
     assert found.endpoint == expected
@@ -238,6 +250,11 @@ def test_endpoints(host: str, port: int | None, expected: str) -> None:
         "host:port",
         "host?query",
         "oss://exports/key",
+        "http://[::1",
+        "http://[:::1]:9000",
+        "http://[127.0.0.1]:9000",
+        "http://[fe80::1%eth0]:9000",
+        "http://::1:9000:9000:9000:1:2:3:4:5",
     ],
 )
 def test_host_that_is_no_endpoint(host: str) -> None:
@@ -263,7 +280,24 @@ def test_host_with_the_bucket(endpoint: str) -> None:
     assert settings_of(connection(host=f"exports.{endpoint}", extra=extra)).endpoint == f"https://exports.{endpoint}"
 
 
-@pytest.mark.parametrize(("host", "port"), [("127.0.0.1:99999", None), ("127.0.0.1", 99999), ("127.0.0.1:0", None)])
+@pytest.mark.parametrize(("host", "port"), [("http://127.0.0.1:38361", 9000), ("http://[::1]:38361", 9000)])
+def test_two_ports(host: str, port: int) -> None:
+    """A port in the host and another one beside it are two answers to one question."""
+    with pytest.raises(
+        OSSInvalidConnection, match=r"the port is given twice: host has 38361, port is 9000; leave one of them out"
+    ):
+        settings_of(connection(host=host, port=port, extra={"region": "cn-hangzhou"}))
+
+
+def test_uri_with_an_ipv6_address() -> None:
+    """A connection that is defined as a URI may have an IPv6 address."""
+    uri = "aliyun-oss://http://LTAI-id:the-secret@[::1]:9000/exports?region=cn-hangzhou"
+    assert settings_of(connection_of_uri(uri)).endpoint == "http://[::1]:9000"
+
+
+@pytest.mark.parametrize(
+    ("host", "port"), [("[::1]:99999", None), ("127.0.0.1:99999", None), ("127.0.0.1", 99999), ("127.0.0.1:0", None)]
+)
 def test_port_that_is_none(host: str, port: int | None) -> None:
     """A port has its limits."""
     with pytest.raises(OSSInvalidConnection, match="has a port that is none: give one from 1 to 65535"):
@@ -363,7 +397,8 @@ def test_credentials_of_the_environment(prefix_id: str, prefix_secret: str, pref
     assert settings_of(from_environment, environment=pair).credentials == Credentials("env-id", "env-secret")
     with_token = settings_of(from_environment, environment=pair | {prefix_token: "env-token"})
     assert with_token.credentials == Credentials("env-id", "env-secret", "env-token")
-    assert settings_of(from_environment, environment=pair | {prefix_token: ""}).credentials.security_token is None
+    without_token = settings_of(from_environment, environment=pair | {prefix_token: ""})
+    assert without_token.credentials == Credentials("env-id", "env-secret", None)
 
 
 @pytest.mark.parametrize("environment", [{}, {"ALIBABA_CLOUD_ACCESS_KEY_ID": "env-id"}, {"OSS_ACCESS_KEY_SECRET": "x"}])
@@ -494,9 +529,9 @@ def test_the_alibaba_provider_reads_the_same(monkeypatch: pytest.MonkeyPatch) ->
     ("changes", "message"),
     [
         ({"auth_type": "STS"}, "auth_type='STS' is not known: it must be 'AK'"),
-        ({"region": 7}, "extra field region is a int: it must be text"),
+        ({"region": 7}, "extra field region is an int: it must be text"),
         ({"endpoint": ["a"]}, "extra field endpoint is a list: it must be text"),
-        ({"access_key_secret": 7}, "extra field access_key_secret is a int: it must be text"),
+        ({"access_key_secret": 7}, "extra field access_key_secret is an int: it must be text"),
         ({"access_key_id": ""}, "access_key_id is missing"),
         ({"access_key_secret": ""}, "access_key_secret is missing"),
         ({"access_key_id": "id\n"}, "extra field access_key_id has a line break"),

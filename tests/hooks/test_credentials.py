@@ -163,7 +163,7 @@ def test_source_that_refuses(by_uri: OSSHook, web: WebServer) -> None:
 
 
 def test_reading_asks_anew_after_a_refusal(by_uri: OSSHook, server: OSSEmulator, bank: Bank) -> None:
-    """What oss2 sends is not repeated; but the call after a refused one is signed with others."""
+    """What reads is not repeated; but the call after a refused one is signed with others."""
     by_uri.put_object("key", "data")
     server.faults.add(Fault(operation="GetObject", times=1, status=403, code="SecurityTokenExpired"))
     with pytest.raises(OSSCredentialsExpired):
@@ -181,7 +181,7 @@ def test_reading_asks_anew_after_a_refusal(by_uri: OSSHook, server: OSSEmulator,
         (lambda hook: hook.object_exists("absent"), "AccessDenied", False),
         (lambda hook: hook._client.bucket_info(BUCKET), "AccessDenied", False),
     ],
-    ids=["not found", "oss2", "not found by oss2", "denied", "denied by oss2"],
+    ids=["not found", "found", "no bucket", "denied", "denied bucket"],
 )
 def test_answers_that_prove_a_renewal(
     by_uri: OSSHook, server: OSSEmulator, ask: Callable[[OSSHook], object], code: str | None, *, is_accepted: bool

@@ -13,9 +13,9 @@ import pytest
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey, OSSPermanentError
-from airflow_provider_oss.hooks.lineage import is_wanted
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
+from airflow_provider_oss.lineage import is_wanted
 from tests.hooks.support import DATA, read
 from tests.support.lineage import collected, collector, collector_was_made, in_a_task
 
@@ -197,6 +197,6 @@ def test_outside_a_task_nobody_is_asked(
     def load(name: str) -> None:
         raise AssertionError(f"{name} was asked")
 
-    monkeypatch.setattr("airflow_provider_oss.hooks.lineage.import_module", load)
+    monkeypatch.setattr("airflow_provider_oss.lineage.import_module", load)
     make_hook().put_file(KEY, file)
     assert make_hook().object_exists(KEY)

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.exceptions import (
     OSSInvalidArgument,
@@ -14,6 +13,7 @@ from airflow_provider_oss.exceptions import (
 )
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.model import ObjectRef
+from airflow_provider_oss.proof import crc64
 from tests.conftest import BUCKET
 from tests.hooks.support import DATA, read
 from tests.support.stores import MemoryDirectory

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
+from airflow_provider_oss.engine.many_files import FileOutcome
+from airflow_provider_oss.engine.retry import is_worth_repeating
+from airflow_provider_oss.engine.source import BytesSource
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
     OSSConnectionError,
@@ -22,9 +25,6 @@ from airflow_provider_oss.exceptions import (
 )
 from airflow_provider_oss.hooks.base import OSSBaseHook
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.transfer.many_files import FileOutcome
-from airflow_provider_oss.transfer.retry import is_worth_repeating
-from airflow_provider_oss.transfer.source import BytesSource
 from tests.conftest import BUCKET
 from tests.support.stores import MemoryDirectory
 

@@ -9,7 +9,6 @@ import pytest
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSServiceUnavailable
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.hooks.renewal import renewing
 
 
 def test_a_connection_that_was_renewed(
@@ -20,7 +19,7 @@ def test_a_connection_that_was_renewed(
     with pytest.raises(OSSAccessDenied):
         hook.object_exists("a.csv")
     connect()
-    assert renewing(hook, lambda: hook.object_exists("a.csv")) is False
+    assert hook.with_new_credentials(lambda: hook.object_exists("a.csv")) is False
     assert [request.status for request in server.requests] == [403, 403, 404]
 
 
@@ -28,7 +27,7 @@ def test_a_connection_that_is_the_same(make_hook: Callable[..., OSSHook], server
     """When the connection has nothing else to offer, the refusal is raised after one request."""
     hook = make_hook(password="wrong")
     with pytest.raises(OSSAccessDenied, match="SignatureDoesNotMatch"):
-        renewing(hook, lambda: hook.object_exists("a.csv"))
+        hook.with_new_credentials(lambda: hook.object_exists("a.csv"))
     assert len(server.requests) == 1
 
 
@@ -36,4 +35,4 @@ def test_other_errors(hook: OSSHook, server: OSSEmulator) -> None:
     """Only refused credentials make the connection be read again."""
     server.faults.add(Fault(status=503))
     with pytest.raises(OSSServiceUnavailable):
-        renewing(hook, lambda: hook.object_exists("a.csv"))
+        hook.with_new_credentials(lambda: hook.object_exists("a.csv"))

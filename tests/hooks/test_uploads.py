@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_oss.crc64 import crc64
+from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.emulator import Fault, OSSEmulator
+from airflow_provider_oss.engine.source import BytesSource
 from airflow_provider_oss.exceptions import (
     OSSInvalidArgument,
     OSSObjectAlreadyExists,
 )
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
-from airflow_provider_oss.transfer.cancellation import Cancellation
-from airflow_provider_oss.transfer.source import BytesSource
+from airflow_provider_oss.proof import crc64
 from tests.conftest import BUCKET
 from tests.hooks.support import DATA, read
+from tests.support.own_path import OwnPath
 from tests.support.stores import MemoryStore
 from tests.support.trees import write_tree
 
@@ -68,6 +69,55 @@ def test_put_file(hook: OSSHook, file: Path) -> None:
     result = hook.put_file("key", file)
     assert read(hook, "key") == DATA
     assert (result.size, result.bytes_sent) == (len(DATA), len(DATA))
+
+
+@pytest.mark.parametrize("one", [str, Path, OwnPath])
+def test_paths(hook: OSSHook, tmp_path: Path, one: Callable[[str], Any]) -> None:
+    """Wherever a path of this worker is taken, it may be text, of pathlib, or of anybody else."""
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from" / "a").write_bytes(b"data")
+    path = one(str(tmp_path / "from" / "a"))
+
+    hook.put_file("put", path)
+    hook.upload_file("uploaded", path)
+    [outcome] = hook.upload_files([("one", path)])
+    hook.upload_directory("tree", one(str(tmp_path / "from"))).raise_failures()
+    for key in ("put", "uploaded", "one", "tree/a"):
+        hook.download_file(key, one(str(tmp_path / "got")))
+        assert (tmp_path / "got").read_bytes() == b"data"
+        (tmp_path / "got").unlink()
+    assert outcome.error is None
+
+
+def put_one(hook: OSSHook, path: Path) -> None:
+    hook.put_file("below/here", path)
+
+
+def upload_one(hook: OSSHook, path: Path) -> None:
+    assert hook.upload_file("below/here", path).size == len(path.read_bytes())
+
+
+def upload_several(hook: OSSHook, path: Path) -> None:
+    [outcome] = hook.upload_files([("below/here", path)])
+    assert outcome.error is None
+
+
+def upload_a_tree(hook: OSSHook, path: Path) -> None:
+    hook.upload_directory("below", path.parent).raise_failures()
+
+
+@pytest.mark.parametrize("store", [put_one, upload_one, upload_several, upload_a_tree])
+@pytest.mark.parametrize("path", ["/proc/filesystems", "/sys/devices/system/cpu/online"])
+def test_a_file_whose_size_says_nothing(
+    hook: OSSHook, tmp_path: Path, path: str, store: Callable[[OSSHook, Path], None]
+) -> None:
+    """However a file is stored, the object is what reading it gives, also where the system says 0 or 4096 bytes."""
+    here = tmp_path / "tree" / "here"
+    here.parent.mkdir()
+    here.symlink_to(path)
+    hook.put_object("below/here", b"")  # what was stored of it by earlier versions, and is no reason to skip it
+    store(hook, here)
+    assert read(hook, "below/here") == Path(path).read_bytes()
 
 
 @pytest.mark.parametrize("content_length", [len(DATA), None])
@@ -130,8 +180,9 @@ def test_upload_directory_with_wrong_arguments(
     hook: OSSHook, tmp_path: Path, server: OSSEmulator, arguments: dict[str, Any], reason: str
 ) -> None:
     """What cannot work is one error that names the argument, before OSS is asked anything."""
+    usual: dict[str, Any] = {"key": "base", "directory": tmp_path}
     with pytest.raises(OSSInvalidArgument, match=reason):
-        hook.upload_directory(**{"key": "base", "directory": tmp_path} | arguments)
+        hook.upload_directory(**usual | arguments)
     assert not server.requests
 
 

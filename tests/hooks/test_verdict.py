@@ -12,7 +12,7 @@ from airflow_provider_oss.exceptions import (
     OSSInvalidConnection,
     OSSProviderError,
 )
-from airflow_provider_oss.hooks.verdict import verdict
+from airflow_provider_oss.hooks.base import verdict
 
 KEY = "AccessKey LTAI of a role"
 IN_BUCKET = ErrorDetails(bucket="exports", key="airflow-provider-oss-connection-test")

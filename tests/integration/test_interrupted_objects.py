@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, RecordedRequest
 from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.proof import crc64
 from tests.integration.conftest import random_file
 from tests.integration.dags.objects import PARALLEL, PART_SIZE
 from tests.integration.uploading import Uploads

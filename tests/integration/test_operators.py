@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import oss2
 import pytest
 
-from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.model import UploadResult
+from airflow_provider_oss.proof import crc64
 from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, REGION
 from tests.integration.conftest import random_file
 from tests.integration.uploading import RunningUpload, Uploads

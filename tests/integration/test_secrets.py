@@ -6,6 +6,7 @@ import base64
 import json
 import logging
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, urlsplit
@@ -48,12 +49,12 @@ def connect(uploads: Uploads, signature_version: str) -> None:
 
 def break_in_turn(server: OSSEmulator, key: str) -> None:
     """Answer with errors until the first attempt gives up, let the token expire, get stuck, and deny access."""
-    part_3, part_4 = ({"operation": "UploadPart", "key": key, "part_number": number, "times": 1} for number in (3, 4))
+    part_3, part_4 = (partial(Fault, operation="UploadPart", key=key, part_number=number, times=1) for number in (3, 4))
     server.faults.add(
-        Fault(**part_3 | {"times": TRIES}, status=500),
-        Fault(**part_3, skip=TRIES, status=403, code="SecurityTokenExpired"),
-        Fault(**part_4, stall=True),
-        Fault(**part_4, skip=1, status=403, code="AccessDenied"),
+        part_3(times=TRIES, status=500),
+        part_3(skip=TRIES, status=403, code="SecurityTokenExpired"),
+        part_4(stall=True),
+        part_4(skip=1, status=403, code="AccessDenied"),
     )
 
 

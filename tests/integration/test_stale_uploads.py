@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ GAVE_UP = "stale/gave-up.bin"
 LOST = "stale/lost.bin"
 
 
-def clean(uploads: Uploads, **conf: str) -> dict[str, dict[str, object]]:
+def clean(uploads: Uploads, **conf: str) -> dict[str, dict[str, Any]]:
     """Run the example; return what its dry run told and what it did."""
     dag_id = "oss_stale_uploads"
     run_id = uploads.trigger(dag_id, prefix="stale/", **conf)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tests.matrix.rows import ROWS, Row
+from tests.matrix.rows import LOWEST, ROWS, Row
 from tests.matrix.suite import Outcome, run
-from tests.matrix.uv import pin
+from tests.matrix.uv import pin, pin_lowest
 
 
 def main() -> int:
@@ -20,8 +20,10 @@ def main() -> int:
     rows = _wanted(parser, arguments.only.split())
     if arguments.pin:
         for airflow in dict.fromkeys(row.airflow for row in rows):
-            print(f"Pinning what goes with Airflow {airflow}", flush=True)
-            pin(airflow)
+            print(
+                f"Pinning what goes with Airflow {airflow}" if airflow != LOWEST else "Pinning the lowest", flush=True
+            )
+            pin_lowest() if airflow == LOWEST else pin(airflow)
         return 0
     outcomes = [_run(row, is_short=arguments.short) for row in rows]
     print(_table(outcomes))

@@ -10,7 +10,11 @@ ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = ROOT / ".cache" / "matrix"
 """Environments and results."""
 
+LOWEST: Final = "lowest"
+"""The row of the lowest versions that pyproject.toml allows, of Airflow too: what it promises to users is run."""
+
 UNDECLARED: Final = {
+    LOWEST: ("apache-airflow-providers-amazon>=9",),
     "3.0": ("fastapi<0.118", "pyjwt<2.11", "universal-pathlib<0.3"),
     "3.2": ("cadwyn<7", "fastapi<0.136", "pydantic<2.14", "svcs<26"),
 }
@@ -19,7 +23,11 @@ What an Airflow needs without saying so.
 
 With later ones the API of 3.0.6 answers before the database has what it answers, its tokens have no issuer, and its
 ObjectStoragePath refuses every URL; the dag-processor of 3.2.2 cannot import a model, and its dag.test has no server.
+For the lowest fsspec uv would go back to an amazon provider that has no s3fs.
 """
+
+OLDEST: Final = "2.11"
+"""The oldest Airflow. The lowest row has its pins where they go with the lowest versions of what is declared."""
 
 OLDEST_PYTHON: Final = "3.11"
 """The pins hold for this and all later ones."""
@@ -30,12 +38,12 @@ WITHOUT_AIRFLOW: Final = (
     "tests/emulator",
     "tests/exports",
     "tests/sources",
-    "tests/transfer",
+    "tests/engine",
 )
 """Tests of what imports no Airflow: ``make test`` leaves them out where it runs on the oldest one."""
 
 SHORT_INTEGRATION: Final = "test_interrupted_uploads.py"
-"""Of the tests in a real Airflow, those that a short run has: kills, exceptions, time-outs, and what continues then."""
+"""Of the tests in a real Airflow, those that a short run has: kills, exceptions, timeouts, and what continues then."""
 
 NEWEST_ONLY: Final = ("tests/browser", "tests/demo", "tests/docs/test_pages.py")
 """Tests of what is there for the newest Airflow only: its pages, the demonstration, the examples in the texts."""
@@ -69,7 +77,8 @@ class Row:
 
 
 ROWS: Final = (
-    Row("2.11", "3.11"),
+    Row(LOWEST, OLDEST_PYTHON),
+    Row(OLDEST, "3.11"),
     Row("3.0", "3.12"),
     Row("3.1", "3.13"),
     Row("3.2", "3.12"),
@@ -81,7 +90,9 @@ NEWEST: Final = ROWS[-1].airflow
 
 def constraints_of(airflow: str) -> Path:
     """Return the file of pins: that of the newest Airflow is the one that developers install from."""
-    return ROOT / ("constraints.txt" if airflow == NEWEST else f"constraints/airflow-{airflow}.txt")
+    if airflow == NEWEST:
+        return ROOT / "constraints.txt"
+    return ROOT / "constraints" / (f"{LOWEST}.txt" if airflow == LOWEST else f"airflow-{airflow}.txt")
 
 
 def left_out(row: Row, *, is_short: bool) -> list[str]:

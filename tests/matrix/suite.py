@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import psutil
 
+from tests.matrix.mysqlclient import install_mysqlclient
 from tests.matrix.rows import FOLDER, ROOT, Row, left_out
 from tests.matrix.uv import install
 
@@ -50,8 +51,12 @@ def run(row: Row, *, is_short: bool) -> Outcome:
     report = FOLDER / f"{row.name}.xml"
     try:
         python = install(row)
+        if not is_short:
+            install_mysqlclient(python)
     except subprocess.CalledProcessError as error:
         return Outcome(row, 0, 0, 0, time.monotonic() - began, f"not installed: uv ended with {error.returncode}")
+    except RuntimeError as error:
+        return Outcome(row, 0, 0, 0, time.monotonic() - began, f"not installed: {error}")
     report.unlink(missing_ok=True)
     ignored = [f"--ignore={folder}" for folder in left_out(row, is_short=is_short)]
     options = ["-q", "-p", "no:cacheprovider", "--numprocesses", "2", "--dist", "loadgroup", f"--junitxml={report}"]

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.matrix.rows import NEWEST, OLDEST_PYTHON, ROOT, UNDECLARED, Row, constraints_of
+from tests.matrix.rows import LOWEST, NEWEST, OLDEST, OLDEST_PYTHON, ROOT, UNDECLARED, Row, constraints_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 _UV = Path(sys.executable).parent / "uv"
 _FORMAT = ["--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--no-header"]
@@ -28,7 +31,32 @@ def pin(airflow: str) -> None:
     platforms = ["--universal", "--python-version", OLDEST_PYTHON]
     sources = ["pyproject.toml", "-"]
     wanted = "\n".join([f"apache-airflow=={airflow}.*", *UNDECLARED.get(airflow, ()), ""])
-    _uv(["pip", "compile", *platforms, "--upgrade", *groups, *_FORMAT, "--output-file", str(output), *sources], wanted)
+    uv(["pip", "compile", *platforms, "--upgrade", *groups, *_FORMAT, "--output-file", str(output), *sources], wanted)
+
+
+def pin_lowest() -> None:
+    """Write the lowest versions of what pyproject.toml declares, beside them the oldest Airflow's pins."""
+    platforms = ["--universal", "--python-version", OLDEST_PYTHON]
+    lowest = ["--resolution", "lowest-direct", "--all-extras"]
+    found = uv(["pip", "compile", *platforms, *lowest, *_FORMAT, "pyproject.toml"])
+    declared = [line for line in found.splitlines() if _name(line) in _declared()]
+    output = constraints_of(LOWEST)
+    shutil.copyfile(constraints_of(OLDEST), output)  # what is there is kept where it can be
+    wanted = "\n".join([*declared, *UNDECLARED[LOWEST], ""])
+    uv(
+        ["pip", "compile", *platforms, "--group", "dev", *_FORMAT, "--output-file", str(output), "pyproject.toml", "-"],
+        wanted,
+    )
+
+
+def _declared() -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = chain.from_iterable(project["optional-dependencies"].values())
+    return {_name(each) for each in (*project["dependencies"], *extras)}
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^\w.-]", requirement, maxsplit=1)[0].lower()
 
 
 def install(row: Row) -> Path:
@@ -37,9 +65,9 @@ def install(row: Row) -> Path:
     stamp = row.environment / _INSTALLED
     wanted = _fingerprint(row)
     if not stamp.exists() or stamp.read_text() != wanted:
-        _uv(["venv", "--clear", "--python", str(_interpreter(row.python)), str(row.environment)])
+        uv(["venv", "--clear", "--python", str(_interpreter(row.python)), str(row.environment)])
         constraints = ["--constraint", str(row.constraints)]
-        _uv(["pip", "install", "--python", str(python), *constraints, "--editable", ".", "--group", "dev"])
+        uv(["pip", "install", "--python", str(python), *constraints, "--editable", ".", "--group", "dev"])
         stamp.write_text(wanted)
     return python
 
@@ -67,6 +95,14 @@ def _candidates(version: str) -> Iterator[Path]:
         yield Path(found)
 
 
-def _uv(arguments: list[str], stdin: str | None = None) -> None:
-    environment = {**os.environ, "UV_CACHE_DIR": str(ROOT / ".cache" / "uv"), "UV_PYTHON_DOWNLOADS": "never"}
-    subprocess.run([str(_UV), "--quiet", *arguments], cwd=ROOT, env=environment, input=stdin, text=True, check=True)
+def uv(arguments: list[str], stdin: str | None = None, variables: Mapping[str, str] | None = None) -> str:
+    """Run uv with these variables beside those of the environment; return what it prints. Raises CalledProcessError."""
+    environment = {
+        **os.environ,
+        **(variables or {}),
+        "UV_CACHE_DIR": str(ROOT / ".cache" / "uv"),
+        "UV_PYTHON_DOWNLOADS": "never",
+    }
+    command = [str(_UV), "--quiet", *arguments]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, input=stdin, stdout=subprocess.PIPE, text=True, check=True)
+    return ran.stdout

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG, BaseOperator, Context, XCom
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator, Context, XCom
 
+from airflow_provider_oss.exceptions import OSSInvalidArgument
 from tests.checkpoint.airflow_edge import Supervisor, connected, get_task_states, task_state_context
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 RUN_ID = "manual__1"
 DATA = bytes(range(256)) * 1600
+
+REFUSED = (OSSInvalidArgument, AirflowFailException)
+"""What fails for good: an argument of a wrong type when the DAG is parsed, a wrong text in the first attempt."""
 
 Run = Callable[..., Any]
 Build = Callable[[], BaseOperator]

@@ -24,17 +24,18 @@ from airflow_provider_oss.operators.oss import (
     OSSResumableStreamOperator,
     OSSResumableUploadOperator,
 )
+from airflow_provider_oss.shown import a_type
 from tests.checkpoint.airflow_edge import Supervisor
-from tests.operators.conftest import Build, Run
+from tests.operators.conftest import REFUSED, Build, Run
 
 Connect = Callable[..., str]
 
 
 def refused(run: Run, server: OSSEmulator, build: Build, expected: type[OSSPermanentError], message: str) -> None:
-    """Run the operator; it must fail at once with this error, and OSS must not hear of it."""
-    with pytest.raises(AirflowFailException, match=message) as caught:
+    """Make and run the operator; one of these must fail for good with this error, and OSS must not hear of it."""
+    with pytest.raises(REFUSED, match=message) as caught:
         run(build)
-    assert type(caught.value.__cause__) is expected
+    assert type(caught.value.__cause__ or caught.value) is expected
     assert server.requests == ()
 
 
@@ -70,11 +71,11 @@ def make(request: pytest.FixtureRequest, file: Path) -> Callable[..., Build]:
         ({"tags": {"a" * 129: ""}}, "too long"),
         ({"tags": {"a": None}}, "is a NoneType: give text"),
         ({"meta": {"a b": "c"}}, "meta key 'a b'"),
-        ({"meta": {1: "c"}}, "meta key 1 is a int"),
-        ({"meta": "{}"}, "meta='{}' is a str"),
+        ({"meta": {1: "c"}}, "meta key 1 is an int"),
+        ({"meta": "{}"}, "meta is a str: give a mapping"),
         ({"meta": {"a": "b\nc"}}, "control character"),
         ({"mime": "text/plain\r\nx: y"}, "control character"),
-        ({"headers": {1: "c"}}, "headers key 1 is a int"),
+        ({"headers": {1: "c"}}, "headers key 1 is an int"),
         ({"headers": {"Content-Length": "1"}}, "cannot be given"),
         ({"headers": {"x-oss-object-acl": "private"}}, "use acl"),
         ({"traffic_limit": 1}, "traffic_limit=1 is outside"),
@@ -167,7 +168,7 @@ def test_paths(run: Run, server: OSSEmulator, connect: Connect, operator: type[B
 
 
 @pytest.mark.parametrize("arguments", [{}, {"data": "data", "file_path": "/etc/hostname"}], ids=["neither", "both"])
-def test_data_or_file(run: Run, server: OSSEmulator, connect: Connect, arguments: dict[str, str]) -> None:
+def test_data_or_file(run: Run, server: OSSEmulator, connect: Connect, arguments: dict[str, Any]) -> None:
     """Of data and file_path neither, or both."""
     connect()
     refused(
@@ -188,7 +189,7 @@ def test_data_that_is_neither_text_nor_bytes(run: Run, server: OSSEmulator, conn
         server,
         lambda: OSSPutObjectOperator(task_id="upload", key="key", data=data),
         OSSInvalidArgument,
-        f"data is a {type(data).__name__}: give text or bytes",
+        rf"data\S* is {a_type(data)}: give text or bytes",
     )
 
 
@@ -198,16 +199,26 @@ def test_data_that_is_neither_text_nor_bytes(run: Run, server: OSSEmulator, conn
         ({"part_size": 100 * KIB - 1}, "part_size"),
         ({"part_size": 0}, "part_size"),
         ({"part_size": 5 * GIB + 1}, "part_size"),
-        ({"part_size": "8 MiB"}, "part_size='8 MiB' is no whole number"),
+        ({"part_size": "8 MiBit"}, "part_size='8 MiBit' is no whole number of bytes: .* '8 MiB'"),
+        ({"part_size": "4 KiB"}, "part_size=4096"),
         ({"parallel": 0}, "parallel=0 is out of range"),
         ({"parallel": 101}, "parallel=101 is out of range"),
         ({"parallel": "many"}, "parallel='many' is no whole number"),
         ({"checkpoint": "file"}, "checkpoint='file' is not known: use one of auto, task_state, variable, xcom"),
-        ({"checkpoint": object()}, "methods load, save and delete"),
-        ({"checkpoint": "xcom", "checkpoint_anchor": "absent"}, "checkpoint_anchor='absent'"),
+        ({"checkpoint": object()}, "give text or an object with load, save and delete"),
+        ({"checkpoint": "xcom:absent"}, "checkpoint='xcom:absent'"),
     ],
     ids=[
-        *("too small", "no bytes", "too large", "no number of bytes", "no parts", "too many", "no number of parts"),
+        *(
+            "too small",
+            "no bytes",
+            "too large",
+            "no number of bytes",
+            "too few bytes",
+            "no parts",
+            "too many",
+            "no number of parts",
+        ),
         *("unknown store", "no store", "unknown anchor"),
     ],
 )

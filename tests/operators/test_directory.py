@@ -123,16 +123,6 @@ def test_a_failure_that_may_pass(run: Run, directory: Path, server: OSSEmulator,
     assert pushed["failures"][0]["file"] == "a.csv"
 
 
-def test_a_failure_that_cannot_be_pushed(
-    run: Run, directory: Path, server: OSSEmulator, supervisor: Supervisor
-) -> None:
-    """What became of the files is told by the error also where XCom fails, and for good when it is."""
-    supervisor.task_ids = ()
-    server.faults.add(Fault(operation="PutObject", status=403, code="AccessDenied"))
-    with pytest.raises(AirflowFailException, match="3 of 3 files"):
-        run(build(directory))
-
-
 def test_a_failure_for_good(run: Run, directory: Path, server: OSSEmulator) -> None:
     """When no retry can mend any failure Airflow is told not to retry."""
     server.faults.add(Fault(key="base/2026-11-21/a.csv", status=403, code="AccessDenied"))

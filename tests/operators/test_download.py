@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
@@ -23,6 +22,7 @@ from airflow_provider_oss.exceptions import (
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
 from airflow_provider_oss.operators.download import OSSDownloadObjectOperator
+from airflow_provider_oss.proof import crc64
 from tests.conftest import BUCKET
 from tests.operators.conftest import DATA, Build, Run
 
@@ -92,7 +92,7 @@ def test_a_failed_download_is_a_failed_task(
     run: Run, download: Callable[..., Build], server: OSSEmulator, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It raises, and leaves the old file as it was; the retried task asks only for what has not arrived."""
-    monkeypatch.setattr("airflow_provider_oss.transfer.retry.RetryPolicy.__init__.__defaults__", (1, 0.0, 0.0))
+    monkeypatch.setattr("airflow_provider_oss.engine.retry.RetryPolicy.__init__.__defaults__", (1, 0.0, 0.0))
     server.faults.add(Fault(operation="GetObject", skip=2, truncate_response=True))
     with pytest.raises(OSSConnectionError):
         run(download())
@@ -151,14 +151,15 @@ def test_forbidden(run: Run, download: Callable[..., Build], server: OSSEmulator
 def test_on_kill(
     in_dag: Callable[[Build], Any], context_of: Callable[..., Any], download: Callable[..., Build]
 ) -> None:
-    """``on_kill`` lets the download stop; before it runs it does nothing, and the next attempt continues."""
+    """``on_kill`` lets the download stop; before there is an attempt it does nothing, and the next one continues."""
     stopped: list[Any] = []
-    operator = in_dag(download(progress=lambda *_: stopped or stopped.append(operator.on_kill())))
+    operator: Any = in_dag(download(progress=lambda *_: stopped or stopped.append(operator.on_kill())))
     context = context_of(operator)
-    operator.render_template_fields(context)
     operator.on_kill()
+    operator.render_template_fields(context)
 
     with pytest.raises(OSSUploadCancelled, match="the next attempt continues"):
         operator.execute(context)
 
+    operator.render_template_fields(context)
     assert operator.execute(context)["resumed"]

@@ -13,19 +13,19 @@ from airflow.providers.common.compat.sdk import AirflowFailException, Asset, Obj
 from airflow.utils.state import TaskInstanceState
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
+from airflow_provider_oss.engine.retry import RetryPolicy
 from airflow_provider_oss.exceptions import OSSServiceUnavailable
 from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.lineage import DatasetFacts, bounded, source, stored
 from airflow_provider_oss.operators.copy import OSSCopyObjectOperator
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
 from airflow_provider_oss.operators.download import OSSDownloadObjectOperator
-from airflow_provider_oss.operators.lineage import DatasetFacts, bounded, source, stored
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
     OSSPutStreamOperator,
     OSSResumableStreamOperator,
     OSSResumableUploadOperator,
 )
-from airflow_provider_oss.transfer.retry import RetryPolicy
 from tests.operators.conftest import DATA, Build, Run
 from tests.support.lineage import in_a_task
 from tests.support.openlineage import Lineage, lineage_of
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context
 
 OUTPUT = ("oss://exports", "daily/a b#1.csv")
-ARGUMENTS = {"task_id": "upload", "key": "daily/a b#1.csv"}
+ARGUMENTS: dict[str, Any] = {"task_id": "upload", "key": "daily/a b#1.csv"}
 
 
 @pytest.fixture(autouse=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseOperator
 
-from airflow_provider_oss.checkpoint.owners import InstanceName
+from airflow_provider_oss.checkpoint.choice import InstanceName
 from airflow_provider_oss.checkpoint.task_state import RETENTION
 from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
 from airflow_provider_oss.emulator import OSSEmulator
@@ -96,7 +97,7 @@ def save(owner: str, key: str, upload_id: str) -> str:
 
 
 def test_what_is_aborted_and_what_not(
-    run: Run, begin: Begin, supervisor: Supervisor, capsys: pytest.CaptureFixture[str]
+    run: Run, begin: Begin, supervisor: Supervisor, caplog: pytest.LogCaptureFixture
 ) -> None:
     """
     Forgotten uploads go with their Variables, as do orphaned Variables; live ones stay; a dry run tells so first.
@@ -110,8 +111,9 @@ def test_what_is_aborted_and_what_not(
 
     told = clean(run, older_than=1800, dry_run=True)
     assert (left(), len(supervisor.variables)) == (["dead", "forgotten", "live"], 3)
-    capsys.readouterr()
-    done = clean(run, older_than="{{ 1800 }}", prefix="{{ '' }}")
+    caplog.clear()
+    with caplog.at_level(logging.INFO):
+        done = clean(run, older_than="{{ 1800 }}", prefix="{{ '' }}")
     assert left() == (["live"] if LISTS_VARIABLES else [])
     assert set(supervisor.variables) == ({live} if LISTS_VARIABLES else {live, dead, orphan})
 
@@ -129,13 +131,12 @@ def test_what_is_aborted_and_what_not(
     }
     assert (done["variables_removed"], done["unseen_stores"]) == (removed, list(UNSEEN_STORES))
     assert [one["key"] for one in done["first"]] == aborted
-    out = capsys.readouterr().out
     warning = f"Checkpoints in {' and '.join(UNSEEN_STORES)} cannot be seen by a task of this Airflow"
-    assert (warning in out) is bool(UNSEEN_STORES)
+    assert (warning in caplog.text) is bool(UNSEEN_STORES)
     assert (
         f"Aborted {len(aborted)} of 3 unfinished uploads with {done['bytes']} bytes, "
         f"removed {removed} checkpoint Variables; kept: {kept or 'none'}"
-    ) in out
+    ) in caplog.text
 
 
 @pytest.mark.parametrize("older_than", [None, "P1D", timedelta(hours=2)])

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.exceptions import AirflowProviderDeprecationWarning
 from airflow.providers.common.compat.sdk import Context, ObjectStoragePath
 
 from airflow_provider_oss.emulator import OSSEmulator
@@ -52,6 +53,7 @@ def test_put_data(run: Run, data: str | bytes, expected: bytes) -> None:
     [
         ("plain\r\ntext\n", b"plain\r\ntext\n"),
         ("{{ ds }}\n", b"2026-11-21\n"),
+        ("{{ ds }}\r\ntext\r\n", b"2026-11-21\r\ntext\r\n"),
         ("{{ ds }}", b"2026-11-21"),
         ("a {{ ds -}}\n", b"a 2026-11-21"),
     ],
@@ -209,10 +211,23 @@ def test_retry_continues(run: Run, supervisor: Supervisor, server: OSSEmulator, 
     assert [request.operation for request in server.requests].count("InitiateMultipartUpload") == 1
 
 
-def test_checkpoint_anchor(run: Run, supervisor: Supervisor, file: Path) -> None:
+@pytest.mark.parametrize("checkpoint", ["xcom:notify", "xcom:{{ 'notify' }}"])
+def test_anchor(run: Run, supervisor: Supervisor, file: Path, checkpoint: str) -> None:
     """The XCom of the named anchor holds the checkpoint."""
     with pytest.raises(InterruptedTaskError):
+        run(resumable(file, checkpoint=checkpoint, progress=interrupt_after(1)))
+    [(dag_id, run_id, task_id, *_)] = supervisor.xcoms
+    assert (dag_id, run_id, task_id) == ("export", "manual__1", "notify")
+
+
+def test_checkpoint_anchor(run: Run, supervisor: Supervisor, file: Path) -> None:
+    """The argument of old names it too, and warns, in the line of the DAG file, with what to write."""
+    with (
+        pytest.warns(AirflowProviderDeprecationWarning, match="write checkpoint='xcom:notify'") as warned,
+        pytest.raises(InterruptedTaskError),
+    ):
         run(resumable(file, checkpoint="xcom", checkpoint_anchor="notify", progress=interrupt_after(1)))
+    assert [warning.filename for warning in warned] == [__file__]
     [(dag_id, run_id, task_id, *_)] = supervisor.xcoms
     assert (dag_id, run_id, task_id) == ("export", "manual__1", "notify")
 
@@ -270,6 +285,7 @@ def test_on_kill(
     assert not supervisor.holds_nothing()
 
     operator.progress = None
+    operator.render_template_fields(context)
     result = operator.execute(context)
     assert result["resumed"]
     assert result["bytes_sent"] < len(DATA)

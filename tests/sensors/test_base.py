@@ -23,7 +23,7 @@ from airflow_provider_oss.exceptions import OSSAccessDenied, OSSServiceUnavailab
 from airflow_provider_oss.hooks import base as hooks_base
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.sensors.oss import OSSKeySensor
-from airflow_provider_oss.triggers.events import failed
+from airflow_provider_oss.triggers.oss import failed
 from tests.hooks.conftest import IMPATIENT
 
 Make = Callable[..., tuple[OSSKeySensor, Context]]
@@ -45,7 +45,8 @@ def sensor(
     connect()
 
     def make(**arguments: Any) -> tuple[OSSKeySensor, Context]:
-        made = in_dag(lambda: OSSKeySensor(task_id="wait", **{"key": "a.csv", "deferrable": True} | arguments))
+        usual: dict[str, Any] = {"key": "a.csv", "deferrable": True}
+        made = in_dag(lambda: OSSKeySensor(task_id="wait", **usual | arguments))
         return made, context_of(made)
 
     return make

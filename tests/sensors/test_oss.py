@@ -16,9 +16,10 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
 )
 
+from airflow_provider_oss import cancellation
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.sensors.oss import OSSKeySensor, OSSKeysUnchangedSensor
-from airflow_provider_oss.watch.objects import FoundObject
+from airflow_provider_oss.watch import FoundObject
 from tests.conftest import BUCKET
 from tests.triggers.support import restored
 
@@ -34,12 +35,12 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     passed = 0.0
     now, monotonic = time.time, time.monotonic
 
-    def pause(seconds: float) -> None:
+    def pause(seconds: float, _check: object) -> None:
         nonlocal passed
         passed += seconds
         made.append(seconds)
 
-    monkeypatch.setattr(time, "sleep", pause)
+    monkeypatch.setattr(cancellation, "pause", pause)
     monkeypatch.setattr(time, "time", lambda: now() + passed)
     monkeypatch.setattr(time, "monotonic", lambda: monotonic() + passed)
     return made
@@ -110,7 +111,7 @@ def test_check_that_raises(run: Run, hook: OSSHook) -> None:
     """What a check function raises is raised."""
     hook.put_object("a.csv", b"1")
     with pytest.raises(KeyError, match="x"):
-        run(lambda: OSSKeySensor(task_id="wait", key="a.csv", check=lambda _objects: {}["x"]))
+        run(lambda: OSSKeySensor(task_id="wait", key="a.csv", check=lambda _objects: dict[str, str]()["x"]))
 
 
 def test_check_of_a_deferred_sensor(run: Run, hook: OSSHook) -> None:
@@ -155,14 +156,14 @@ def test_conditions_of_a_deferred_sensor(run: Run) -> None:
 def test_settled_in_the_worker(run: Run, hook: OSSHook, pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """A prefix has settled when nothing has changed for so long; a change in between begins the wait anew."""
     hook.put_object("in/a.csv", b"1")
-    sleep = time.sleep
+    sleep = cancellation.pause
 
-    def pause(seconds: float) -> None:
+    def pause(seconds: float, check: Callable[[], None]) -> None:
         if not pauses:
             hook.put_object("in/b.csv", b"2")
-        sleep(seconds)
+        sleep(seconds, check)
 
-    monkeypatch.setattr(time, "sleep", pause)
+    monkeypatch.setattr(cancellation, "pause", pause)
     result = run(
         lambda: OSSKeysUnchangedSensor(
             task_id="wait", prefix="{{ 'in' }}", inactivity_period="{{ 150 }}", min_objects="{{ 1 }}"
@@ -199,13 +200,13 @@ def test_settled_deferred(run: Run, hook: OSSHook) -> None:
     }
     result = {"uri": "oss://exports/in/", "objects": 1}
     event = {"status": "success", "result": result}
-    assert made[0].resume_execution("execute_complete", {"event": event, "deadline": 4e9}, {}) == result  # type: ignore[typeddict-item]
+    assert made[0].resume_execution("execute_complete", {"event": event, "deadline": 4e9}, {}) == result
 
 
 def test_a_deletion_that_is_not_allowed(run: Run, hook: OSSHook, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without allow_delete a deletion fails the task for good: the next attempt would not know of it."""
     hook.put_object("in/a.csv", b"1")
-    monkeypatch.setattr(time, "sleep", lambda _seconds: hook.delete_object("in/a.csv"))
+    monkeypatch.setattr(cancellation, "pause", lambda *_: hook.delete_object("in/a.csv"))
     with pytest.raises(
         AirflowFailException, match=r"OSSObjectsDeleted: 1 objects below oss://exports/in/.*'in/a\.csv'"
     ):

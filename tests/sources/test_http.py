@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from airflow_provider_oss.emulator import OSSEmulator
+from airflow_provider_oss.engine.retry import RetryPolicy
 from airflow_provider_oss.exceptions import (
     OSSInvalidSource,
     OSSProviderError,
@@ -21,9 +22,8 @@ from airflow_provider_oss.exceptions import (
     OSSSourceUnavailable,
 )
 from airflow_provider_oss.model import Part
-from airflow_provider_oss.sources.http import HttpSource, HttpStream, StreamOptions, open_http, parse_content_range
+from airflow_provider_oss.sources.http import AnswerOptions, HttpSource, HttpStream, open_http, parse_content_range
 from airflow_provider_oss.sources.http_request import HttpRequest
-from airflow_provider_oss.transfer.retry import RetryPolicy
 from tests.clients.support import make_certificate
 from tests.sources.policies import QUICK
 from tests.support.sources import some_bytes
@@ -45,7 +45,7 @@ def request_to(web: WebServer, path: str = "/data", **changes: Any) -> HttpReque
 
 def open_page(web: WebServer, page: Handler, **changes: Any) -> HttpSource | HttpStream:
     web.pages["/data"] = page
-    arguments: dict[str, Any] = {"use_ranges": True, "options": StreamOptions(), "retry": QUICK}
+    arguments: dict[str, Any] = {"use_ranges": True, "options": AnswerOptions(), "retry": QUICK}
     return open_http(request_to(web), **(arguments | changes))
 
 
@@ -105,7 +105,7 @@ def test_version_is_of_the_whole_url(web: WebServer, change: dict[str, Any], *, 
     web.pages["/data"] = ranged(DATA)
     request = request_to(web)
     other = replace(request, **{**change, "url": request.url + change.get("url", "")})
-    first, second = (open_http(one, use_ranges=True, options=StreamOptions(), retry=QUICK) for one in (request, other))
+    first, second = (open_http(one, use_ranges=True, options=AnswerOptions(), retry=QUICK) for one in (request, other))
     assert isinstance(first, HttpSource)
     assert isinstance(second, HttpSource)
     assert first.open().fingerprint.name == second.open().fingerprint.name
@@ -258,7 +258,7 @@ def test_nothing(web: WebServer, page: Handler) -> None:
 )
 def test_answer_that_breaks_off(web: WebServer, page: Handler) -> None:
     """An answer that ends before its end is an error that another attempt may mend, however it is framed."""
-    stream = open_stream(web, page, options=StreamOptions(decompress=True))
+    stream = open_stream(web, page, options=AnswerOptions(decompress=True))
     with pytest.raises(OSSSourceUnavailable, match="broke off"):
         read(stream)
 
@@ -268,7 +268,59 @@ def test_end_that_cannot_be_seen(web: WebServer) -> None:
     page: Handler = lambda _: Answer(200, {}, DATA)  # noqa: E731 - a page like the others
     with pytest.raises(OSSInvalidSource, match="trust_connection_close=True"):
         read(open_stream(web, page))
-    assert read(open_stream(web, page, options=StreamOptions(trust_connection_close=True))) == DATA
+    assert read(open_stream(web, page, options=AnswerOptions(trust_connection_close=True))) == DATA
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        *(
+            {"Content-Length": text}
+            for text in ("20 bytes", "2e1", "", "-1", "0x14", "+20", "2_0", "20, 21", "9" * 5000)
+        ),
+        {"Transfer-Encoding": "chunkedx"},
+        {"Transfer-Encoding": "identity"},
+    ],
+    ids=str,
+)
+def test_end_that_cannot_be_read(web: WebServer, headers: dict[str, str]) -> None:
+    """A length that is none, or a coding that nobody knows, marks no end: a cut answer would be taken for whole."""
+    with pytest.raises(OSSInvalidSource, match=r"trust_connection_close=True|Transfer-Encoding 'chunkedx'|cannot be"):
+        read(open_stream(web, lambda _: Answer(200, headers, b"the first half"), use_ranges=False))
+
+
+@pytest.mark.parametrize("codings", ["gzip, chunked", "chunked, gzip", "gzip", "chunked, chunked"])
+@pytest.mark.parametrize("trusted", [True, False])
+def test_transfer_codings(web: WebServer, codings: str, *, trusted: bool) -> None:
+    """What is coded for its way alone is not stored as the content."""
+    page: Handler = lambda request: chunked(gzip.compress(DATA))(request).with_headers(Transfer_Encoding=codings)  # noqa: E731 - as the others
+    options = AnswerOptions(trust_connection_close=trusted)
+    with pytest.raises(OSSInvalidSource, match=r"Transfer-Encoding|trust_connection_close"):
+        read(open_stream(web, page, options=options))
+
+
+def test_length_that_is_told_twice(web: WebServer) -> None:
+    """The same length twice is a length."""
+    page: Handler = lambda _: Answer(200, {"Content-Length": "4, 4"}, b"data", cut_at=4)  # noqa: E731 - as the others
+    assert read(open_stream(web, page)) == b"data"
+    with pytest.raises(OSSSourceUnavailable, match="broke off"):
+        read(open_stream(web, cut(page, 2)))
+
+
+def test_odd_numbers(web: WebServer) -> None:
+    """A date that no calendar has is none; a range of absurd size is no range."""
+    modified = "Sat, 21 Nov 99999999999 10:00:00 GMT"
+    source = open_ranged(web, ranged(DATA, Last_Modified=modified))
+    assert source.open().fingerprint.modified_at is None
+    endless = ranged(DATA, Content_Range=f"bytes 0-0/{'9' * 5000}")
+    assert read(open_stream(web, endless)) == DATA
+
+
+def test_chunk_of_negative_size(web: WebServer) -> None:
+    """A size of a chunk that is none is an answer that breaks off."""
+    page: Handler = lambda _: Answer(200, {"Transfer-Encoding": " chunked"}, b"-5\r\nabc\r\n")  # noqa: E731 - as the others
+    with pytest.raises(OSSSourceUnavailable, match="broke off"):
+        read(open_stream(web, page))
 
 
 @pytest.mark.parametrize(
@@ -278,6 +330,30 @@ def test_answers_without_content(web: WebServer, status: int, error: type[OSSPro
     """Only an answer that says it is the content is taken for it."""
     with pytest.raises(error, match=str(status)):
         read(open_stream(web, lambda _: Answer(status, {"Content-Length": "1"}, b"x")))
+
+
+def test_early_hints(web: WebServer) -> None:
+    """What comes before an answer is not taken for it: it is asked again, and what came behind is no other's answer."""
+    early: Handler = lambda _: Answer(103, {"Link": "</x>"}, b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale")  # noqa: E731 - as the others
+    assert read(open_stream(web, in_turn(early, plain(DATA)))) == DATA
+    with pytest.raises(OSSSourceUnavailable, match="answered 103 Early Hints"):
+        open_page(web, early)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("text/csv;\tcharset=utf-8", "text/csv; charset=utf-8"),
+        (" text/csv;\r\n  header=present ", "text/csv; header=present"),
+        ("text/\x01csv", None),
+        ("text/csv\x7f", None),
+        ("", None),
+    ],
+)
+def test_content_type(web: WebServer, told: str, expected: str | None) -> None:
+    """A type that a header can hold is told as it is, its white space joined; another one is none."""
+    assert open_ranged(web, ranged(DATA, Content_Type=told)).content_type == expected
+    assert open_stream(web, plain(DATA, Content_Type=told)).content_type == expected
 
 
 # Compression
@@ -295,16 +371,17 @@ def test_compressed_answers_stay(web: WebServer) -> None:
     [
         (gzip.compress(DATA), "gzip"),
         (gzip.compress(DATA[:500_000]) + gzip.compress(DATA[500_000:]), "GZIP"),
+        (gzip.compress(DATA) + bytes(300_000), "gzip"),
         (zlib.compress(DATA), "deflate"),
         (gzip.compress(bytes(5_000_000)), "gzip"),
         (gzip.compress(b""), "gzip"),
         (b"", "gzip"),
     ],
-    ids=["gzip", "two members", "deflate", "5 MB of zeros", "nothing", "not even a header"],
+    ids=["gzip", "two members", "padded", "deflate", "5 MB of zeros", "nothing", "not even a header"],
 )
 def test_decompress(web: WebServer, packed: bytes, encoding: str) -> None:
     """``decompress`` yields what was compressed, in pieces of bounded size."""
-    stream = open_stream(web, chunked(packed, Content_Encoding=encoding), options=StreamOptions(decompress=True))
+    stream = open_stream(web, chunked(packed, Content_Encoding=encoding), options=AnswerOptions(decompress=True))
     pieces = list(stream())
     whole = b"".join(pieces)
     assert whole in {DATA, bytes(5_000_000), b""}
@@ -318,7 +395,7 @@ def test_decompress(web: WebServer, packed: bytes, encoding: str) -> None:
 )
 def test_decompress_what_it_cannot(web: WebServer, packed: bytes, encoding: str, message: str) -> None:
     """What cannot be decompressed is an error for good."""
-    stream = open_stream(web, plain(packed, Content_Encoding=encoding), options=StreamOptions(decompress=True))
+    stream = open_stream(web, plain(packed, Content_Encoding=encoding), options=AnswerOptions(decompress=True))
     with pytest.raises(OSSInvalidSource, match=message):
         read(stream)
 
@@ -338,7 +415,7 @@ def test_post(web: WebServer) -> None:
     """A POST carries its body, is read forward, and is not repeated by itself: it may do something."""
     web.pages["/data"] = in_turn(plain(DATA), lambda _: Answer(503, {"Content-Length": "0"}))
     request = request_to(web, method="POST", data={"q": "1"})
-    stream = open_http(request, use_ranges=True, options=StreamOptions(), retry=QUICK)
+    stream = open_http(request, use_ranges=True, options=AnswerOptions(), retry=QUICK)
     assert isinstance(stream, HttpStream)
     assert read(stream) == DATA
     with pytest.raises(OSSSourceUnavailable, match="answered 503"):
@@ -352,7 +429,7 @@ def test_no_connection(web: WebServer) -> None:
     web.close()
     request = HttpRequest(requests.Session(), "GET", f"{url.replace('//', '//me:s3cret@')}/data?token=s3cret")
     with pytest.raises(OSSSourceUnavailable, match=r"refused.*given up after 3 tries") as caught:
-        open_http(request, use_ranges=True, options=StreamOptions(), retry=QUICK)
+        open_http(request, use_ranges=True, options=AnswerOptions(), retry=QUICK)
     shown: BaseException | None = caught.value
     while shown is not None:
         assert "s3cret" not in str(shown)
@@ -365,7 +442,7 @@ def test_untrusted_certificate(tmp_path: Path) -> None:
     with OSSEmulator(root=tmp_path / "oss", ssl_certfile=made.certificate, ssl_keyfile=made.key) as secure:
         request = HttpRequest(requests.Session(), "GET", secure.endpoint)
         with pytest.raises(OSSInvalidSource, match="is not trusted: set verify"):
-            open_http(request, use_ranges=True, options=StreamOptions(), retry=QUICK)
+            open_http(request, use_ranges=True, options=AnswerOptions(), retry=QUICK)
         assert not secure.requests
 
 
@@ -381,11 +458,11 @@ def test_answer_that_nobody_reads(web: WebServer) -> None:
 def test_no_url(url: str) -> None:
     """What is no web address is an error for good."""
     with pytest.raises(OSSInvalidSource):
-        open_http(HttpRequest(requests.Session(), "GET", url), use_ranges=True, options=StreamOptions(), retry=QUICK)
+        open_http(HttpRequest(requests.Session(), "GET", url), use_ranges=True, options=AnswerOptions(), retry=QUICK)
 
 
 def test_server_that_hangs(web: WebServer) -> None:
-    """A server that says nothing for longer than the time-out is given up for this time."""
+    """A server that says nothing for longer than the timeout is given up for this time."""
     never = threading.Event()
     request_timeout = (2.0, 0.1)
 
@@ -399,7 +476,7 @@ def test_server_that_hangs(web: WebServer) -> None:
             open_http(
                 request_to(web, timeout_seconds=request_timeout),
                 use_ranges=True,
-                options=StreamOptions(),
+                options=AnswerOptions(),
                 retry=RetryPolicy(tries=1),
             )
     finally:
@@ -415,6 +492,7 @@ def test_server_that_hangs(web: WebServer) -> None:
         ("bytes */1000", None),
         ("bytes -1-99/1000", None),
         ("pages 0-99/1000", None),
+        (f"bytes 0-0/{'9' * 5000}", None),
         ("bytes \u0663-\u0664/\u0665", None),
         ("", None),
     ],

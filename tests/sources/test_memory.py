@@ -20,12 +20,13 @@ from tests.support.web_server import Handler, WebServer, chunked, ranged
 MEASURE = """
 import json, sys
 from pathlib import Path
-from airflow_provider_oss.clients.settings import ClientSettings, Credentials
+from airflow_provider_oss.clients.credentials.sources import Credentials
+from airflow_provider_oss.clients.settings import ClientSettings
 from airflow_provider_oss.clients.upload_client import OSSUploadClient
 from airflow_provider_oss.model import ObjectRef
-from airflow_provider_oss.transfer.engine import Upload
-from airflow_provider_oss.transfer.retry import RetryPolicy
-from airflow_provider_oss.transfer.stream import StreamSource
+from airflow_provider_oss.engine.upload import Upload
+from airflow_provider_oss.engine.retry import Means, RetryPolicy
+from airflow_provider_oss.engine.source import StreamSource
 
 kind, endpoint, key_id, secret, region, bucket, url, path, s3_key, s3_secret = sys.argv[1:]
 client = OSSUploadClient(ClientSettings(endpoint=endpoint, credentials=Credentials(key_id, secret), region=region))
@@ -37,10 +38,10 @@ def s3(name):
 
 def http(name):
     import requests
-    from airflow_provider_oss.sources.http import HttpSource, StreamOptions, open_http
+    from airflow_provider_oss.sources.http import HttpSource, AnswerOptions, open_http
     from airflow_provider_oss.sources.http_request import HttpRequest
     request = HttpRequest(requests.Session(), "GET", f"{url}/{name}")
-    answer = open_http(request, use_ranges=True, options=StreamOptions(), retry=RetryPolicy())
+    answer = open_http(request, use_ranges=True, options=AnswerOptions(), retry=RetryPolicy())
     return answer if isinstance(answer, HttpSource) else StreamSource(answer)
 
 def status(name):
@@ -48,7 +49,7 @@ def status(name):
     return int(line.split()[1]) * 1024
 
 def upload(name):
-    return Upload({"s3": s3, "http": http}[kind](name), ObjectRef(bucket, "key"), client).run()
+    return Upload({"s3": s3, "http": http}[kind](name), ObjectRef(bucket, "key"), Means(client)).run()
 
 upload("small")  # so that all modules are loaded
 Path("/proc/self/clear_refs").write_text("5")

@@ -16,10 +16,12 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 from sshfs import SSHFileSystem
 
+from airflow_provider_oss.emulator import OSSEmulator
+from airflow_provider_oss.engine.source import FileSource
 from airflow_provider_oss.exceptions import OSSInvalidSource, OSSSourceChanged, OSSSourceUnavailable
+from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from airflow_provider_oss.model import Part
 from airflow_provider_oss.sources.object_storage import ObjectStorageReader, ObjectStorageSource, source_of
-from airflow_provider_oss.transfer.source import FileSource
 from tests.sources.policies import QUICK
 from tests.support.s3_server import ACCESS_KEY, BUCKET, SECRET, S3Server
 from tests.support.sftp_server import PASSWORD, USER, sftp_server
@@ -62,7 +64,7 @@ class OneTrait(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
         self.pipe_file("/data.bin", DATA)
 
     def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
-        return super().info(path, **kwargs) | self.facts
+        return {**super().info(path, **kwargs), **self.facts}
 
     def cat_file(self, path: str, start: int = 0, end: int = 0, **kwargs: Any) -> bytes:
         self.busy += 1
@@ -75,6 +77,31 @@ class OneTrait(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
             return data
         finally:
             self.busy -= 1
+
+
+class Telling(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
+    """Says of every file that it has no bytes, as a server does of its /proc."""
+
+    cachable = False
+
+    def info(self, path: str, **kwargs: Any) -> dict[str, Any]:
+        return {**super().info(path, **kwargs), "size": 0}
+
+
+@pytest.mark.parametrize("content", [b"", b"content"])
+def test_a_file_that_says_it_is_empty(content: bytes) -> None:
+    """It is looked into: one that has content is refused, with the way to store it, and never stored as empty."""
+    fs = Telling()
+    fs.pipe_file("/data.bin", content)
+    reader = reader_of(fs)
+    if content:
+        with pytest.raises(
+            OSSInvalidSource, match=r"has content, and its storage says .* 0 bytes: upload it with OSSRes"
+        ):
+            reader.data(Part(1, 0, 0))
+    else:
+        assert reader.data(Part(1, 0, 0)) == b""
+    fs.rm("/data.bin")
 
 
 def reader_of(fs: Any, path: str = "/data.bin") -> ObjectStorageReader:
@@ -134,6 +161,45 @@ def test_s3_folder(s3: S3Server, s3_files: s3fs.S3FileSystem) -> None:
     s3.put("folder/a", b"a")
     with pytest.raises(OSSInvalidSource, match="is a directory"):
         reader_of(s3_files, f"{BUCKET}/folder")
+
+
+# OSS
+
+
+@pytest.fixture
+def oss_files(connect: Callable[..., str]) -> OSSFileSystem:
+    """The local OSS server as a filesystem, with the object ``data.bin``."""
+    fs = OSSFileSystem(connect(), skip_instance_cache=True)
+    fs.hook.put_object("data.bin", DATA)
+    return fs
+
+
+def test_oss(oss_files: OSSFileSystem, server: OSSEmulator) -> None:
+    """An object of OSS is read in ranges, each on condition of its ETag, which is its version."""
+    reader = reader_of(oss_files, "exports/data.bin")
+    assert reader.fingerprint.version == oss_files.info("exports/data.bin")["ETag"]
+    server.forget_requests()
+    assert bytes(reader.data(LAST)) == DATA[900_000:]
+    reader.check_unchanged()
+    assert [one.operation for one in server.requests][:2] == ["GetObject", "HeadObject"]
+
+
+@pytest.mark.parametrize("look", ["data", "check_unchanged"])
+def test_oss_replaced(oss_files: OSSFileSystem, look: str) -> None:
+    """An object that is replaced within the same second by one of the same size is noticed: nothing is mixed."""
+    reader = reader_of(oss_files, "exports/data.bin")
+    reader.data(FIRST)
+    oss_files.hook.put_object("data.bin", DATA[::-1])
+    with pytest.raises(OSSSourceChanged, match=r"data\.bin changed while it was read"):
+        reader.data(LAST) if look == "data" else reader.check_unchanged()
+
+
+def test_oss_deleted(oss_files: OSSFileSystem) -> None:
+    """An object that is deleted meanwhile has changed: the next attempt finds out that it is not there."""
+    reader = reader_of(oss_files, "exports/data.bin")
+    oss_files.hook.delete_object("data.bin")
+    with pytest.raises(OSSSourceChanged, match=r"data\.bin changed while it was read"):
+        reader.data(LAST)
 
 
 # SFTP

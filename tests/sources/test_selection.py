@@ -10,7 +10,8 @@ from fsspec.implementations.local import LocalFileSystem
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSSourceUnavailable
-from airflow_provider_oss.sources.selection import Location, fixed_part, keys_below, parse_location, select
+from airflow_provider_oss.sources.object_storage import Location, fixed_part, keys_below, parse_location, select
+from tests.support.own_path import OwnPath
 
 
 @pytest.mark.parametrize(
@@ -119,9 +120,17 @@ def test_no_match(tree: Path) -> None:
 
 @pytest.mark.parametrize("given", [5, None, b"s3://bucket/key"])
 def test_neither_text_nor_path(given: Any) -> None:
-    """What is neither text nor an ObjectStoragePath is an error that says so."""
+    """What is neither text nor a path is an error that says so."""
     with pytest.raises(OSSInvalidArgument, match="give text or an ObjectStoragePath"):
         keys(given)
+
+
+def test_paths_of_this_worker(tree: Path) -> None:
+    """A path that is no text is one file of this worker, and none of its characters has a meaning."""
+    odd = tree / "odd[1]*.csv"
+    odd.write_text("odd")
+    (tree / "odd1.csv").write_text("another")
+    assert keys(odd, OwnPath(str(tree / "top.csv"))) == ["to/odd[1]*.csv", "to/top.csv"]
 
 
 class Unlistable(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
@@ -131,7 +140,7 @@ class Unlistable(MemoryFileSystem):  # type: ignore[misc]  # fsspec has no types
 
     def __init__(self, error: Exception, at: str) -> None:
         super().__init__()
-        self.store = {}
+        self.store: dict[str, Any] = {}
         self.pseudo_dirs = [""]
         self.error, self.at = error, at
         self.pipe({"/x/a/1.csv": b"1", "/x/b/2.csv": b"2"})

@@ -44,6 +44,10 @@ OWN_WARNINGS = (
         "ignore::FutureWarning:airflow[.]",
         # The ObjectStoragePath of 2.11 and 3.1 wraps another one with an old universal_pathlib
         "ignore:in a future version of UPath:PendingDeprecationWarning",
+        # What Airflow 2.11.0 is made of warns of itself, one library after the other
+        *(("ignore::DeprecationWarning",) if VERSION == "2.11.0" else ()),
+        # The tests that come with the lowest fsspec are of the pytest of their time
+        "ignore:Class-scoped fixture defined as instance method",
         # The starlette of 3.0 and 3.1 still knows a class of anyio by its old name
         "ignore:The anyio[.]abc:DeprecationWarning",
     )
@@ -174,6 +178,6 @@ SERVED_DAG = "dag.is_active" if IS_AIRFLOW_2 else "NOT dag.is_stale"
 def let_thread_execute() -> None:
     """Let operators be executed in this thread: Airflow 2 can tell of its main one alone whether they may."""
     if IS_AIRFLOW_2:
-        from airflow.models.baseoperator import ExecutorSafeguard  # noqa: PLC0415
+        from airflow.models.baseoperator import ExecutorSafeguard  # type: ignore[import-not-found]  # noqa: PLC0415
 
         ExecutorSafeguard._sentinel.callers = {}

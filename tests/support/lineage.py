@@ -31,7 +31,7 @@ def in_a_task(*, with_reader: bool) -> Iterator[None]:
 
 def collector() -> Any:
     """Return the collector. Nothing is lost in it."""
-    found: Any = get_hook_lineage_collector()  # type: ignore[no-untyped-call]  # of Airflow
+    found: Any = get_hook_lineage_collector()
     assert isinstance(found, HookLineageCollector)
     assert not isinstance(found, NoOpCollector)
     return found

@@ -7,8 +7,8 @@ import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_oss.crc64 import EMPTY, crc64
 from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.proof import EMPTY, crc64
 from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, REGION
 
 with warnings.catch_warnings():  # invalid escape sequences in oss2, reported when it is compiled

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,7 +47,7 @@ def sftp_server(folder: Path) -> Iterator[int]:
             0,
             server_factory=partial(_Server, connections),
             server_host_keys=[asyncssh.generate_private_key("ssh-ed25519")],
-            sftp_factory=partial(asyncssh.SFTPServer, chroot=str(folder)),
+            sftp_factory=partial(asyncssh.SFTPServer, chroot=os.fsencode(folder)),
         )
 
     acceptor = asyncio.run_coroutine_threadsafe(listen(), loop).result(30)

@@ -8,7 +8,7 @@ from airflow_provider_oss import limits
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef
 
 keys = st.text(
-    st.characters(codec="utf-8", exclude_categories=("Cs",)), min_size=1, max_size=limits.MAX_KEY_BYTES // 4
+    st.characters(codec="utf-8", exclude_categories=["Cs"]), min_size=1, max_size=limits.MAX_KEY_BYTES // 4
 ).filter(lambda key: key[0] not in "/\\")
 """Keys that OSS allows."""
 

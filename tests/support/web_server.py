@@ -142,8 +142,8 @@ class WebServer:
 
     def _answer(self, request: WebRequest) -> Answer:
         self.requests.append(request)
-        handler = self.pages.get(request.path, lambda _: Answer(404, {"Content-Length": "0"}))
-        return handler(request)
+        handler = self.pages.get(request.path)
+        return handler(request) if handler else Answer(404, {"Content-Length": "0"})
 
 
 class _Server(ThreadingHTTPServer):

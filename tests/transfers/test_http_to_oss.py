@@ -14,13 +14,13 @@ from airflow.providers.common.compat.sdk import AirflowFailException
 from requests.auth import HTTPDigestAuth
 
 from airflow_provider_oss.emulator import OSSEmulator
+from airflow_provider_oss.engine.retry import RetryPolicy
 from airflow_provider_oss.exceptions import OSSSourceChanged, OSSSourceUnavailable
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
-from airflow_provider_oss.transfer.retry import RetryPolicy
 from airflow_provider_oss.transfers.http_to_oss import HttpToOSSOperator
 from tests.checkpoint.airflow_edge import Supervisor
-from tests.operators.conftest import Build, Run
+from tests.operators.conftest import REFUSED, Build, Run
 from tests.support.sources import some_bytes
 from tests.support.stores import MemoryStore
 from tests.support.web_server import Answer, Handler, WebServer, chunked, in_turn, plain, ranged
@@ -101,7 +101,8 @@ def test_retry_continues(run: Run, web: WebServer, supervisor: Supervisor, page:
     assert result["bytes_sent"] + result["bytes_verified"] == len(DATA)
     if first:
         asked = web.ranges[first:]
-        assert sum(last - begin + 1 for begin, last in asked) == result["bytes_sent"]
+        # What was stored behind the last save of the checkpoint is not proven, so it is compared
+        assert result["bytes_sent"] <= sum(last - begin + 1 for begin, last in asked) <= 5 * PART_BYTES
     assert supervisor.holds_nothing()
     assert list(OSSHook().list_multipart_uploads()) == []
 
@@ -171,11 +172,59 @@ def test_refusals(run: Run, web: WebServer, status: int) -> None:
     assert len(web.requests) == 1
 
 
+@pytest.mark.parametrize("headers", [{1: "a"}, "{{ {'a': 'b'} }}"], ids=["number", "text"])
+def test_headers_of_the_object_that_are_none(run: Run, web: WebServer, headers: Any) -> None:
+    """With an answer that has an encoding, too, they fail the task at once."""
+    web.pages["/data"] = plain(b"encoded", Content_Encoding="br")
+    with pytest.raises(REFUSED, match=r"headers (key 1 )?is an? .*: give "):
+        run(mirror(headers=headers))
+    assert_nothing_stored()
+
+
 def test_headers_that_are_text(run: Run, web: WebServer) -> None:
     """What a template made of a mapping fails at once, and says what to give."""
-    with pytest.raises(AirflowFailException, match=r"request_headers=.* is a str: give a mapping"):
+    with pytest.raises(AirflowFailException, match=r"request_headers is a str: give a mapping"):
         run(mirror(request_headers="{{ {'a': 'b'} }}"))
     assert web.requests == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"request_kwargs": {"foo": 1}}, "request_kwargs has 'foo': give some of auth, cookies"),
+        ({"request_kwargs": {"headers": {"a": "b"}}}, "request_kwargs has 'headers': give that by request_headers"),
+        ({"request_kwargs": {"params": {"a": "b"}}}, "request_kwargs has 'params': give that by data"),
+        ({"request_kwargs": {1: 2}}, "request_kwargs key 1 is an int: give text"),
+        ({"request_kwargs": "x"}, "request_kwargs.* is a str: give a mapping"),
+        ({"request_kwargs": {"json": {1, 2}}}, r"request_kwargs\['json'\] is a set: give what JSON can hold"),
+        ({"request_kwargs": {"auth": 5}}, r"request_kwargs\['auth'\] is an int: give \(user, password\)"),
+        ({"request_kwargs": {"cookies": 5}}, r"request_kwargs\['cookies'\] is an int: give a mapping"),
+        ({"request_kwargs": {"hooks": 5}}, r"request_kwargs\['hooks'\] is an int: give a mapping"),
+        ({"request_kwargs": {"files": 5}}, r"request_kwargs\['files'\] is an int: give a mapping"),
+        ({"auth_type": 5}, "auth_type=5 is an int: give a function, or None"),
+        ({"extra_options": "{{ {'timeout': 5} }}"}, "extra_options.* is a str: give a mapping"),
+    ],
+)
+def test_arguments_of_a_wrong_kind(run: Run, web: WebServer, changes: dict[str, Any], message: str) -> None:
+    """What requests cannot send fails at once, and the error names the argument and what to give."""
+    with pytest.raises(REFUSED, match=message):
+        run(mirror(**changes))
+    assert web.requests == []
+
+
+def test_host_that_is_none(run: Run, web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that makes no URL fails at once, and the error names the connection, not its password."""
+    set_connection(monkeypatch, web, host="http://me:s3cret@[bad")
+    with pytest.raises(REFUSED, match="HTTP connection 'http_default' makes no URL") as caught:
+        run(mirror())
+    assert "s3cret" not in str(caught.value)
+
+
+def test_type_that_no_header_holds(run: Run, web: WebServer) -> None:
+    """A server's Content-Type never fails the task: what OSS cannot be told is left out."""
+    web.pages["/data"] = ranged(DATA, Content_Type="text/\x01csv")
+    run(mirror(key="key.json"))
+    assert OSSHook().head_object("key.json").content_type == "application/json"
 
 
 def test_trouble_that_passes(run: Run, web: WebServer) -> None:
@@ -254,6 +303,22 @@ def test_redirects(run: Run, web: WebServer) -> None:
     assert read() == DATA
     asked = [request.path for request in web.requests]
     assert asked.count("/data") == asked.count("/real") == 12
+
+
+def test_secrets_stay_at_home(run: Run, web: WebServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A redirect to another host takes along neither the task's headers, nor the connection's, nor its password."""
+    extra = {"X-Api-Key": "s3cret"}
+    set_connection(monkeypatch, web, login="me", password="s3cret", extra=extra)
+    with WebServer() as other:
+        web.pages["/data"] = lambda _: Answer(302, {"Location": f"{other.url}/real", "Content-Length": "0"})
+        other.pages["/real"] = ranged(DATA)
+        run(mirror(request_headers={"X-Of-Task": "s3cret"}))
+    assert read() == DATA
+    assert {(request.headers["X-Api-Key"], request.headers["X-Of-Task"]) for request in web.requests} == {
+        ("s3cret", "s3cret")
+    }
+    for request in other.requests:
+        assert not {"Authorization", "X-Api-Key", "X-Of-Task"} & set(request.headers)
 
 
 def test_connections_are_kept(run: Run, web: WebServer, caplog: pytest.LogCaptureFixture) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from airflow_provider_oss.operators.lineage import source
+from airflow_provider_oss.lineage import source
 from airflow_provider_oss.transfers.http_to_oss import HttpToOSSOperator
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
@@ -109,7 +109,7 @@ def test_a_database_whose_hook_fails_to_name_its_tables(
     sqlite("CREATE TABLE numbers (n)")
     lineage = told(lambda: SQLToOSSOperator(task_id="export", conn_id="lite", sql="SELECT n FROM numbers", key="b.csv"))
     assert lineage.outputs == [("oss://exports", "b.csv")]
-    assert "are not told to OpenLineage: RuntimeError: no route to the database" in caplog.text
+    assert "are not reported to OpenLineage: RuntimeError: no route to the database" in caplog.text
 
 
 def test_the_namespace_of_an_object_is_that_of_its_asset() -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NoReturn
 
 import pytest
 
+from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.emulator import Fault, OSSEmulator
+from airflow_provider_oss.engine.resume import sealed
+from airflow_provider_oss.engine.source import BytesSource
 from airflow_provider_oss.exceptions import (
     OSSInvalidSource,
     OSSPermanentError,
@@ -16,9 +20,7 @@ from airflow_provider_oss.exceptions import (
     OSSTransientError,
 )
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.sources.selection import SelectedSource
-from airflow_provider_oss.transfer.cancellation import Cancellation
-from airflow_provider_oss.transfer.source import BytesSource
+from airflow_provider_oss.sources.object_storage import SelectedSource
 from airflow_provider_oss.transfers.many import FailedOne, StoreAll, StoredAll
 from tests.support.stores import MemoryStore
 
@@ -123,6 +125,7 @@ def test_what_may_not_be_aborted(
     left = store.upload_id
     server.faults.add(Fault(operation="AbortMultipartUpload", status=403, code="AccessDenied"))
     assert [one.key for one in store_all({"a": BytesSource(b"a")}).objects] == ["a"]
+    assert f"oss://exports/b is not to be stored any more: giving up its upload {left}" in caplog.text
     assert f"Upload {left} of oss://exports/b could not be aborted and stays, billed" in caplog.text
     assert store.upload_id is None
 
@@ -141,7 +144,9 @@ def test_other_checkpoints(
         OSSHook().abort_multipart_upload("b", store.upload_id)
     elif left == "an intent":
         OSSHook().abort_multipart_upload("b", store.upload_id)
-        store.data |= {"upload_id": ""}
+        checkpoint = store.load()
+        assert checkpoint is not None
+        store.save(sealed(replace(checkpoint, upload_id="")))
         OSSHook().initiate_multipart_upload("b")  # its answer was lost
     else:
         OSSHook().abort_multipart_upload("b", store.upload_id)
@@ -160,9 +165,19 @@ def test_object_that_may_not_be_looked_at(
     assert [one.bytes_sent for one in store_all({"a": BytesSource(b"a")}).objects] == [1]
 
 
+def test_token_that_expires_between_two_files(
+    store_all: Callable[[dict[str, Any]], StoredAll], server: OSSEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the connection has another AccessKey by now the look for an object is made with that, and all go on."""
+    monkeypatch.setattr(OSSHook, "renew_credentials", lambda _: True)
+    server.faults.add(Fault(operation="HeadObject", skip=1, times=1, status=403, code="SecurityTokenExpired"))
+    result = store_all({"a": BytesSource(b"a"), "b": BytesSource(b"b")})
+    assert [one.key for one in result.objects] == ["a", "b"]
+
+
 def test_long_list_of_failures() -> None:
     """The error names the first ten files; the result has them all."""
     failed = tuple(FailedOne(f"file-{number}", "oss://b/k", "gone", may_pass=False) for number in range(12))
-    with pytest.raises(OSSPermanentError, match=r"(?s)12 of 12 files.*file-9: gone\nand 2 more$"):
+    with pytest.raises(OSSPermanentError, match=r"12 of 12 files.*file-9: gone; and 2 more$"):
         StoredAll((), failed).raise_failures()
     StoredAll((), ()).raise_failures()

@@ -23,9 +23,9 @@ import json, sys
 from pathlib import Path
 from airflow.providers.common.compat.sdk import BaseHook
 from airflow_provider_oss.exports.formats import parse_format
-from airflow_provider_oss.exports.pieces import Split
+from airflow_provider_oss.exports.formats import Split
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.transfer.cancellation import Cancellation
+from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.transfers.export import Export, Wanted
 from airflow_provider_oss.transfers.query import Query, Session
 

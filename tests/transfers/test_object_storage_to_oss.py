@@ -11,13 +11,13 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
+from airflow_provider_oss.engine.retry import RetryPolicy
 from airflow_provider_oss.exceptions import OSSServiceUnavailable, OSSTransientError
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
-from airflow_provider_oss.transfer.retry import RetryPolicy
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
 from tests.checkpoint.airflow_edge import Supervisor
-from tests.operators.conftest import Build, Run
+from tests.operators.conftest import REFUSED, Build, Run
 from tests.support.s3_server import BUCKET as S3_BUCKET
 from tests.support.s3_server import S3Server
 from tests.support.sources import some_bytes
@@ -165,7 +165,7 @@ def test_any_sequence_of_files(run: Run, tmp_path: Path) -> None:
 def test_bad_input(run: Run, source: S3Server, arguments: dict[str, Any], message: str) -> None:
     """What cannot work fails the task at once and says what to change."""
     assert source.endpoint
-    with pytest.raises(AirflowFailException, match=message):
+    with pytest.raises(REFUSED, match=message):
         run(copy(**arguments))
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_oss.crc64 import crc64
 from airflow_provider_oss.model import Part
-from airflow_provider_oss.transfers.piece_file import PieceFile
+from airflow_provider_oss.proof import crc64
+from airflow_provider_oss.transfers.export import PieceFile
 
 
 def test_it_is_read_at_any_offset(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

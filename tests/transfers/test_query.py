@@ -8,6 +8,7 @@ import json
 import sqlite3
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -23,7 +24,7 @@ from hypothesis import strategies as st
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column
 from airflow_provider_oss.exports.formats import parse_format
-from airflow_provider_oss.transfers.query import Query, Result, Session
+from airflow_provider_oss.transfers.query import Query, QueryResult, Session
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
@@ -33,7 +34,7 @@ both_drivers = pytest.mark.parametrize("postgres", ["psycopg", "psycopg2"], indi
 
 
 @contextmanager
-def reading(sql: str, parameters: Any = None, conn_id: str = "pg", batch_rows: int = 1000) -> Iterator[Result]:
+def reading(sql: str, parameters: Any = None, conn_id: str = "pg", batch_rows: int = 1000) -> Iterator[QueryResult]:
     with Session(BaseHook.get_hook(conn_id).get_conn).read(Query(sql, parameters, batch_rows)) as result:
         yield result
 
@@ -135,12 +136,51 @@ def test_columns(postgres: PostgresServer) -> None:
     postgres.wait_until_released()
 
 
+@pytest.fixture
+def ascii_database(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A database whose text may be any bytes, as the connection ``pg``."""
+    postgres.execute("CREATE DATABASE old TEMPLATE template0 ENCODING 'SQL_ASCII' LC_COLLATE 'C' LC_CTYPE 'C'")
+    fields = json.loads(postgres.airflow_connection())
+    monkeypatch.setenv("AIRFLOW_CONN_PG", json.dumps({**fields, "schema": "old"}))
+    yield
+    postgres.execute("DROP DATABASE old WITH (FORCE)")
+
+
+@both_drivers
+@pytest.mark.usefixtures("ascii_database", "postgres")
+def test_text_that_is_no_utf8() -> None:
+    """Text in another encoding fails for good with the name of its column, in the first row or later; bytes do not."""
+    latin = "convert_from('\\x636166e9', 'SQL_ASCII')"
+    name = f"CASE WHEN n >= {{}} THEN {latin} ELSE 'é' END AS name"
+    sql = f"SELECT n, {name}, 0.5 AS x FROM generate_series(1, 9) AS n"  # noqa: S608 - the test's own
+    refused = r"column 'name' is no UTF-8: ask for the bytes of its text, convert_to\(\.\.\., 'SQL_ASCII'\)"
+    with pytest.raises(OSSInvalidArgument, match=refused.replace("'name'", "('name'|unknown .*)")):
+        answer(sql.format(1))
+    with reading(sql.format(5), batch_rows=2) as result:
+        assert [next(result.rows)[1] for _ in range(4)] == ["é"] * 4
+        with pytest.raises(OSSInvalidArgument, match=refused):
+            next(result.rows)
+    assert bytes(answer(f"SELECT convert_to({latin}, 'SQL_ASCII') AS name")[1][0][0]) == b"caf\xe9"
+
+
 @both_drivers
 def test_parameters(postgres: PostgresServer) -> None:
     """Parameters by position and by name reach the query; without any a percent sign is a percent sign."""
     assert answer("SELECT %s::int + 1 AS a", [41])[1] == [(42,)]
     assert answer("SELECT %(x)s || '%%' AS a", {"x": "o'clock"})[1] == [("o'clock%",)]
     assert answer("SELECT 7 %% 4 AS a, '%' AS b".replace("%%", "%"))[1] == [(3, "%")]
+    postgres.wait_until_released()
+
+
+@both_drivers
+def test_whole_numbers_as_parameters(postgres: PostgresServer) -> None:
+    """A whole number is an integer, as in the text of a query, unless it needs more: its size changes no type else."""
+    columns, rows = answer(
+        "SELECT %s AS a, %s AS b, %s AS c, %s * %s AS d, DATE '2026-01-01' + %s AS e",
+        [5, 2**31, 2**63, 30000, -30000, 1],
+    )
+    assert [column.type_name for column in columns] == ["integer", "bigint", "numeric", "integer", "date"]
+    assert rows == [(5, 2**31, Decimal(2**63), -900_000_000, "2026-01-02")]
     postgres.wait_until_released()
 
 
@@ -186,6 +226,53 @@ def test_nothing_is_written(postgres: PostgresServer, sql: str) -> None:
 
 
 @both_drivers
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT 1 AS a; COMMIT; INSERT INTO two VALUES (2)",
+        "SELECT 1 AS a; SELECT 2 AS b",
+        "SELECT '\\'; COMMIT; INSERT INTO two VALUES (2) --'",
+        "SELECT 1 AS begin; COMMIT; INSERT INTO two VALUES (2); END",
+    ],
+)
+def test_one_statement(postgres: PostgresServer, sql: str) -> None:
+    """Several statements are refused before any is sent: COMMIT would end the read-only transaction."""
+    postgres.execute("CREATE TABLE IF NOT EXISTS two (a int)")
+    with pytest.raises(OSSInvalidArgument, match="statements, and none was executed"):
+        answer(sql)
+    assert postgres.execute("SELECT count(*) FROM two") == [(0,)]
+    postgres.wait_until_released()
+
+
+def test_one_statement_of_another_database(postgres: PostgresServer, sqlite: Callable[..., None]) -> None:
+    """Semicolons that only PostgreSQL's quotes hide are seen where the database is another."""
+    sqlite("CREATE TABLE t (a)")
+    assert answer("SELECT $$a;b$$ AS a")[1] == [("a;b",)]
+    with pytest.raises(OSSInvalidArgument, match="sql holds 2 statements"):
+        answer("SELECT $$a;b$$ AS a", conn_id="lite")
+    postgres.wait_until_released()
+
+
+def test_several_statements_need_no_database() -> None:
+    """What is several statements in any database is refused without a connection."""
+    with pytest.raises(OSSInvalidArgument, match="sql holds 2 statements"):
+        Query("SELECT 1; SELECT 2")
+
+
+@both_drivers
+def test_no_transaction_writes(postgres: PostgresServer) -> None:
+    """The session is read-only beyond its transaction, too."""
+    postgres.execute("CREATE TABLE IF NOT EXISTS two (a int)")
+    connection = BaseHook.get_hook("pg").get_conn()
+    session = Session(lambda: connection)
+    with session.read(Query("SELECT 1 AS a")):
+        connection.commit()
+        with pytest.raises(Exception, match="read-only transaction"):
+            connection.cursor().execute("INSERT INTO two VALUES (2)")
+    postgres.wait_until_released()
+
+
+@both_drivers
 def test_error_of_the_query(postgres: PostgresServer) -> None:
     """What the database says is passed on as the driver raises it, also in the middle, and the session is closed."""
     with pytest.raises(Exception, match='relation "missing" does not exist'):
@@ -194,6 +281,55 @@ def test_error_of_the_query(postgres: PostgresServer) -> None:
         assert next(result.rows)[0] == 0
         with pytest.raises(Exception, match="division by zero"):
             list(result.rows)
+    postgres.wait_until_released()
+
+
+@both_drivers
+@pytest.mark.parametrize(
+    ("sql", "state"),
+    [
+        ("SELECT 1 FORM t", "42601"),
+        ("SELECT 'x", "42601"),
+        ("SELECT missing(1)", "42883"),
+        ("SELECT 1 FROM forbidden", "42501"),
+        ("SELECT a, count(*) FROM forbidden", "42803"),
+    ],
+)
+def test_wrong_query(postgres: PostgresServer, sql: str, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no retry mends is told as such, with what the database says."""
+    monkeypatch.setenv("AIRFLOW_CONN_PG", postgres.airflow_connection(options="-c role=pg_monitor"))
+    postgres.execute("CREATE TABLE IF NOT EXISTS forbidden (a int)")
+    with pytest.raises(
+        OSSInvalidArgument, match=rf"the database says that sql is wrong \(\w+, SQLSTATE {state}\): \w+"
+    ):
+        answer(sql)
+    postgres.wait_until_released()
+
+
+@both_drivers
+@pytest.mark.parametrize(
+    ("sql", "error"),
+    [
+        ("SELECT * FROM missing", "UndefinedTable"),
+        ("SELECT missing", "UndefinedColumn"),
+        ("SELECT 1/0", "DivisionByZero"),
+    ],
+)
+def test_query_that_may_be_right_tomorrow(postgres: PostgresServer, sql: str, error: str) -> None:
+    """A table or column that is not there now, and wrong data, are the driver's errors, which Airflow retries."""
+    with pytest.raises((psycopg.Error, psycopg2.Error)) as caught:
+        answer(sql)
+    assert type(caught.value).__name__ == error
+    postgres.wait_until_released()
+
+
+@both_drivers
+def test_wrong_query_shows_no_parameters(postgres: PostgresServer) -> None:
+    """Drivers quote the query with its parameters in it: neither the error nor what it came from shows them."""
+    secret = "s3cret-of-mine"
+    with pytest.raises(OSSInvalidArgument) as caught:
+        answer("SELECT %s FORM t", [secret])
+    assert secret not in "".join(traceback.format_exception(caught.value))
     postgres.wait_until_released()
 
 
@@ -275,7 +411,7 @@ def test_sqlite(sqlite: Callable[..., None]) -> None:
 def test_sqlite_is_not_written(sqlite: Callable[..., None]) -> None:
     """Not even SQLite lets an export write."""
     sqlite("CREATE TABLE t (a INTEGER)")
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+    with pytest.raises(OSSInvalidArgument, match="readonly"):
         answer("INSERT INTO t VALUES (1) RETURNING a", conn_id="lite")
 
 
@@ -291,18 +427,67 @@ def test_sqlite_is_interrupted(sqlite: Callable[..., None]) -> None:
     timer.join()
 
 
-@pytest.mark.parametrize("sql", ["CREATE TABLE IF NOT EXISTS t (a)", "SELECT 1 WHERE"])
+@pytest.mark.parametrize("sql", ["CREATE TABLE IF NOT EXISTS t (a)", "BEGIN"])
 def test_no_query(sqlite: Callable[..., None], sql: str) -> None:
-    """A statement that returns no rows is refused, and a wrong one is the driver's error."""
-    sqlite("CREATE TABLE t (a)", "CREATE INDEX i ON t (a)")
-    with pytest.raises((OSSInvalidArgument, sqlite3.OperationalError), match=r"returns no rows|incomplete|readonly"):
+    """A statement that returns no rows is refused."""
+    sqlite("CREATE TABLE t (a)")
+    with pytest.raises(OSSInvalidArgument, match="returns no rows"):
         answer(sql, conn_id="lite")
 
 
-def test_batches_of_nothing() -> None:
-    """Fetching no rows at a time would never end."""
-    with pytest.raises(OSSInvalidArgument, match="batch_rows=0 must be at least 1"):
-        Query("SELECT 1", batch_rows=0)
+@pytest.mark.parametrize("sql", ["SELECT 1 WHERE", "SELECT 1 FORM t x y", "SELECT '", 'SELECT "a\n'])
+def test_wrong_query_of_sqlite(sqlite: Callable[..., None], sql: str) -> None:
+    """SQLite tells errors of its parser by their text."""
+    sqlite("CREATE TABLE t (a)")
+    with pytest.raises(OSSInvalidArgument, match="the database says that sql is wrong"):
+        answer(sql, conn_id="lite")
+
+
+@pytest.mark.parametrize(
+    "sql", ["SELECT * FROM missing", "SELECT * FROM 'syntax error'", "SELECT * FROM 'near \"\": syntax error'"]
+)
+def test_missing_table_of_sqlite(sqlite: Callable[..., None], sql: str) -> None:
+    """A table that is not there now, whatever its name, is SQLite's error, which Airflow retries."""
+    sqlite("CREATE TABLE t (a)")
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        answer(sql, conn_id="lite")
+
+
+@pytest.mark.parametrize("batch_rows", [0, -1, 2**31, 10**30])
+def test_batches_of_no_size(batch_rows: int) -> None:
+    """Fetching no rows at a time would never end, and no driver counts as far as some numbers."""
+    with pytest.raises(OSSInvalidArgument, match=f"batch_rows={batch_rows} must be at least 1 and at most 2147483647"):
+        Query("SELECT 1", batch_rows=batch_rows)
+
+
+@pytest.mark.parametrize("conn_id", ["pg", "lite"])
+@pytest.mark.usefixtures("sqlite")
+@both_drivers
+def test_largest_batch(postgres: PostgresServer, conn_id: str) -> None:
+    """The largest batch that is taken is one that drivers know."""
+    with reading("SELECT 1 AS a", conn_id=conn_id, batch_rows=2**31 - 1) as result:
+        assert [tuple(row) for row in result.rows] == [(1,)]
+    postgres.wait_until_released()
+
+
+@both_drivers
+@pytest.mark.parametrize(
+    ("sql", "parameters"),
+    [
+        ("SELECT %s AS a", ["s3cret", 2]),
+        ("SELECT %s AS a, %s AS b", ["s3cret"]),
+        ("SELECT %(a)s AS a", {"b": "s3cret"}),
+        ("SELECT %s AS a", [object()]),
+        ("SELECT %s AS a", ["s3cret\0"]),
+        ("SELECT %s AS a", ["s3cret\ud800"]),
+    ],
+)
+def test_parameters_that_do_not_fit(postgres: PostgresServer, sql: str, parameters: Any) -> None:
+    """Parameters that the driver cannot bind are an error for good, which shows none of them."""
+    with pytest.raises(OSSInvalidArgument, match="does not take sql with these parameters") as caught:
+        answer(sql, parameters)
+    assert "s3cret" not in "".join(traceback.format_exception(caught.value))
+    postgres.wait_until_released()
 
 
 def test_parameters_are_not_shown() -> None:

@@ -8,6 +8,7 @@ import json
 import logging
 import threading
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
 from tests.checkpoint.airflow_edge import Supervisor
-from tests.operators.conftest import Build, Run
+from tests.operators.conftest import REFUSED, Build, Run
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
@@ -114,6 +115,24 @@ def test_excluded_column(run: Run) -> None:
     assert read("a/b.csv") == b"7;bob\n"
 
 
+def test_lists_given_as_generators(
+    in_dag: Callable[[Build], Any], context_of: Callable[[Any], Context], postgres: PostgresServer
+) -> None:
+    """What can be gone through only once is a list all the same, and a retry has it too."""
+    names = ("name", "age", "password")
+    build = export(
+        sql="SELECT %s AS name, 's3cret' AS password, %s AS age",
+        parameters=(each for each in ("bob", 7)),
+        columns=(name for name in names),
+        exclude=filter(None, ["password", ""]),
+    )
+    operator = in_dag(build)
+    for _ in range(2):
+        operator.execute(context_of(operator))
+        assert read("a/b.csv") == b"name,age\nbob,7\n"
+    postgres.wait_until_released()
+
+
 def test_parquet(run: Run) -> None:
     """Parquet holds the rows with the types of the database."""
     run(export(key="a.parquet", file_format="parquet", sql="SELECT 1::int2 AS a, 1.50::numeric(9,2) AS b"))
@@ -125,8 +144,8 @@ def test_query_in_a_file(run: Run, tmp_path: Path, caplog: pytest.LogCaptureFixt
     """The query may be a file of templates; its parameters are templates too, and are not in the log."""
     (tmp_path / "query.sql").write_text("SELECT %(day)s AS day, %(token)s <> '' AS secret, '{{ params.kind }}' AS kind")
 
-    def build() -> SQLToOSSOperator:
-        operator = export(sql="query.sql", parameters={"day": "{{ ds }}", "token": "s3cret"})()
+    def build() -> Any:
+        operator: Any = export(sql="query.sql", parameters={"day": "{{ ds }}", "token": "s3cret"})()
         operator.dag.template_searchpath = [str(tmp_path)]
         operator.resolve_template_files()
         return operator
@@ -198,6 +217,14 @@ def test_on_kill(
 def test_on_kill_before_anything() -> None:
     """A task that is told to stop before it began has nothing to do for it."""
     export()().on_kill()
+
+
+@pytest.mark.parametrize("sql", ["SELECT 1 FORM t", "SELECT 1; SELECT 2"])
+def test_wrong_query(run: Run, sql: str) -> None:
+    """A query that no retry mends fails the task at once, and stores nothing."""
+    with pytest.raises(AirflowFailException, match=r"sql is wrong|sql holds 2 statements"):
+        run(export(sql=sql))
+    assert keys() == []
 
 
 # Pieces
@@ -344,6 +371,13 @@ def test_where_the_manifest_goes(run: Run) -> None:
     assert {each["uri"] for each in result["objects"]} == {"oss://other/a.csv"}
 
 
+def test_token_that_expires_between_pieces(run: Run, server: OSSEmulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the connection has another AccessKey by now the look for a piece is made with that, and all go on."""
+    monkeypatch.setattr(OSSHook, "renew_credentials", lambda _: True)
+    server.faults.add(Fault(operation="HeadObject", skip=1, times=1, status=403, code="SecurityTokenExpired"))
+    assert len(run(export(split_rows=2))["objects"]) == 3
+
+
 # Nothing
 
 
@@ -371,6 +405,79 @@ def test_no_rows_in_parquet(run: Run) -> None:
     assert pq.read_table(io.BytesIO(read("a"))).schema.names == ["n", "name"]
 
 
+def parquet_of_sqlite(run: Run, **changes: Any) -> tuple[set[str], dict[str, Any], list[Any]]:
+    """Export the table ``t`` of SQLite as Parquet; return the schemas of its objects, the manifest, and all values."""
+    arguments = {"conn_id": "lite", "sql": "SELECT a FROM t ORDER BY n", "file_format": "parquet", "key": "p"}
+    result = run(export(**{**arguments, "manifest": "m.json", **changes}))
+    tables = [pq.read_table(io.BytesIO(read(each["key"]))) for each in result["objects"]]
+    assert result["rows"] == sum(table.num_rows for table in tables)
+    values = [value for table in tables for value in table.column("a").to_pylist()]
+    return {str(table.schema) for table in tables}, json.loads(read("m.json")), values
+
+
+@pytest.mark.parametrize("split", [{}, {"split_rows": 300}, {"split_bytes": 2000, "batch_rows": 100}])
+@pytest.mark.parametrize(
+    ("first", "later", "kind", "parquet", "values"),
+    [
+        ("20", "19.99", "float", "double", (20.0, 19.99)),
+        ("NULL", "7", "integer", "int64", (None, 7)),
+        ("NULL", "x'00'", "bytes", "binary", (None, b"\x00")),
+        ("1", "'x'", "text", "string", ("1", "x")),
+        ("NULL", "NULL", "text", "string", (None, None)),
+    ],
+)
+def test_one_schema(
+    run: Run,
+    sqlite: Callable[..., None],
+    split: dict[str, int],
+    first: str,
+    later: str,
+    kind: str,
+    parquet: str,
+    values: tuple[Any, Any],
+) -> None:
+    """Where SQLite declares no types all rows decide: one schema in all objects and the manifest, each value whole."""
+    sqlite(
+        "CREATE TABLE t (n INTEGER PRIMARY KEY, a NUMERIC)",
+        "INSERT INTO t (n) WITH RECURSIVE r(n) AS (VALUES (1) UNION ALL SELECT n+1 FROM r LIMIT 1001) SELECT * FROM r",
+        f"UPDATE t SET a = CASE WHEN n <= 1000 THEN {first} ELSE {later} END",  # noqa: S608 - the test's own text
+    )
+    schemas, manifest, found = parquet_of_sqlite(run, **split)
+    assert schemas == {f"a: {parquet}"}
+    assert manifest["columns"] == [{"name": "a", "type": kind, "parquet": parquet}]
+    assert found == [values[0]] * 1000 + [values[1]]
+
+
+@pytest.mark.parametrize("split", [{}, {"split_rows": 300}])
+def test_schema_of_no_rows(run: Run, sqlite: Callable[..., None], split: dict[str, int]) -> None:
+    """Without rows the manifest has the schema that the one object has."""
+    sqlite("CREATE TABLE t (n INTEGER PRIMARY KEY, a NUMERIC)")
+    schemas, manifest, found = parquet_of_sqlite(run, **split)
+    assert (schemas, found) == ({"a: string"}, [])
+    assert manifest["columns"] == [{"name": "a", "type": "text", "parquet": "string"}]
+
+
+def test_schema_of_declared_types(run: Run) -> None:
+    """What PostgreSQL declares is the schema of each piece, NULLs first or not."""
+    sql = "SELECT (CASE WHEN n > 4 THEN 1.5 END)::numeric(5,2) AS a FROM generate_series(1, 6) n ORDER BY n"
+    schemas, manifest, found = parquet_of_sqlite(run, conn_id="pg", sql=sql, split_rows=2)
+    assert schemas == {"a: decimal128(5, 2)"}
+    assert manifest["columns"] == [{"name": "a", "type": "numeric(5,2)", "parquet": "decimal128(5, 2)"}]
+    assert found == [None] * 4 + [Decimal("1.50")] * 2
+
+
+def test_export_of_unknown_types_is_cancelled(run: Run, sqlite: Callable[..., None]) -> None:
+    """While the rows are read to learn their types the task can be stopped."""
+    sqlite("CREATE TABLE t (n INTEGER PRIMARY KEY, a NUMERIC)")
+    sql = "WITH RECURSIVE r(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM r) SELECT a FROM r"
+    operator = export(conn_id="lite", sql=sql, file_format="parquet", key="p")()
+    timer = threading.Timer(0.3, operator.on_kill)
+    timer.start()
+    with pytest.raises(OSSUploadCancelled):
+        run(lambda: operator)
+    timer.join()
+
+
 def test_no_rows_any_more(run: Run, server: OSSEmulator, supervisor: Supervisor) -> None:
     """When a retry finds no rows, what the last attempt had begun is aborted."""
     server.faults.add(Fault(operation="UploadPart", part_number=4, status=500, times=5))
@@ -395,9 +502,10 @@ def test_no_rows_any_more(run: Run, server: OSSEmulator, supervisor: Supervisor)
         ({"split_rows": "many"}, "split_rows='many' is no whole number"),
         ({"split_rows": 0}, "split_rows=0 must be at least 1"),
         ({"batch_rows": 0}, "batch_rows=0 must be at least 1"),
+        ({"batch_rows": "1" + "0" * 20}, "must be at least 1 and at most 2147483647"),
         ({"manifest": "a/b.csv"}, "is the key of exported rows too"),
         ({"manifest": "oss://exports/a/b.csv"}, "is the key of exported rows too"),
-        ({"manifest": 7}, "key=7 is a int: give text"),
+        ({"manifest": 7}, "manifest=7 is an int: give text"),
         ({"sql": "SELECT 1 AS a, 2 AS a", "file_format": "jsonl"}, "2 columns are called 'a'"),
         ({"sql": "SELECT NULL AS a"}, "would be an empty line"),
         ({"key": "oss://exports/a", "bucket_name": "other"}, "name two buckets"),
@@ -409,7 +517,7 @@ def test_what_cannot_work(
     run: Run, postgres: PostgresServer, changes: dict[str, Any], message: str, split: dict[str, int]
 ) -> None:
     """What no retry can mend fails the task at once, says which argument it is, and stores nothing."""
-    with pytest.raises(AirflowFailException, match=message):
+    with pytest.raises(REFUSED, match=message):
         run(export(**(split | changes)))
     assert keys() == []
     postgres.wait_until_released()

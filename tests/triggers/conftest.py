@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_oss.triggers import base
 from airflow_provider_oss.triggers.oss import OSSKeysUnchangedTrigger, OSSKeyTrigger
 from tests.hooks.conftest import hook, make_hook
 
@@ -27,7 +26,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
         made.append(seconds)
         await sleep(0)
 
-    monkeypatch.setattr(base.asyncio, "sleep", pause)
+    monkeypatch.setattr(asyncio, "sleep", pause)
     return made
 
 

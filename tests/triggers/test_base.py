@@ -188,7 +188,7 @@ def test_the_loop_goes_on_while_oss_stalls(stalled: MakeTrigger, server: OSSEmul
 
 @pytest.mark.usefixtures("pauses")
 def test_cancelling_leaves_nothing(stalled: MakeTrigger, server: OSSEmulator) -> None:
-    """A trigger that is cancelled ends at once; its thread ends with the read time-out and asks no more."""
+    """A trigger that is cancelled ends at once; its thread ends with the read timeout and asks no more."""
 
     async def run() -> float:
         waiting = asyncio.ensure_future(anext(stalled().run()))

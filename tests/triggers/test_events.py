@@ -7,7 +7,7 @@ import json
 import pytest
 
 from airflow_provider_oss.exceptions import ErrorDetails, OSSAccessDenied, OSSConnectionTimeout, OSSProviderError
-from airflow_provider_oss.triggers.events import failed, raise_error, seen
+from airflow_provider_oss.triggers.oss import failed, raise_error, seen
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,7 @@ import pytest
 
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.triggers.oss import OSSKeysUnchangedTrigger, OSSKeyTrigger
-from airflow_provider_oss.watch.keys import KeyWatch, WatchedKeys
-from airflow_provider_oss.watch.objects import snapshot
-from airflow_provider_oss.watch.settling import PrefixWatch, WatchedPrefix
+from airflow_provider_oss.watch import KeyWatch, PrefixWatch, WatchedKeys, WatchedPrefix, snapshot
 from tests.conftest import BUCKET
 from tests.triggers.support import events_of, restored
 

@@ -17,8 +17,7 @@ from airflow_provider_oss.exceptions import (
     OSSServiceUnavailable,
 )
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.watch.keys import KeyWatch, Sighting, WatchedKeys, look_for_keys
-from airflow_provider_oss.watch.objects import snapshot
+from airflow_provider_oss.watch import KeyWatch, Sighting, WatchedKeys, look_for_keys, snapshot
 from tests.conftest import BUCKET
 
 HOUR = 3600.0

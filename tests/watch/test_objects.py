@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_oss.exceptions import OSSBadResponse
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.model import ObjectInfo, ObjectRef
-from airflow_provider_oss.watch.objects import FoundObject, described, listed, snapshot
+from airflow_provider_oss.watch import FoundObject, described, listed, snapshot
 from tests.conftest import BUCKET
 
 NOON = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -9,8 +9,7 @@ import pytest
 
 from airflow_provider_oss.exceptions import OSSNoSuchBucket, OSSObjectsDeleted
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.watch.objects import Snapshot
-from airflow_provider_oss.watch.settling import PrefixWatch, Settling, WatchedPrefix, compared, look_below
+from airflow_provider_oss.watch import PrefixWatch, Settling, Snapshot, WatchedPrefix, compared, look_below
 from tests.conftest import BUCKET
 
 HOUR = 3600.0

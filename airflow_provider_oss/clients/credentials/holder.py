@@ -1,20 +1,91 @@
-"""The credentials that requests are signed with: one place that asks their source, in time and not more than once."""
+"""
+The credentials that requests are signed with: fixed ones, or those of a source, asked in time and not more than once.
+
+A source is asked by the library that Alibaba Cloud keeps for it (``chain``), which is imported when it is first needed.
+"""
 
 from __future__ import annotations
 
-import logging
 import math
+import os
 import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
-from airflow_provider_oss.clients.credentials.asking import SourceReader
-from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource
-from airflow_provider_oss.exceptions import OSSCredentialsUnavailable, OSSProviderError
+from airflow_provider_oss.clients.credentials.sources import (
+    AssumedRole,
+    Basis,
+    Credentials,
+    CredentialSource,
+    DefaultChain,
+)
+from airflow_provider_oss.exceptions import OSSCredentialsUnavailable, OSSInvalidConnection, OSSProviderError
+from airflow_provider_oss.shown import Log
 
-log = logging.getLogger(__name__)
+
+class CredentialsReader:
+    """
+    Asks one source as often as ``read`` is called. Not thread-safe: its holder lets one thread ask at a time.
+
+    Every question is asked of new objects of the library: they have caches of their own, which would answer with what
+    OSS has just refused, or with what has expired when a renewal fails.
+    """
+
+    def __init__(self, source: CredentialSource) -> None:
+        self._source = source
+        self._ask: Callable[[], Credentials] | None = None
+
+    def read(self) -> Credentials:
+        """
+        Return credentials, just given.
+
+        Raises OSSInvalidConnection when the library is not installed, OSSCredentialsUnavailable when another try may
+        help, OSSCredentialsRefused when it will not.
+        """
+        if self._ask is None:
+            self._ask = _asking(self._source)
+        return self._ask()
+
+
+def _asking(source: CredentialSource) -> Callable[[], Credentials]:
+    try:
+        from airflow_provider_oss.clients.credentials import chain
+        from airflow_provider_oss.clients.credentials import chain as library
+    except ImportError as error:
+        raise OSSInvalidConnection(
+            f"credential_source {str(source).partition(' ')[0]!r} needs the package alibabacloud-credentials "
+            f"({error}): install airflow-provider-oss with the extra credentials"
+        ) from error
+    match source:
+        case DefaultChain():
+            return chain.Chain(os.environ).ask
+        case AssumedRole():
+            return partial(_assume, source, _giving(source.basis), library.assume)
+        case _:
+            return partial(library.ask, source)
+
+
+def _giving(basis: Basis) -> Callable[[], Credentials]:
+    return (lambda: basis) if isinstance(basis, Credentials) else _asking(basis)
+
+
+def _assume(
+    role: AssumedRole,
+    ask_basis: Callable[[], Credentials],
+    assume: Callable[[AssumedRole, Credentials], Credentials],
+) -> Credentials:
+    """Ask for the credentials that the role is assumed with, then for the role's: so an error shows which failed."""
+    try:
+        basis = ask_basis()
+    except OSSProviderError as error:
+        raise type(error)(f"{role}, the credentials to assume it with: {error.message}") from None
+    return assume(role, basis)
+
+
+log = Log(__name__)
 
 _AHEAD_SECONDS: Final = 900.0
 """So long before they expire they are renewed, or when a quarter of their life is left if that is later."""
@@ -38,21 +109,22 @@ class CredentialsHolder:
     the source; others go on with the old ones as long as these are valid. A source that fails meanwhile is logged and
     asked again later.
 
-    ``tell`` learns of each new AccessKey before the thread that made the holder uses it; one that another thread got is
-    told when that thread comes next (it registers secrets with Airflow, which only a task's main thread may talk to).
+    ``on_new`` is called with each new AccessKey before the thread that made the holder uses it; for one that another
+    thread got, when that thread comes next (it registers secrets with Airflow, to which only a task's main thread may
+    talk).
     """
 
     def __init__(
         self,
         credentials: Credentials | CredentialSource,
-        tell: Callable[[Credentials], None] = _ignore,
+        on_new: Callable[[Credentials], None] = _ignore,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self._tell = tell
+        self._on_new = on_new
         self._now = now
         self._owner = threading.get_ident()
         self._lock = threading.Lock()
-        self._untold: list[Credentials] = []
+        self._unannounced: list[Credentials] = []
         self._accepted: bool
         self._renewals_in_vain: int
         self._refused: Credentials | None
@@ -64,7 +136,7 @@ class CredentialsHolder:
         """
         Sign with these from now on, or with those of this source.
 
-        What is known of the former ones is forgotten, but for secrets that are still to be told.
+        What is known of the former ones is forgotten, but for AccessKeys that ``on_new`` has not been called with.
         """
         with self._lock:
             self._accepted = False
@@ -72,7 +144,7 @@ class CredentialsHolder:
             self._refused = None
             self._failure = None
             is_fixed = isinstance(credentials, Credentials)
-            self._reader = None if isinstance(credentials, Credentials) else SourceReader(credentials)
+            self._reader = None if isinstance(credentials, Credentials) else CredentialsReader(credentials)
             self._current = credentials if isinstance(credentials, Credentials) else None
             self._valid_until = self._ask_at = math.inf if is_fixed else -math.inf
 
@@ -87,8 +159,8 @@ class CredentialsHolder:
         held = self._current
         if held is None or self._now() >= self._ask_at:
             held = self._renewed()
-        if self._untold and threading.get_ident() == self._owner:
-            self._tell_all()
+        if self._unannounced and threading.get_ident() == self._owner:
+            self._announce()
         return held
 
     def accepted(self) -> None:
@@ -167,7 +239,7 @@ class CredentialsHolder:
         now = self._now()
         if fresh != self._current:
             log.info("Signing with AccessKey %s of %s%s", fresh.access_key_id, fresh.origin, _until(fresh.expires_at))
-            self._untold.append(fresh)
+            self._unannounced.append(fresh)
             self._accepted = False
         self._current = fresh
         if fresh.expires_at is None:
@@ -178,9 +250,9 @@ class CredentialsHolder:
             self._valid_until = fresh.expires_at
             self._ask_at = fresh.expires_at - min(_AHEAD_SECONDS, (fresh.expires_at - now) / 4)
 
-    def _tell_all(self) -> None:
-        while self._untold:
-            self._tell(self._untold.pop(0))
+    def _announce(self) -> None:
+        while self._unannounced:
+            self._on_new(self._unannounced.pop(0))
 
 
 def _until(expires_at: float | None) -> str:

@@ -1,14 +1,18 @@
-"""Which credentials, or which source of them, the fields of a connection and the environment mean. Pure."""
+"""
+Which credentials, or which source of them, the fields of a connection and the environment mean. Pure.
+
+The environment has an AccessKey under the names that the SDKs give it. Credentials with a line break or the like cannot
+be sent, and http.client would show them in its error: they are refused here.
+"""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-from airflow_provider_oss.clients.credentials.checking import check_sendable
-from airflow_provider_oss.clients.credentials.environment import PAIRS, credentials_in, is_true
 from airflow_provider_oss.clients.credentials.sources import (
     AssumedRole,
     Basis,
@@ -21,6 +25,53 @@ from airflow_provider_oss.clients.credentials.sources import (
     RoleSession,
 )
 from airflow_provider_oss.exceptions import OSSInvalidConnection
+
+_SENDABLE: Final = re.compile(r"[!-~]([ -~]*[!-~])?")
+
+
+def check_sendable(credentials: Credentials, id_name: str, secret_name: str, token_name: str) -> None:
+    """Raise OSSInvalidConnection, by the name that a part has where it comes from, unless all can be sent."""
+    _check(id_name, credentials.access_key_id)
+    _check(secret_name, credentials.access_key_secret)
+    if credentials.security_token is not None:
+        _check(token_name, credentials.security_token)
+
+
+def _check(name: str, value: Any) -> None:
+    if not isinstance(value, str) or not _SENDABLE.fullmatch(value):
+        raise OSSInvalidConnection(
+            f"{name} has a line break, a space at its end or another character that no AccessKey has: give it anew, "
+            "with nothing before or after it"
+        )
+
+
+_NAMES: Final = (
+    ("ALIBABA_CLOUD_ACCESS_KEY_ID", "ALIBABA_CLOUD_ACCESS_KEY_SECRET", "ALIBABA_CLOUD_SECURITY_TOKEN"),
+    ("OSS_ACCESS_KEY_ID", "OSS_ACCESS_KEY_SECRET", "OSS_SESSION_TOKEN"),
+)
+PAIRS: Final = " or ".join(f"{id_name} and {secret_name}" for id_name, secret_name, _ in _NAMES)
+"""What must be set, in words."""
+
+
+def credentials_in(environment: Mapping[str, str]) -> Credentials | None:
+    """
+    Return the first whole pair, with its token if there is one; no half is mixed with another's.
+
+    Raises OSSInvalidConnection for what cannot be sent.
+    """
+    for id_name, secret_name, token_name in _NAMES:
+        key_id, secret = environment.get(id_name), environment.get(secret_name)
+        if key_id and secret:
+            found = Credentials(key_id, secret, environment.get(token_name) or None, origin="environment")
+            check_sendable(found, id_name, secret_name, token_name)
+            return found
+    return None
+
+
+def is_true(environment: Mapping[str, str], name: str) -> bool:
+    """Whether a variable says true, as the library reads it."""
+    return environment.get(name, "").lower() == "true"
+
 
 _SESSION_FIELDS: Final = ("role_arn", "role_session_name", "role_session_duration", "role_policy", "sts_endpoint")
 _FIELDS: Final[dict[str, tuple[str, ...]]] = {

@@ -1,4 +1,4 @@
-"""What is known of credentials before anybody is asked for them: frozen data, read from an Airflow connection."""
+"""Credentials and sources of credentials, as an Airflow connection describes them: frozen data, nobody asked yet."""
 
 from __future__ import annotations
 

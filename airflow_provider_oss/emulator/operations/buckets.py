@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import SubElement
 
 from airflow_provider_oss.emulator.addressing import is_bucket_name
@@ -19,8 +19,8 @@ from airflow_provider_oss.emulator.wire.xml import Element, add, document, parse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_REDUNDANCIES = frozenset({"LRS", "ZRS"})
-_DEFAULT_LISTED = 100
+_REDUNDANCIES: Final = frozenset({"LRS", "ZRS"})
+_DEFAULT_LISTED: Final = 100
 
 
 async def put_bucket(call: Call) -> Response:
@@ -102,7 +102,7 @@ async def list_buckets(call: Call) -> Response:
 
 
 def add_owner(parent: Element) -> None:
-    """Append the `Owner` element: all that is here has one owner."""
+    """Append the ``Owner`` element: all that is here has one owner."""
     add(SubElement(parent, "Owner"), ID=OWNER_ID, DisplayName=OWNER_NAME)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.addressing import is_bucket_name
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.state.store import Store
     from airflow_provider_oss.emulator.wire.http import Request, Target
 
-OWNER_ID = "1000000000000001"
-OWNER_NAME = "local"
+OWNER_ID: Final = "1000000000000001"
+OWNER_NAME: Final = "local"
 
 
 @dataclass(frozen=True, slots=True)
 class Environment:
-    """What all calls share."""
+    """What all calls share: the store, the limits, and the clock."""
 
     store: Store
     limits: Limits
@@ -72,26 +72,27 @@ class Call:
             self.user.check(Need(action, resource_of(bucket, key)))
 
     def require_bucket(self) -> BucketRecord:
-        """Return the bucket of the target. Raises OSSError 404 NoSuchBucket or 400 InvalidBucketName.
+        """
+        Return the bucket of the target. Raises OSSError 404 NoSuchBucket or 400 InvalidBucketName.
 
         To be asked again after anything that was awaited: the bucket may be gone.
         """
         return require_bucket(self.store, self.target.bucket)
 
     def require_object(self) -> ObjectRecord:
-        """Return the object of the target. Raises OSSError 404 NoSuchKey, or what `require_bucket` raises."""
+        """Return the object of the target. Raises OSSError 404 NoSuchKey, or what ``require_bucket`` raises."""
         self.require_bucket()
         return require_object(self.store, self.target.bucket, self.target.key)
 
     def encoder(self) -> Callable[[str], str]:
-        """How names are written into the answer. Raises OSSError 400 for an unknown `encoding-type`."""
+        """How names are written into the answer. Raises OSSError 400 for an unknown ``encoding-type``."""
         kind = self.request.parameter("encoding-type")
         if kind not in ("", "url"):
             raise invalid_argument("encoding-type", kind, "Invalid Encoding Method specified in Request.")
         return encode_percent if kind else str
 
     def encoding_type(self) -> str | None:
-        """Return the `EncodingType` element's text, None when names are plain."""
+        """Return the ``EncodingType`` element's text, None when names are plain."""
         return self.request.parameter("encoding-type") or None
 
     def number(self, name: str, default: int, lowest: int, highest: int) -> int:

@@ -1,4 +1,4 @@
-"""Multipart uploads: initiate, upload a part, list, abort. `complete.py` has the rest."""
+"""Multipart uploads: initiate, upload a part, list, abort. ``complete.py`` has the rest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import re
 import secrets
 from bisect import bisect_right
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import SubElement
 
 from airflow_provider_oss.emulator.checksums import base64_text
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.state.blobs import StoredBody
     from airflow_provider_oss.emulator.state.store import Upload
 
-_PART_WITHOUT_UPLOAD = "0017-00000244"
+_PART_WITHOUT_UPLOAD: Final = "0017-00000244"
 """The EC of NoSuchUpload on a part; the other calls have another one."""
-_COPY_RANGE = re.compile(r"bytes=(\d+)-(\d*)", re.ASCII)
+_COPY_RANGE: Final = re.compile(r"bytes=(\d+)-(\d*)", re.ASCII)
 
 
 async def initiate_multipart_upload(call: Call) -> Response:
@@ -171,7 +171,8 @@ async def abort_multipart_upload(call: Call) -> Response:
 
 
 def require_upload(call: Call) -> Upload:
-    """Return the upload of the request. Raises OSSError 404 NoSuchUpload, or what `require_bucket` raises.
+    """
+    Return the upload of the request. Raises OSSError 404 NoSuchUpload, or what ``require_bucket`` raises.
 
     To be asked again after anything that was awaited: the upload may have ended.
     """

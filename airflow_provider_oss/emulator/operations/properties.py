@@ -53,7 +53,7 @@ async def put_object_acl(call: Call) -> Response:
 
 
 async def get_object_acl(call: Call) -> Response:
-    """Answer the object's ACL, `default` when it follows the bucket's."""
+    """Answer the object's ACL, ``default`` when it follows the bucket's."""
     return acl_document(call.require_object().metadata.acl)
 
 

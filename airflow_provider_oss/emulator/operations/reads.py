@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator import conditions
 from airflow_provider_oss.emulator.errors import OSSError
@@ -16,7 +16,14 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.operations.call import Call
     from airflow_provider_oss.emulator.state.records import ObjectRecord
 
-_OVERRIDES = ("Content-Type", "Content-Language", "Cache-Control", "Content-Encoding", "Content-Disposition", "Expires")
+_OVERRIDES: Final = (
+    "Content-Type",
+    "Content-Language",
+    "Cache-Control",
+    "Content-Encoding",
+    "Content-Disposition",
+    "Expires",
+)
 
 
 async def get_object(call: Call) -> Response:
@@ -71,7 +78,7 @@ def _object_response(call: Call, record: ObjectRecord) -> Response:
 
 
 def _overrides(call: Call) -> dict[str, str]:
-    """Return the `response-*` parameters. An anonymous request may not use them. Raises OSSError 400 then."""
+    """Return the ``response-*`` parameters. An anonymous request may not use them. Raises OSSError 400 then."""
     wanted = {name: call.request.parameter(f"response-{name.lower()}") for name in _OVERRIDES}
     headers = {name: value for name, value in wanted.items() if value}
     if headers and not call.is_owner:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.errors import invalid_argument, not_implemented
 from airflow_provider_oss.emulator.operations import buckets, complete, listing, multipart, properties, reads, writes
@@ -45,13 +45,13 @@ class Operation:
     access: Access = Access.OWN
 
 
-_COPIES = {
+_COPIES: Final = {
     "PutObject": Operation("CopyObject", writes.copy_object),
     "UploadPart": Operation("UploadPartCopy", multipart.upload_part_copy),
 }
 """What an operation becomes when the request names a copy source."""
 
-_LIST_OBJECTS_V2 = Operation("ListObjectsV2", listing.list_objects_v2, Access.READ)
+_LIST_OBJECTS_V2: Final = Operation("ListObjectsV2", listing.list_objects_v2, Access.READ)
 
 _TABLE: dict[tuple[str, Level, str], Operation] = {
     ("GET", Level.SERVICE, ""): Operation("ListBuckets", buckets.list_buckets),

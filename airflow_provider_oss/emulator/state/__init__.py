@@ -1,4 +1,5 @@
-"""Buckets, objects and uploads on disk. Knows nothing of HTTP.
+"""
+Buckets, objects and uploads on disk. Knows nothing of HTTP.
 
 Bodies are blobs: files with a random name that nobody sees until a record refers to them. A record is one JSON file,
 written beside and renamed: the rename is the commit. What a kill leaves behind (blobs without a record, records of an

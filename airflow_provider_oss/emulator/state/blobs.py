@@ -8,7 +8,7 @@ import secrets
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import fastcrc
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-_COPY_BLOCK_BYTES = 1024 * 1024
+_COPY_BLOCK_BYTES: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,6 @@ class BlobWriter:
     """Writes one blob and computes its checksums on the way. Not thread-safe: one call at a time, in any thread."""
 
     def __init__(self, path: Path) -> None:
-        """Open the file of a blob that does not exist yet."""
         self._path = path
         self._file = path.open("xb", buffering=0)
         self._md5 = hashlib.md5(usedforsecurity=False)
@@ -67,17 +66,16 @@ class BlobWriter:
 
 
 class Blobs:
-    """The folder of all blobs. Everything but `BlobWriter.write` and reading is called from one thread."""
+    """The folder of all blobs, made if absent. One thread calls everything but ``BlobWriter.write`` and what reads."""
 
     def __init__(self, root: Path) -> None:
-        """Use `root`, which is made if absent."""
         self._root = root
         self._pins: Counter[str] = Counter()
         self._doomed: set[str] = set()
         root.mkdir(parents=True, exist_ok=True)
 
     def path(self, blob: str) -> Path:
-        """Where the blob is."""
+        """Return the file of a blob."""
         return self._root / blob[:2] / blob
 
     def _new_path(self) -> Path:
@@ -126,7 +124,7 @@ class Blobs:
                 path.unlink()
 
     def read(self, segments: Iterable[Segment], offset: int, length: int, block_bytes: int) -> Iterator[bytes]:
-        """Yield `length` bytes from `offset` on, in blocks. Raises OSError when a blob is shorter than recorded."""
+        """Yield ``length`` bytes from ``offset`` on, in blocks. Raises OSError when a blob is shorter than recorded."""
         for segment in segments:
             if length == 0:
                 return
@@ -154,14 +152,13 @@ def _read_blob(path: Path, offset: int, length: int, block_bytes: int) -> Iterat
         while length:
             block = file.read(min(block_bytes, length))
             if not block:
-                message = f"blob {path.name} is shorter than its record says"
-                raise OSError(message)
+                raise OSError(f"blob {path.name} is shorter than its record says")
             length -= len(block)
             yield block
 
 
 def _write_all(file: BinaryIO, chunk: bytes) -> None:
-    """Return a raw file may take fewer bytes than it was given."""
+    """Write all of it: a raw file may take fewer bytes than it is given."""
     view = memoryview(chunk)
     while view:
         view = view[file.write(view) :]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from typing import Any, Final, TypeVar
 
 Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class BucketRecord:
-    """A bucket."""
+    """A bucket, as it was created."""
 
     name: str
     created_at: float
@@ -27,11 +28,11 @@ class Metadata:
     http_headers: Pairs = ()
     """Cache-Control, Content-Disposition, Content-Encoding, Content-Language and Expires, where given."""
     user: Pairs = ()
-    """`x-oss-meta-*` with lower-case full names; values are header texts."""
+    """``x-oss-meta-*`` with lower-case full names; values are header texts."""
     storage_class: str = "Standard"
     acl: str = "default"
     encryption: Pairs = ()
-    """The `x-oss-server-side-encryption*` headers, to be echoed."""
+    """The ``x-oss-server-side-encryption*`` headers, to be echoed."""
     tags: Pairs = ()
 
 
@@ -59,7 +60,7 @@ class ObjectRecord:
     metadata: Metadata = field(default_factory=Metadata)
     md5_base64: str = ""
     upload_id: str = ""
-    """The upload this object came from: tells after a kill that the upload is already complete."""
+    """The upload this object came from: it shows after a kill that the upload is already complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +90,39 @@ class PartRecord:
         return self.segment.size
 
 
+_BLOB: Final = re.compile(r"[0-9a-f]{32}")
+_TYPES: dict[Any, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
+"""What a field may hold, by its annotation."""
+
+_Record = TypeVar("_Record", BucketRecord, Metadata, Segment, ObjectRecord, UploadRecord, PartRecord)
+
+
+# The inverses of ``record_to_json``. Each raises ValueError, TypeError or KeyError for what is no such record.
+
+
 def bucket_from_json(data: dict[str, Any]) -> BucketRecord:
-    """Return the inverse of `record_to_json` for a bucket."""
-    return BucketRecord(**data)
+    """Return a bucket's record from its JSON data."""
+    return _checked(BucketRecord(**data))
 
 
 def object_from_json(data: dict[str, Any]) -> ObjectRecord:
-    """Return the inverse of `record_to_json` for an object."""
-    segments = tuple(Segment(*pair) for pair in data["segments"])
-    return ObjectRecord(**{**data, "segments": segments, "metadata": _metadata(data["metadata"])})
+    """Return an object's record from its JSON data."""
+    segments = tuple(_segment(pair) for pair in data["segments"])
+    return _checked(ObjectRecord(**{**data, "segments": segments, "metadata": _metadata(data["metadata"])}))
 
 
 def upload_from_json(data: dict[str, Any]) -> UploadRecord:
-    """Return the inverse of `record_to_json` for an upload."""
-    return UploadRecord(**{**data, "metadata": _metadata(data["metadata"])})
+    """Return an upload's record from its JSON data."""
+    return _checked(UploadRecord(**{**data, "metadata": _metadata(data["metadata"])}))
 
 
 def part_from_json(data: dict[str, Any]) -> PartRecord:
-    """Return the inverse of `record_to_json` for a part."""
-    return PartRecord(**{**data, "segment": Segment(*data["segment"])})
+    """Return a part's record from its JSON data."""
+    return _checked(PartRecord(**{**data, "segment": _segment(data["segment"])}))
 
 
 def record_to_json(record: BucketRecord | ObjectRecord | UploadRecord | PartRecord) -> dict[str, Any]:
-    """Return a record as plain JSON data; a segment is `[blob, size]`, for an object may have 10,000 of them."""
+    """Return a record as plain JSON data; a segment is ``[blob, size]``, for an object may have 10,000 of them."""
     return {entry.name: _plain(getattr(record, entry.name)) for entry in fields(record)}
 
 
@@ -130,4 +141,21 @@ def _metadata(data: dict[str, Any]) -> Metadata:
         name: tuple((key, value) for key, value in data[name])
         for name in ("http_headers", "user", "encryption", "tags")
     }
-    return Metadata(**{**data, **pairs})
+    return _checked(Metadata(**{**data, **pairs}))
+
+
+def _segment(pair: list[Any]) -> Segment:
+    """Return the segment. Its blob is a file, which is removed some day: no other name than a blob's will do."""
+    segment = _checked(Segment(*pair))
+    if not _BLOB.fullmatch(segment.blob):
+        raise ValueError(f"{segment.blob!r} is not the name of a blob")
+    return segment
+
+
+def _checked(record: _Record) -> _Record:
+    """Return the record. Raises TypeError when a text or a number in it is none."""
+    for entry in fields(record):
+        value, expected = getattr(record, entry.name), _TYPES.get(entry.type)
+        if expected is not None and not isinstance(value, expected):
+            raise TypeError(f"{entry.name} is no {entry.type} but {value!r}")
+    return record

@@ -1,6 +1,7 @@
-"""The store: an index in memory over records on disk.
+"""
+The store: an index in memory over records on disk.
 
-All methods but those of a `BlobWriter` run in one thread, the event loop's: each reads or commits in well under a
+All methods but those of a ``BlobWriter`` run in one thread, the event loop's: each reads or commits in well under a
 millisecond, and nothing can come between a check and the commit that follows it.
 """
 
@@ -13,9 +14,10 @@ import os
 import shutil
 from bisect import bisect_left, insort
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from airflow_provider_oss.emulator.state.blobs import Blobs
+from airflow_provider_oss.emulator.state.ownership import claim
 from airflow_provider_oss.emulator.state.records import (
     BucketRecord,
     ObjectRecord,
@@ -29,10 +31,12 @@ from airflow_provider_oss.emulator.state.records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
-_TEMPORARY = ".new"
+_TEMPORARY: Final = ".new"
+
+_Record = TypeVar("_Record", BucketRecord, ObjectRecord, UploadRecord, PartRecord)
 
 
 @dataclass(slots=True)
@@ -56,32 +60,38 @@ class _Bucket:
 
 
 class Store:
-    """Everything the server remembers, under one folder that only one store may use at a time."""
+    """
+    Everything the server remembers, under one folder that only one store may use at a time.
+
+    Made, it opens or creates the folder, and sweeps what a kill left. Raises RuntimeError when another store has the
+    folder, when the folder is not the server's own (nothing in it was touched then), and when a record in it is
+    damaged.
+    """
 
     def __init__(self, root: Path) -> None:
-        """Open or create the store, sweeping what a kill left. Raises RuntimeError when another has the folder."""
-        root.mkdir(parents=True, exist_ok=True)
+        claim(root)
         self._lock = (root / "lock").open("wb")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._lock.close()
-            message = f"another server is using {root}"
-            raise RuntimeError(message) from error
+            raise RuntimeError(f"another server is using {root}") from error
         self._root = root / "buckets"
-        self._root.mkdir(exist_ok=True)
-        self.blobs = Blobs(root / "blobs")
         self._buckets: dict[str, _Bucket] = {}
-        for folder in sorted(self._root.iterdir()):
-            self._load_bucket(folder)
-        self.blobs.sweep(self._referenced_blobs())
+        try:
+            self._root.mkdir(exist_ok=True)
+            self.blobs = Blobs(root / "blobs")
+            for folder in sorted(self._root.iterdir()):
+                self._load_bucket(folder)
+            self.blobs.sweep(self._referenced_blobs())
+        except BaseException:
+            self._lock.close()
+            raise
 
     def __enter__(self) -> Self:
-        """Use the store as a context manager."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Close it."""
         self.close()
 
     def close(self) -> None:
@@ -178,7 +188,7 @@ class Store:
 
     def put_part(self, upload: Upload, part: PartRecord) -> None:
         """Commit the part, replacing one of that number."""
-        _write_json(upload.folder / f"{part.number:05d}.json", record_to_json(part))
+        _write_json(_part_path(upload.folder, part.number), record_to_json(part))
         previous = upload.parts.get(part.number)
         upload.parts[part.number] = part
         if previous is None:
@@ -193,15 +203,16 @@ class Store:
         bucket.upload_order.remove((upload.record.key, upload.record.upload_id))
 
     def restore_upload(self, upload: Upload) -> None:
-        """Undo `withdraw_upload`."""
+        """Undo ``withdraw_upload``."""
         self._index_upload(self._buckets[upload.record.bucket], upload)
 
     def forget_upload(self, upload: Upload) -> None:
-        """Commit the end of a withdrawn upload: no kill can bring it back. `clear_upload` does the rest."""
+        """Commit the end of a withdrawn upload: no kill can bring it back. ``clear_upload`` does the rest."""
         (upload.folder / "upload.json").unlink()
 
     def clear_upload(self, upload: Upload, used: Collection[PartRecord] = ()) -> None:
-        """Remove what a forgotten upload left: its records, and the blobs of the parts that no object uses.
+        """
+        Remove what a forgotten upload left: its records, and the blobs of the parts that no object uses.
 
         May run in any thread: nothing else can reach the upload, and nobody reads parts.
         """
@@ -221,12 +232,12 @@ class Store:
         if not (folder / "bucket.json").exists() or folder.name.endswith(_TEMPORARY):
             shutil.rmtree(folder)
             return
-        bucket = _Bucket(bucket_from_json(_read_json(folder / "bucket.json")), folder)
+        bucket = _Bucket(_read(folder / "bucket.json", bucket_from_json, self._bucket_path), folder)
         for path in (folder / "objects").iterdir():
             if path.name.endswith(_TEMPORARY):
                 path.unlink()
                 continue
-            record = object_from_json(_read_json(path))
+            record = _read(path, object_from_json, lambda found: _object_path(bucket, found.key))
             bucket.objects[record.key] = record
         bucket.keys.extend(sorted(bucket.objects))
         self._buckets[bucket.record.name] = bucket
@@ -234,16 +245,22 @@ class Store:
         for path in (folder / "uploads").iterdir():
             self._load_upload(bucket, path, completed)
 
+    def _bucket_path(self, record: BucketRecord) -> Path:
+        return self._root / record.name / "bucket.json"
+
     def _load_upload(self, bucket: _Bucket, folder: Path, completed: set[str]) -> None:
         if folder.name in completed or not (folder / "upload.json").exists():
             shutil.rmtree(folder)
             return
-        upload = Upload(upload_from_json(_read_json(folder / "upload.json")), folder)
+        record = _read(
+            folder / "upload.json", upload_from_json, lambda found: folder.parent / found.upload_id / "upload.json"
+        )
+        upload = Upload(record, folder)
         for path in folder.iterdir():
             if path.name.endswith(_TEMPORARY):
                 path.unlink()
             elif path.name != "upload.json":
-                part = part_from_json(_read_json(path))
+                part = _read(path, part_from_json, lambda found: _part_path(folder, found.number))
                 upload.parts[part.number] = part
         upload.numbers.extend(sorted(upload.parts))
         self._index_upload(bucket, upload)
@@ -256,9 +273,13 @@ class Store:
 
 
 def _object_path(bucket: _Bucket, key: str) -> Path:
-    """Return a file named by a hash: keys reach 1023 bytes and may hold any character, `../` among them."""
+    """Return a file named by a hash: keys reach 1023 bytes and may hold any character, ``../`` among them."""
     digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
     return bucket.folder / "objects" / f"{digest}.json"
+
+
+def _part_path(upload: Path, number: int) -> Path:
+    return upload / f"{number:05d}.json"
 
 
 def _write_json(path: Path, data: dict[str, Any]) -> None:
@@ -268,6 +289,19 @@ def _write_json(path: Path, data: dict[str, Any]) -> None:
     os.replace(beside, path)  # noqa: PTH105 - Path.replace is the same with one more object
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return data
+def _read(path: Path, from_json: Callable[[dict[str, Any]], _Record], home: Callable[[_Record], Path]) -> _Record:
+    """Return the record in the file. Raises RuntimeError that names a file in which there is none, or another's."""
+    try:
+        record = from_json(json.loads(path.read_text(encoding="utf-8")))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    if home(record) != path:
+        raise _damaged(path, "what it describes has its record elsewhere")
+    return record
+
+
+def _damaged(path: Path, why: str) -> RuntimeError:
+    return RuntimeError(
+        f"the record {path} is damaged ({why}): bring the file back from a copy, or remove it, and with it what it "
+        "describes"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, unquote_to_bytes
 
 from airflow_provider_oss.emulator.wire.xml import render
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.state.records import Segment
     from airflow_provider_oss.emulator.wire.xml import Element
 
-XML_CONTENT_TYPE = "application/xml"
+XML_CONTENT_TYPE: Final = "application/xml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,11 @@ class Request:
     headers: Mapping[str, str]
 
     def header(self, name: str, default: str = "") -> str:
-        """Return the value of a header, `default` when it is absent."""
+        """Return the value of a header, ``default`` when it is absent."""
         return self.headers.get(name, default)
 
     def parameter(self, name: str, default: str = "") -> str:
-        """Return the first value of a query parameter, `default` when it is absent."""
+        """Return the first value of a query parameter, ``default`` when it is absent."""
         return next((value for found, value in self.query if found == name), default)
 
     def has_parameter(self, name: str) -> bool:
@@ -49,7 +49,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """Bytes of an object to send: `length` of them, from `offset` on, out of the segments."""
+    """Bytes of an object to send: ``length`` of them, from ``offset`` on, out of the segments."""
 
     segments: tuple[Segment, ...]
     offset: int
@@ -78,19 +78,20 @@ def xml_response(root: Element, headers: Mapping[str, str] | None = None, *, sta
 
 
 def decode_percent(raw: bytes | str) -> str:
-    """Percent-decode once and read as UTF-8; bytes that are no UTF-8 survive as surrogates. `+` stays `+`."""
+    """Percent-decode once and read as UTF-8; bytes that are no UTF-8 survive as surrogates. ``+`` stays ``+``."""
     return unquote_to_bytes(raw).decode("utf-8", "surrogateescape")
 
 
 def encode_percent(text: str, safe: str = "") -> str:
-    """Percent-encode everything but `A-Za-z0-9-_.~` and `safe`."""
+    """Percent-encode everything but ``A-Za-z0-9-_.~`` and ``safe``."""
     return quote(text.encode("utf-8", "surrogateescape"), safe=safe)
 
 
 def parse_query(raw: bytes) -> tuple[tuple[str, str], ...]:
-    """Split and decode a query string, keeping order and parameters without a value.
+    """
+    Split and decode a query string, keeping order and parameters without a value.
 
-    Unlike in a path, `+` is a space here: one official client sends it so and signs a space.
+    Unlike in a path, ``+`` is a space here: one official client sends it so and signs a space.
     """
     pairs = (item.partition(b"=") for item in raw.replace(b"+", b" ").split(b"&") if item)
     return tuple((decode_percent(name), decode_percent(value)) for name, _, value in pairs)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import Element, ParseError, SubElement, TreeBuilder, tostring
 from xml.parsers import expat
 
@@ -13,8 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Element", "add", "document", "error_document", "parse", "render", "text_of"]
 
-_TROUBLESHOOT_URL = "https://api.aliyun.com/troubleshoot"
-_PROLOG = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+_TROUBLESHOOT_URL: Final = "https://api.aliyun.com/troubleshoot"
+_NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""The characters that XML 1.0 does not know: most control characters, and halves of surrogate pairs."""
+_PROLOG: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def document(name: str, **children: str | int | None) -> Element:
@@ -38,9 +41,9 @@ def render(root: Element) -> bytes:
 
 
 def error_document(error: OSSError, *, request_id: str, host: str) -> bytes:
-    """Return the body of an error answer."""
-    root = document("Error", Code=error.code, Message=error.message, RequestId=request_id, HostId=host)
-    add(root, **error.extra)
+    """Return the body of an error answer. What no XML can hold, of the request's own texts, is replaced in it."""
+    texts = {"Code": error.code, "Message": error.message, "RequestId": request_id, "HostId": host, **error.extra}
+    root = document("Error", **{name: _NO_XML.sub("\ufffd", text) for name, text in texts.items()})
     if error.ec:
         add(root, EC=error.ec, RecommendDoc=f"{_TROUBLESHOOT_URL}?q={error.ec}")
     return render(root)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_provider_oss.clients.credentials.asking import SourceReader
+from airflow_provider_oss.clients.credentials.holder import CredentialsReader
 from airflow_provider_oss.clients.credentials.reading import credentials_from
 from airflow_provider_oss.clients.credentials.sources import (
     AssumedRole,
@@ -39,7 +39,7 @@ KEY = Credentials("LTAI-id", "the-secret")
 
 
 def read(source: CredentialSource) -> Credentials:
-    return SourceReader(source).read()
+    return CredentialsReader(source).read()
 
 
 def assert_given(found: Credentials, bank: Bank) -> None:
@@ -76,7 +76,7 @@ def test_role_of_the_instance(metadata: WebServer, bank: Bank, role: str | None,
 def test_no_thread_is_left(metadata: WebServer, bank: Bank) -> None:
     """Asking starts nothing that goes on by itself."""
     before = threading.active_count()
-    reader = SourceReader(EcsRamRole())
+    reader = CredentialsReader(EcsRamRole())
     assert reader.read() != reader.read()
     assert [thread.name for thread in threading.enumerate() if "APScheduler" in thread.name] == []
     assert threading.active_count() <= before + len(metadata.requests)
@@ -221,7 +221,7 @@ def test_role_that_is_assumed_with_a_temporary_key(
         sts.keys[session.access_key_id] = (session.access_key_secret, session.security_token)  # type: ignore[attr-defined]
 
     bank.register = trust
-    reader = SourceReader(AssumedRole(session_of(sts, sts_endpoint), EcsRamRole("WorkerRole")))
+    reader = CredentialsReader(AssumedRole(session_of(sts, sts_endpoint), EcsRamRole("WorkerRole")))
 
     assert_given(reader.read(), bank)
     assert_given(reader.read(), bank)
@@ -318,7 +318,7 @@ def oidc(sts: Sts, sts_endpoint: str, tmp_path: Path) -> OidcRole:
 
 def test_oidc_role(oidc: OidcRole, sts: Sts, bank: Bank) -> None:
     """STS is asked with the token that is in the file now."""
-    reader = SourceReader(oidc)
+    reader = CredentialsReader(oidc)
     assert_given(reader.read(), bank)
     Path(oidc.token_file).write_text("rotated")
     sts.oidc_token = "rotated"
@@ -410,7 +410,7 @@ def test_profile_that_names_a_role(
     file = tmp_path / path
     file.parent.mkdir()
     file.write_text(text)
-    reader = SourceReader(default)
+    reader = CredentialsReader(default)
     found = reader.read()
     assert_given(found, bank)
     assert str(file) in found.origin
@@ -478,12 +478,12 @@ def test_chain_ends_with_the_instance_and_the_uri(
 ) -> None:
     """Without files the instance's role is asked, then the URI; whoever answered first is asked again, alone."""
     monkeypatch.setenv("ALIBABA_CLOUD_CREDENTIALS_URI", serve_uri(metadata, bank))
-    reader = SourceReader(default)
+    reader = CredentialsReader(default)
     assert reader.read().origin == "default: ecs_ram_role (the role of this instance)"
     metadata.pages[f"{METADATA}WorkerRole"] = lambda _: of_text(503, "")
     with pytest.raises(OSSCredentialsUnavailable, match=r"^default: ecs_ram_role[^;]*: HTTP status 503$"):
         reader.read()
-    assert SourceReader(default).read().origin.startswith("default: credentials_uri")
+    assert CredentialsReader(default).read().origin.startswith("default: credentials_uri")
 
 
 def test_chain_waits_for_what_is_set_up(
@@ -497,7 +497,7 @@ def test_chain_waits_for_what_is_set_up(
     run_with_rrsa(monkeypatch, oidc)
     answering = dict(sts_server.pages)
     sts_server.pages[""] = sts_server.pages["/"] = lambda _: of_text(503, "")
-    reader = SourceReader(default)
+    reader = CredentialsReader(default)
     with pytest.raises(OSSCredentialsUnavailable, match=r"^default: .*oidc_role \([^;]*: HTTP status 503$"):
         reader.read()
     assert metadata.requests == []
@@ -555,12 +555,12 @@ def test_chain_that_may_find_something_later(default: CredentialSource, metadata
 
 WITHOUT_THE_LIBRARY = """
 import sys
-from airflow_provider_oss.clients.credentials.asking import SourceReader
+from airflow_provider_oss.clients.credentials.holder import CredentialsReader
 from airflow_provider_oss.clients.credentials.sources import EcsRamRole
 print([name for name in sys.modules if name.startswith(("alibabacloud", "Tea", "requests"))])
 sys.modules["alibabacloud_credentials"] = None
 try:
-    SourceReader(EcsRamRole()).read()
+    CredentialsReader(EcsRamRole()).read()
 except Exception as error:
     print(type(error).__name__, error)
 """

@@ -280,6 +280,7 @@ def test_replaced_while_they_are_renewed(web: WebServer, bank: Bank) -> None:
     key = Credentials("LTAI-id", "the-secret")
     clock = MovedClock()
     calls: list[float] = []
+    holder: CredentialsHolder
 
     def now() -> float:
         if clock.offset and len(calls) < 2:  # the second is when it has been decided that they are due

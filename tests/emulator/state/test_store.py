@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
+import re
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -240,3 +244,66 @@ def test_records_are_small(root: Path) -> None:
     sizes = [path.stat().st_size for path in root.glob("buckets/exports/objects/*.json")]
     assert max(sizes) < 1_000_000
     assert all(json.loads(path.read_text()) for path in root.glob("buckets/exports/objects/*.json"))
+
+
+RECORDS = {
+    "buckets/exports/bucket.json": BucketRecord,
+    "buckets/exports/objects/*.json": ObjectRecord,
+    "buckets/exports/uploads/ID/upload.json": UploadRecord,
+    "buckets/exports/uploads/ID/00003.json": PartRecord,
+}
+
+
+@pytest.fixture
+def full(root: Path) -> Path:
+    """The store with an object, an upload and a part."""
+    with Store(root) as store:
+        write(store, "a", b"bytes")
+        write_part(store, begin(store), 3, b"part")
+    return root
+
+
+def damaged(record: dict[str, Any], kind: type[Any]) -> Iterator[bytes]:
+    """Yield what may become of a record of that kind."""
+    text = json.dumps(record).encode()
+    yield from (b"", text[: len(text) // 2], b"[]", b"null", b"\xff" + text, b"[" * 100_000, b'{"more": 1, ' + text[1:])
+    for entry in dataclasses.fields(kind):
+        name, value = entry.name, record[entry.name]
+        if entry.default is entry.default_factory:
+            yield json.dumps({other: record[other] for other in record if other != name}).encode()
+        yield json.dumps(record | {name: None}).encode()
+        if (kind, name) in HOMES:
+            yield json.dumps(record | {name: f"{value}/../other"}).encode()
+    for name in ("segment", "segments"):
+        if name in record:
+            other = ["../../../outside", 4]
+            yield json.dumps(record | {name: other if name == "segment" else [other]}).encode()
+
+
+HOMES = {(BucketRecord, "name"), (ObjectRecord, "key"), (UploadRecord, "upload_id")}
+"""What a record's file is named by."""
+
+
+@pytest.mark.parametrize(("pattern", "kind"), RECORDS.items())
+def test_a_damaged_record_is_named(full: Path, pattern: str, kind: type[Any]) -> None:
+    """Whatever became of a record, the store does not open, names the file, removes nothing, and can be mended."""
+    [path] = full.glob(pattern)
+    whole, before = path.read_bytes(), blobs(full)
+    for data in damaged(json.loads(whole), kind):
+        path.write_bytes(data)
+        with pytest.raises(RuntimeError, match=re.escape(f"the record {path} is damaged")):
+            Store(full)
+        assert blobs(full) == before
+    path.write_bytes(whole)
+    with Store(full) as store:
+        assert content(store, "a") == b"bytes"
+
+
+def test_a_copy_of_a_bucket(full: Path) -> None:
+    """A bucket that somebody copied to another name is damaged: its objects would take the place of the first one's."""
+    shutil.copytree(full / "buckets/exports", full / "buckets/backup")
+    with pytest.raises(
+        RuntimeError, match=r"backup/bucket.json is damaged \(what it describes has its record elsewhere"
+    ):
+        Store(full)
+    assert len(blobs(full)) == 2

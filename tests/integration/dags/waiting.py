@@ -12,7 +12,7 @@ from airflow_provider_oss.sensors.oss import OSSKeySensor, OSSKeysUnchangedSenso
 
 def report_of_two_lines(objects: list[Any]) -> bool:
     """Say whether the newest object is large enough; it runs in the worker."""
-    return max(one.size for one in objects) >= len("one\ntwo\n")
+    return bool(max(one.size for one in objects) >= len("one\ntwo\n"))
 
 
 arguments: dict[str, Any] = {

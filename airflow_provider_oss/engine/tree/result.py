@@ -1,0 +1,205 @@
+"""How far a tree of files is while it is sent, and what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from typing_extensions import override
+
+from airflow_provider_oss.engine.progress import LOG_INTERVAL_SECONDS
+from airflow_provider_oss.failures import CallbackFailed, Failure, error_of_many
+from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.model import Checkpoint, Result, UploadResult
+from airflow_provider_oss.ports import Clock, ProgressCallback
+from airflow_provider_oss.shown import Log, printable
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many files or objects, and how many bytes they have."""
+
+    count: int = 0
+    size_bytes: int = 0
+
+    def plus(self, size_bytes: int) -> Tally:
+        """Return the tally with one more."""
+        return Tally(self.count + 1, self.size_bytes + size_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class TreeResult(Result):
+    """
+    What one attempt did. With ``dry_run`` ``sent`` and ``deleted`` are what would be, and nothing was done.
+
+    ``as_dict`` is bounded, however many files there are.
+    """
+
+    directory: str
+    bucket: str
+    prefix: str
+    uri: str
+    dry_run: bool
+    files: Tally
+    """All that were to be stored."""
+    sent: Tally
+    skipped: Tally
+    """What OSS held already."""
+    deleted: Tally
+    failed: Tally
+    not_tried: Tally
+    """What was left when OSS could not be reached any more."""
+    left_out: int
+    """Symlinks that were not followed, and what is neither file nor directory."""
+    bytes_sent: int
+    """On the wire, of files that were stored: less than their size where an earlier attempt had stored parts."""
+    bytes_verified: int
+    """In parts that an earlier attempt had stored."""
+    elapsed_seconds: float
+    problems: tuple[Failure, ...]
+    """The first failures."""
+    is_permanent: bool
+    """Whether no retry can mend any of the failures."""
+    would_send: tuple[str, ...] = ()
+    would_delete: tuple[str, ...] = ()
+
+    @override
+    def describe(self) -> str:
+        return (
+            f"{'Would have stored' if self.dry_run else 'Stored'} {self.uri}: sent {self.sent.count} files "
+            f"({self.sent.size_bytes} bytes), {self.skipped.count} were there already, deleted {self.deleted.count}, "
+            f"failed {self.failed.count}, in {self.elapsed_seconds:.1f} s"
+        )
+
+    @property
+    @override
+    def has_failures(self) -> bool:
+        return self.failed.count > 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain data, fit for XCom: at most some KB."""
+        shown = {"would_send": list(self.would_send), "would_delete": list(self.would_delete)} if self.dry_run else {}
+        return {
+            "directory": printable(self.directory),
+            "bucket": self.bucket,
+            "prefix": self.prefix,
+            "uri": self.uri,
+            "dry_run": self.dry_run,
+            "files": self.files.count,
+            "size": self.files.size_bytes,
+            "sent": self.sent.count,
+            "sent_size": self.sent.size_bytes,
+            "skipped": self.skipped.count,
+            "skipped_size": self.skipped.size_bytes,
+            "deleted": self.deleted.count,
+            "deleted_size": self.deleted.size_bytes,
+            "failed": self.failed.count,
+            "failed_size": self.failed.size_bytes,
+            "not_tried": self.not_tried.count,
+            "left_out": self.left_out,
+            "failures": [{"file": printable(one.name), "error": one.text} for one in self.problems],
+            "bytes_sent": self.bytes_sent,
+            "bytes_verified": self.bytes_verified,
+            "elapsed_seconds": self.elapsed_seconds,
+            **shown,
+        }
+
+    def raise_failures(self) -> None:
+        """Raise when a file failed: OSSPermanentError when no retry can mend any of them, else OSSTransientError."""
+        if not self.failed.count:
+            return
+        rest = f"; {self.not_tried.count} more were not tried" if self.not_tried.count else ", the others were"
+        raise error_of_many(
+            f"{self.failed.count} of {self.files.count} files of {self.directory} were not stored below "
+            f"{self.uri}{rest}",
+            ((one.name or ".", one.text) for one in self.problems),
+            self.failed.count,
+            is_permanent=self.is_permanent,
+        )
+
+
+log = Log(__name__)
+
+
+class TreeProgress:
+    """
+    Counts files and bytes, logs a line every few seconds, and calls the callback. For the main thread only.
+
+    The callback is given the fraction of the tree's bytes that is done, after every file and after every part of a
+    large one; its errors come as CallbackFailed.
+    """
+
+    def __init__(self, total: Tally, callback: ProgressCallback | None, clock: Clock) -> None:
+        self.total = total
+        self._callback = callback
+        self._clock = clock
+        self._started = self._last_line = clock.monotonic()
+        self._partly_bytes = 0.0
+        self._highest_fraction = 0.0
+        self.sent = self.skipped = self.failed = Tally()
+        self.bytes_sent = self.bytes_verified = 0
+
+    def file_skipped(self, size_bytes: int) -> None:
+        """Count a file that OSS holds already; the callback gets None for the response."""
+        self.skipped = self.skipped.plus(size_bytes)
+        self._tell(None, None)
+
+    def file_sent(self, size_bytes: int, result: UploadResult) -> None:
+        """Count a file that was stored; the callback gets the result for the response."""
+        self._partly_bytes = 0.0
+        self.sent = self.sent.plus(size_bytes)
+        self.bytes_sent += result.bytes_sent
+        self.bytes_verified += result.bytes_verified
+        self._tell(None, result)
+
+    def file_failed(self, size_bytes: int) -> None:
+        """Count a file that was not stored."""
+        self._partly_bytes = 0.0
+        self.failed = self.failed.plus(size_bytes)
+
+    def part_done(self, size_bytes: int, fraction: float, checkpoint: Checkpoint | None, response: Any) -> None:
+        """Note how much of a large file is done: what the engine reports of it."""
+        self._partly_bytes = fraction * size_bytes
+        self._tell(checkpoint, response)
+        self.line_if_due()
+
+    def line_if_due(self) -> None:
+        """Log a line when the last one is old enough."""
+        if self._clock.monotonic() - self._last_line >= LOG_INTERVAL_SECONDS:
+            self.line()
+
+    def line(self) -> None:
+        """Log a line: files and bytes done of all, what that means, and the speed of sending."""
+        self._last_line = self._clock.monotonic()
+        elapsed_seconds = max(self._last_line - self._started, 1e-9)
+        log.info(
+            "%d of %d files, %.1f of %.1f MiB (%.1f%%): sent %d, already there %d, failed %d; %.1f files/s, %.1f MB/s",
+            *(self._done_files, self.total.count, self._done_bytes / MIB, self.total.size_bytes / MIB),
+            self._fraction * 100,
+            *(self.sent.count, self.skipped.count, self.failed.count),
+            self.sent.count / elapsed_seconds,
+            (self.bytes_sent + self._partly_bytes) / 1e6 / elapsed_seconds,
+        )
+
+    @property
+    def _done_files(self) -> int:
+        return self.sent.count + self.skipped.count
+
+    @property
+    def _done_bytes(self) -> float:
+        return self.sent.size_bytes + self.skipped.size_bytes + self._partly_bytes
+
+    @property
+    def _fraction(self) -> float:
+        if self.total.size_bytes:
+            return min(1.0, self._done_bytes / self.total.size_bytes)
+        return self._done_files / self.total.count if self.total.count else 1.0
+
+    def _tell(self, checkpoint: Checkpoint | None, response: Any) -> None:
+        if self._callback is None:
+            return
+        self._highest_fraction = max(self._highest_fraction, self._fraction)
+        try:
+            self._callback(self._highest_fraction, checkpoint, response)
+        except Exception as error:
+            raise CallbackFailed(error) from error

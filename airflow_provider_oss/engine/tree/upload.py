@@ -1,0 +1,329 @@
+"""
+A local tree made into the objects below a prefix: read, compared, sent, and if asked for the rest deleted.
+
+Nothing is remembered between attempts but the checkpoints of large files: what OSS holds shows what is left to do. So
+an attempt that ends in any way is continued by the next one, and so is yesterday's run by today's.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from airflow_provider_oss.cancellation import obeying
+from airflow_provider_oss.engine.checkpoints import StorePool, abandon
+from airflow_provider_oss.engine.many_files import FileOutcome, FileToStore, FileUploads
+from airflow_provider_oss.engine.plan import make_plan
+from airflow_provider_oss.engine.retry import Means
+from airflow_provider_oss.engine.source import FileSource
+from airflow_provider_oss.engine.tree.compare import Candidate, Comparison, Found, RemoteTree
+from airflow_provider_oss.engine.tree.result import Tally, TreeProgress, TreeResult
+from airflow_provider_oss.engine.tree.walk import LocalFile, LocalTree, TreeRules, TreeSource, problem, read_tree
+from airflow_provider_oss.engine.upload import UploadSettings
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, naming_exhaustion
+from airflow_provider_oss.failures import CallbackFailed, Failure, Failures
+from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.model import Checkpoint, ObjectInfo, ObjectOptions, ObjectPrefix, ObjectRef
+from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, TreeClient
+from airflow_provider_oss.shown import MOST_NAMED, Log
+
+log = Log(__name__)
+
+_SHOWN_IN_LOG: Final = 1000
+"""Names of each kind that a dry run logs."""
+
+
+@dataclass(frozen=True, slots=True)
+class TreeUpload:
+    """What is to be stored, where to, and how: the arguments of ``run``."""
+
+    source: TreeSource
+    target: ObjectPrefix
+    means: Means[TreeClient]
+    rules: TreeRules = field(default_factory=TreeRules)
+    options: ObjectOptions = field(default_factory=ObjectOptions)
+    settings: UploadSettings = field(default_factory=UploadSettings)
+    stores: Sequence[CheckpointStore] = ()
+    """Each holds the checkpoint of one large file; so many can be unfinished at a time."""
+    progress: ProgressCallback | None = None
+    """Called as ``progress(fraction, checkpoint, response)`` in the caller's thread: see TreeProgress."""
+
+    def run(self) -> TreeResult:
+        """
+        Make one attempt; return what became of all files, of those that failed too: see TreeResult.raise_failures.
+
+        A file that fails does not stop the others, but several in a row that fail because OSS cannot be reached do.
+        Nothing is deleted unless every file was stored or found equal. Memory: about 0.5 KB for each file, and
+        what FileUploads takes.
+
+        Raises OSSInvalidSource when the directory cannot be read, OSSInvalidArgument for what cannot work, and what the
+        listing, a deletion, the checkpoint stores or the callback raise.
+        """
+        try:
+            with obeying(self.means.cancellation), naming_exhaustion():
+                return _Attempt(self).run()
+        except CallbackFailed as failed:
+            failure = failed.cause
+        raise failure  # here, so that nothing of ours becomes its context
+
+
+class _Attempt:
+    """One attempt. Files are known by their path below the directory, which is their key below the prefix."""
+
+    def __init__(self, upload: TreeUpload) -> None:
+        self._upload = upload
+        self._rules = upload.rules
+        self._target = upload.target
+        self._means = upload.means
+        self._stores = StorePool(upload.stores)
+        self._failures = Failures()
+        self._started = self._means.clock.monotonic()
+        self._tree = LocalTree()
+        self._files: dict[str, LocalFile] = {}
+        self._unfinished: set[ObjectRef] = set()
+        self._progress = TreeProgress(Tally(), None, self._means.clock)
+        self._remote = RemoteTree(upload.means.client, upload.means.call, upload.target, self._idle)
+        self._found = Found()
+
+    def run(self) -> TreeResult:
+        self._check_arguments()
+        self._read()
+        self._check_meant()
+        if self._rules.skip_unchanged or self._rules.delete_removed:
+            self._found = self._remote.find(self._files, self._upload.source)
+        self._check_surplus()
+        unchanged = self._find_unchanged() if self._rules.skip_unchanged else set()
+        to_send = [file for relative, file in self._files.items() if relative not in unchanged]
+        if self._rules.dry_run:
+            return self._shown(to_send)
+        if not self._failures.is_hopeless:
+            self._send(to_send)
+        self._drop_checkpoints()
+        deleted = self._delete()
+        self._progress.line()
+        return self._result(self._progress.sent, deleted)
+
+    def _check_arguments(self) -> None:
+        make_plan(0, self._upload.settings.part_size_bytes)  # raises what it would raise for each file
+        if self._rules.delete_removed and not self._target.prefix:
+            raise OSSInvalidArgument(
+                f"delete_removed=True with the whole bucket {self._target.bucket!r} as its target: give key a prefix"
+            )
+
+    def _idle(self) -> None:
+        self._means.cancellation.check()
+        self._progress.line_if_due()
+
+    # What is there
+
+    def _read(self) -> None:
+        source = self._upload.source
+        self._tree = read_tree(source.directory, source.selection, source.symlinks, self._means.cancellation.check)
+        problems = list(self._tree.problems)
+        for file in self._tree.files:
+            try:
+                self._target.ref(file.relative)
+            except OSSInvalidArgument as error:
+                problems.append(problem(file.relative, error, file.size_bytes))
+            else:
+                self._files[file.relative] = file
+        size_bytes = sum(file.size_bytes for file in self._tree.files)
+        total = Tally(len(self._files) + len(problems), size_bytes)
+        self._progress = TreeProgress(total, self._upload.progress, self._means.clock)
+        for failure in problems:
+            self._note_failure(failure)
+        log.log(
+            logging.INFO if total.count else logging.WARNING,
+            "%s: %d files, %.1f MiB",
+            *(source.directory, total.count, total.size_bytes / MIB),
+        )
+
+    @property
+    def _may_not_be_empty(self) -> bool:
+        """Whether the directory has no file that is meant, and nobody said that this may be."""
+        return not (self._files or self._failures.count or self._rules.allow_empty)
+
+    def _check_meant(self) -> None:
+        """Raise OSSInvalidSource when the globs mean nothing of what is there. An empty directory is no error."""
+        source = self._upload.source
+        if source.selection.is_everything or not self._may_not_be_empty or self._tree.left_out:
+            return
+        with os.scandir(source.directory) as entries:
+            has_others = any(entries)
+        if has_others or source.selection.names_files:
+            raise OSSInvalidSource(
+                f"directory={source.directory!r} has no file that include and exclude mean: check the globs, which are "
+                "compared with whole paths below the directory ('**/*.csv' is at any depth, '*.csv' in the directory "
+                "itself), or set allow_empty=True if that may be"
+            )
+
+    def _check_surplus(self) -> None:
+        """Raise OSSInvalidArgument rather than empty the prefix because the directory is empty."""
+        if self._rules.delete_removed and self._found.surplus and self._may_not_be_empty:
+            raise OSSInvalidArgument(
+                f"directory={self._upload.source.directory!r} has no file that include and exclude mean, so "
+                f"delete_removed=True would delete all {len(self._found.surplus)} objects below {self._target}: set "
+                "allow_empty=True if that is meant"
+            )
+
+    # Comparing
+
+    def _find_unchanged(self) -> set[str]:
+        comparison = Comparison(self._means.client, self._ask_again, self._upload.settings.parallel, self._idle)
+        unchanged = set()
+        with closing(comparison.run(self._candidates())) as outcomes:
+            for outcome in outcomes:
+                file = outcome.candidate.file
+                if outcome.error is not None:
+                    self._note_failure(problem(file.relative, outcome.error, file.size_bytes))
+                    del self._files[file.relative]
+                else:
+                    self._failures.note_success()
+                if outcome.is_equal:
+                    unchanged.add(file.relative)
+                    self._progress.file_skipped(file.size_bytes)
+                if self._failures.is_hopeless:
+                    break
+        return unchanged
+
+    def _candidates(self) -> Iterator[Candidate]:
+        for relative, etag in self._found.same_size.items():
+            file = self._files[relative]
+            yield Candidate(FileSource(self._path(relative), self._no_links), file, self._target.ref(relative), etag)
+
+    def _ask_again(self, ref: ObjectRef) -> ObjectInfo:
+        return self._means.call(self._means.client.head_object, ref)
+
+    @property
+    def _no_links(self) -> str | None:
+        """Return below which directory no symlink is followed, if links are not to be."""
+        source = self._upload.source
+        return None if source.symlinks == "follow" else source.directory
+
+    def _path(self, relative: str) -> str:
+        return os.path.join(self._upload.source.directory, relative)  # noqa: PTH118 - thousands of paths, as text
+
+    # Sending
+
+    def _send(self, files: Sequence[LocalFile]) -> None:
+        upload = self._upload
+        uploads = FileUploads(
+            self._means, upload.options, upload.settings, stores=self._stores, part_done=self._part_done
+        )
+        named = (FileToStore(self._path(one.relative), self._target.ref(one.relative), self._no_links) for one in files)
+        with closing(uploads.run(named)) as outcomes:
+            for outcome in outcomes:
+                self._note_outcome(outcome)
+                if self._failures.is_hopeless:
+                    break
+                self._progress.line_if_due()
+
+    def _note_outcome(self, outcome: FileOutcome) -> None:
+        file = self._files[self._target.below(outcome.file.ref)]
+        if outcome.result is not None:
+            self._failures.note_success()
+            self._progress.file_sent(file.size_bytes, outcome.result)
+        elif outcome.error is not None:
+            self._note_failure(problem(file.relative, outcome.error, file.size_bytes))
+
+    def _note_failure(self, failure: Failure) -> None:
+        self._failures.add(failure)
+        self._progress.file_failed(failure.size_bytes)
+        if failure.name in self._files:
+            self._unfinished.add(self._target.ref(failure.name))
+
+    def _part_done(self, file: FileToStore, fraction: float, checkpoint: Checkpoint | None, response: Any) -> None:
+        size_bytes = self._files[self._target.below(file.ref)].size_bytes
+        self._progress.part_done(size_bytes, fraction, checkpoint, response)
+
+    def _drop_checkpoints(self) -> None:
+        """
+        Abort the uploads of files that are not to be sent any more: no later attempt would come back to them.
+
+        Not when a part of the tree could not be read, or was not tried: they may be of a file in there.
+        """
+        if self._tree.problems or self._failures.is_hopeless:
+            return
+        for store, checkpoint in self._stores.left_behind(self._unfinished):
+            log.info("%s: nothing is left to send, aborting upload %s", checkpoint.ref, checkpoint.upload_id)
+            abandon(store, self._means)
+
+    # Deleting
+
+    def _delete(self) -> Tally:
+        """Delete what the directory does not have, if that is asked for and all that it has is stored."""
+        surplus = self._to_delete()
+        deleted = Tally(len(surplus), sum(surplus.values()))
+        self._remote.delete(surplus)
+        return deleted
+
+    def _to_delete(self) -> dict[str, int]:
+        """Return the objects to delete, but for those whose file has come up since the directory was read."""
+        if not self._rules.delete_removed or not self._found.surplus:
+            return {}
+        if self._failures.count:
+            log.warning("Nothing is deleted below %s: not every file could be stored", self._target)
+            return {}
+        return {
+            name: size_bytes
+            for name, size_bytes in self._found.surplus.items()
+            if not (_may_be_of_a_file(name) and os.path.lexists(self._path(name)))
+        }
+
+    # Reporting
+
+    def _shown(self, to_send: Sequence[LocalFile]) -> TreeResult:
+        """Report what would be done."""
+        surplus = self._to_delete()
+        for names, action in (([file.relative for file in to_send], "sent"), (list(surplus), "deleted")):
+            for name in names[:_SHOWN_IN_LOG]:
+                log.info("Would be %s: %s", action, name)
+            if len(names) > _SHOWN_IN_LOG:
+                log.info("Would be %s: %d more", action, len(names) - _SHOWN_IN_LOG)
+        sent = Tally(len(to_send), sum(file.size_bytes for file in to_send))
+        return self._result(
+            sent,
+            Tally(len(surplus), sum(surplus.values())),
+            would_send=tuple(file.relative for file in to_send[:MOST_NAMED]),
+            would_delete=tuple(list(surplus)[:MOST_NAMED]),
+        )
+
+    def _result(
+        self, sent: Tally, deleted: Tally, *, would_send: tuple[str, ...] = (), would_delete: tuple[str, ...] = ()
+    ) -> TreeResult:
+        progress, total = self._progress, self._progress.total
+        failed = Tally(self._failures.count, self._failures.size_bytes)
+        ended = (sent, progress.skipped, failed)
+        return TreeResult(
+            directory=self._upload.source.directory,
+            bucket=self._target.bucket,
+            prefix=self._target.prefix,
+            uri=self._target.uri,
+            dry_run=self._rules.dry_run,
+            files=total,
+            sent=sent,
+            skipped=progress.skipped,
+            deleted=deleted,
+            failed=failed,
+            not_tried=Tally(
+                total.count - sum(one.count for one in ended),
+                total.size_bytes - sum(one.size_bytes for one in ended),
+            ),
+            left_out=self._tree.left_out,
+            bytes_sent=progress.bytes_sent,
+            bytes_verified=progress.bytes_verified,
+            elapsed_seconds=round(self._means.clock.monotonic() - self._started, 3),
+            problems=tuple(self._failures.first),
+            is_permanent=self._failures.is_permanent,
+            would_send=would_send,
+            would_delete=would_delete,
+        )
+
+
+def _may_be_of_a_file(name: str) -> bool:
+    """Whether a file below the directory has this name when it is stored: others lead elsewhere, or nowhere."""
+    return not {"", ".", ".."}.intersection(name.split("/")) and "\0" not in name

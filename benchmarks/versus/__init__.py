@@ -1,0 +1,1 @@
+"""The package before a change and after it: the same work in both checkouts, in turn."""

@@ -1,0 +1,84 @@
+"""An instance of every operator and sensor of the package, that asks OSS something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+from unittest.mock import patch
+
+from airflow.providers.common.compat.sdk import DAG
+
+from airflow_provider_oss.limits import KIB, MIB
+from tests.chaos.edges import StateFile, airflow_edges, store_context
+from tests.support.discovery import operators
+
+SENDS_NOTHING: Final = frozenset({"OSSPresignURLOperator"})
+
+
+def _chunks() -> Iterator[bytes]:
+    for _ in range(64):
+        yield bytes(MIB)
+
+
+ARGUMENTS: Final[Mapping[str, Callable[[Path], dict[str, Any]]]] = {
+    "OSSAbortStaleUploadsOperator": lambda _: {"older_than": timedelta(hours=1)},
+    "OSSCopyObjectOperator": lambda _: {"source_key": "a", "key": "b"},
+    "OSSCreateBucketOperator": lambda _: {"bucket_name": "another"},
+    "OSSDeleteBucketOperator": lambda _: {"bucket_name": "another"},
+    "OSSDeleteObjectTagsOperator": lambda _: {"key": "a"},
+    "OSSDeleteObjectsOperator": lambda _: {"prefix": "logs/"},
+    "OSSDownloadObjectOperator": lambda folder: {"key": "a", "file_path": folder / "got"},
+    "OSSGetObjectTagsOperator": lambda _: {"key": "a"},
+    "OSSKeySensor": lambda _: {"key": "a", "poke_interval": 60},
+    "OSSKeysUnchangedSensor": lambda _: {"prefix": "a", "poke_interval": 60},
+    "OSSListOperator": lambda _: {"prefix": "a"},
+    "OSSPresignURLOperator": lambda _: {"key": "a"},
+    "OSSPutObjectOperator": lambda folder: {"key": "a", "file_path": folder / "tree" / "large"},
+    "OSSPutStreamOperator": lambda _: {"key": "a", "stream": _chunks},
+    "OSSResumableStreamOperator": lambda _: {"key": "a", "stream": _chunks},
+    "OSSResumableUploadOperator": lambda folder: {"key": "a", "file_path": folder / "tree" / "large"},
+    "OSSSetObjectTagsOperator": lambda _: {"key": "a", "tags": {"a": "b"}},
+    "OSSUploadDecoratedOperator": lambda _: {"key": "a", "python_callable": _chunks},
+    "OSSUploadDirectoryOperator": lambda folder: {"key": "a", "directory": folder / "tree", "skip_unchanged": False},
+    "HttpToOSSOperator": lambda _: {"key": "a", "endpoint": "/data"},
+    "ObjectStorageToOSSOperator": lambda folder: {"key": "a", "source": f"file://{folder}/tree/large"},
+    "SQLToOSSOperator": lambda _: {"key": "a", "conn_id": "lite", "sql": "SELECT 1"},
+}
+"""What each is made of; files are those of ``make_files``."""
+
+_KEEPS_A_CHECKPOINT: Final = "resumable_arguments"
+
+
+def make_files(folder: Path) -> None:
+    """Write what the operators read."""
+    tree = folder / "tree"
+    tree.mkdir()
+    (tree / "large").write_bytes(bytes(20 * MIB))
+    for number in range(8):
+        (tree / f"small-{number}").write_bytes(bytes(10 * KIB))
+        (tree / f"medium-{number}").write_bytes(bytes(8 * MIB))
+
+
+def make_execution(name: str, folder: Path) -> tuple[Callable[[], Any], Callable[[], None]]:
+    """Return what executes an instance of the operator, as a task runner does, and its ``on_kill``."""
+    kind = operators()[name]
+    arguments = {"task_id": "task", **ARGUMENTS[name](folder)}
+    if hasattr(kind, _KEEPS_A_CHECKPOINT):
+        arguments["checkpoint"] = "task_state"
+    with DAG("leaving", schedule=None):
+        task = kind(**arguments)
+    state = StateFile(folder / "state.json")
+    ti = SimpleNamespace(
+        dag_id="leaving", run_id="manual", task_id="task", map_index=-1, try_number=1, xcom_push=lambda **_: None
+    )
+    context: Any = {"ti": ti, "task": task, "run_id": "manual", "params": {}, **store_context(state)}
+
+    def execute() -> None:
+        with airflow_edges(state), patch.object(type(task), "log"):
+            task.render_template_fields(context)
+            task.execute(context)
+
+    return execute, task.on_kill
