@@ -167,9 +167,11 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
 
     def on_kill(self) -> None:
         """Ask upload and query to stop, without waiting for either."""
-        if self._session is not None:
-            self._session.interrupt()
-        super().on_kill()  # last: it may raise
+        try:
+            super().on_kill()  # first: the error of a query that was interrupted is looked at by what it set
+        finally:  # it may raise
+            if self._session is not None:
+                self._session.interrupt()
 
     def _wanted(self) -> Wanted:
         """Return what the arguments mean. Raises OSSInvalidArgument, before anything is asked of a server."""

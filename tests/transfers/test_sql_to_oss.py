@@ -20,6 +20,7 @@ from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSServiceUnavailable, OSSUploadCancelled
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
+from airflow_provider_oss.transfers.query import Session
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
 from tests.checkpoint.airflow_edge import Supervisor
 from tests.operators.conftest import REFUSED, Build, Run
@@ -476,6 +477,30 @@ def test_export_of_unknown_types_is_cancelled(run: Run, sqlite: Callable[..., No
     with pytest.raises(OSSUploadCancelled):
         run(lambda: operator)
     timer.join()
+
+
+def test_an_interrupted_query_is_a_cancelled_export(
+    run: Run, sqlite: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query that ends at once when another thread stops the task ends as a cancelled one, not as a broken one."""
+    sqlite("CREATE TABLE t (n INTEGER PRIMARY KEY, a NUMERIC)")
+    sql = "WITH RECURSIVE r(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM r) SELECT a FROM r"
+    operator = export(conn_id="lite", sql=sql, file_format="parquet", key="p")()
+    interrupt, has_left = Session.interrupt, threading.Event()
+
+    def interrupt_and_wait(session: Session) -> None:
+        interrupt(session)
+        assert has_left.wait(20)
+
+    monkeypatch.setattr(Session, "interrupt", interrupt_and_wait)
+    timer = threading.Timer(0.3, operator.on_kill)
+    timer.start()
+    try:
+        with pytest.raises(OSSUploadCancelled):
+            run(lambda: operator)
+    finally:
+        has_left.set()
+        timer.join()
 
 
 def test_no_rows_any_more(run: Run, server: OSSEmulator, supervisor: Supervisor) -> None:
