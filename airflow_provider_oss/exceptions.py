@@ -184,6 +184,14 @@ class OSSInvalidTarget(OSSInvalidArgument):
     """The file to write is a directory, may not be written, or may not be replaced. It is as it was."""
 
 
+class OSSPlanOutdated(OSSPermanentError):
+    """
+    What was planned for many tasks cannot be done any more: the source is another one, or the upload is gone.
+
+    Or a task's result is missing, or of another plan. The text says which task to clear. Nothing is aborted.
+    """
+
+
 class OSSAccessDenied(OSSPermanentError, PermissionError):
     """OSS refused: unknown AccessKey, wrong secret, or no permission for this action."""
 

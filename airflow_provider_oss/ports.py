@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 from airflow_provider_oss.file_range import Body as Body  # noqa: PLC0414 - users take it from here
 from airflow_provider_oss.file_range import Buffer as Buffer  # noqa: PLC0414
+from airflow_provider_oss.limits import MAX_PARTS
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
@@ -66,8 +67,12 @@ class ObjectClient(Protocol):
     ) -> CompletedPart:
         """Let OSS copy one part; OSSSourceChanged, OSSNoSuchUpload (UploadPartCopy)."""
 
-    def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
-        """Return all stored parts; OSSNoSuchUpload when the upload is gone (ListParts, all pages)."""
+    def list_parts(self, ref: ObjectRef, upload_id: str, first: int = 1, last: int = MAX_PARTS) -> Sequence[StoredPart]:
+        """
+        Return the stored parts; OSSNoSuchUpload when the upload is gone (ListParts, all pages).
+
+        Those from number ``first`` to number ``last`` only.
+        """
 
     def complete_multipart_upload(
         self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], options: ObjectOptions

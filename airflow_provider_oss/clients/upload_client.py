@@ -406,8 +406,10 @@ class OSSUploadClient:
             etag = copied_part_etag(answer.body)
             return CompletedPart(part_number, source.size_bytes, etag, crc64_of(answer.headers))
 
-    def list_parts(self, ref: ObjectRef, upload_id: str) -> tuple[StoredPart, ...]:
-        """ListParts, all pages."""
+    def list_parts(
+        self, ref: ObjectRef, upload_id: str, first: int = 1, last: int = limits.MAX_PARTS
+    ) -> tuple[StoredPart, ...]:
+        """ListParts, all pages with parts from number ``first`` to number ``last``."""
         details = ErrorDetails(ref.bucket, ref.key, upload_id)
 
         def ask(marker: str) -> Page[StoredPart]:
@@ -415,7 +417,12 @@ class OSSUploadClient:
             with renamed(details):
                 return parts_page(self._api.call("GET", details, params, {}).body)
 
-        return tuple(part for page in pages(ask, "", details) for part in page.items)
+        found: list[StoredPart] = []
+        for page in pages(ask, str(first - 1) if first > 1 else "", details):
+            found.extend(part for part in page.items if first <= part.number <= last)
+            if page.last is not None and page.last >= last:
+                break
+        return tuple(found)
 
     def complete_multipart_upload(
         self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], options: ObjectOptions

@@ -8,5 +8,6 @@ In which order to read it:
 3. resume, checkpoints: whether an upload is continued, and who owns its id and its checkpoint.
 4. parts, stream_parts, upload: a source cut into parts, and the attempt that verifies, sends and completes them.
 5. put, stored, copy, many_files, tree: one request, what is there already, copies, many files, directories.
-6. download, partial_file, local_target: objects to files; stale: uploads that nobody continues.
+6. planned, ranges, completion: one object by many workers.
+7. download, partial_file, local_target: objects to files; stale: uploads that nobody continues.
 """

@@ -116,6 +116,7 @@ class CheckpointWriter:
         if self._store is None:
             return
         self._last_save = self._clock.monotonic()
+        self._holds_something = True
         try:
             self._store.save(checkpoint)
         except Exception as error:  # noqa: BLE001 - a store may raise anything, and nothing is lost by it

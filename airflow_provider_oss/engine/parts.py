@@ -15,7 +15,7 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from airflow_provider_oss.engine.plan import Plan, in_working_order, whole
+from airflow_provider_oss.engine.plan import Parts, in_working_order, whole
 from airflow_provider_oss.engine.retry import Means, RetryingClient
 from airflow_provider_oss.engine.source import CopiedSlice, Slice, SourceParts
 from airflow_provider_oss.engine.stored import source_crc64
@@ -66,7 +66,7 @@ class ReaderParts:
         """Return the size."""
         return self.size_bytes
 
-    def slices(self, plan: Plan, stored: Collection[int]) -> Iterator[Slice | None]:
+    def slices(self, plan: Parts, stored: Collection[int]) -> Iterator[Slice | None]:
         """Yield missing and stored parts in turns; they are read when a worker has one."""
         return (Slice(part, partial(self._reader.data, part)) for part in in_working_order(plan, stored))
 
@@ -132,7 +132,7 @@ class CopyParts:
         """Return the size."""
         return self.size_bytes
 
-    def slices(self, plan: Plan, stored: Collection[int]) -> Iterator[CopiedSlice]:
+    def slices(self, plan: Parts, stored: Collection[int]) -> Iterator[CopiedSlice]:
         """Yield the ranges."""
         return (CopiedSlice(part, self._range(part)) for part in in_working_order(plan, stored))
 
@@ -224,7 +224,7 @@ class PartTransfer:
     def run(
         self,
         checkpoint: Checkpoint,
-        plan: Plan,
+        plan: Parts,
         stored: Mapping[int, StoredPart],
         proven: Collection[int] = (),
     ) -> Iterator[PartOutcome | None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain, zip_longest
+from itertools import chain, pairwise, zip_longest
 from typing import ClassVar, Final, TypeAlias, overload
 
 from airflow_provider_oss import limits
@@ -102,6 +102,53 @@ class GrowingPlan:
 Plan: TypeAlias = PartPlan | GrowingPlan
 
 
+@dataclass(frozen=True, slots=True)
+class PartRange:
+    """Parts ``first`` to ``last`` of a plan; none when ``last`` is less."""
+
+    plan: PartPlan
+    first: int
+    last: int
+
+    @property
+    def part_size_bytes(self) -> int:
+        """Of the first part."""
+        return self.plan.part_size_bytes
+
+    @property
+    def count(self) -> int:
+        """How many parts."""
+        return self.last - self.first + 1
+
+    def part(self, number: int) -> Part:
+        """Return part ``number`` of the plan."""
+        return self.plan.part(number)
+
+    @property
+    def span(self) -> Part:
+        """All of them as one."""
+        offset = (self.first - 1) * self.plan.part_size_bytes
+        end = min(self.last * self.plan.part_size_bytes, self.plan.size_bytes)
+        return Part(self.first, offset, end - offset if self.count else 0)
+
+    def __iter__(self) -> Iterator[Part]:
+        return (self.plan.part(number) for number in range(self.first, self.last + 1))
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last}"
+
+
+Parts: TypeAlias = Plan | PartRange
+"""What is worked at: all parts, or a range of them."""
+
+
+def cut_evenly(plan: PartPlan, ranges: int) -> list[PartRange]:
+    """Return the parts in so many ranges, or in as many as there are parts, that differ by one part at most."""
+    ranges = max(1, min(ranges, plan.count))
+    bounds = [plan.count * number // ranges for number in range(ranges + 1)]
+    return [PartRange(plan, before + 1, last) for before, last in pairwise(bounds)]
+
+
 @lru_cache(maxsize=8)
 def _growth(first_bytes: int) -> tuple[int, tuple[int, ...], tuple[int, ...]]:
     """Return how many parts have the first size, the sizes of those that grow, and their offsets behind the former."""
@@ -162,13 +209,13 @@ def whole(reader: SourceReader) -> Part:
     return Part(1, 0, fingerprint.size_bytes)
 
 
-def in_working_order(plan: Plan, stored: Collection[int]) -> Iterator[Part]:
+def in_working_order(parts: Parts, stored: Collection[int]) -> Iterator[Part]:
     """
     Yield each part once: one that is missing, then one of ``stored`` that is to be verified, and so on in turns.
 
     So the link is busy from the first moment and verifying costs no time of its own.
     """
-    missing = (part for part in plan if part.number not in stored)
-    to_verify = (part for part in plan if part.number in stored)
+    missing = (part for part in parts if part.number not in stored)
+    to_verify = (part for part in parts if part.number in stored)
     turns = chain.from_iterable(zip_longest(missing, to_verify))
     return (part for part in turns if part is not None)

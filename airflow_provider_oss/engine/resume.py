@@ -199,6 +199,8 @@ class UploadGoal:
     options_digest: str
     copied_from: Fingerprint | None = None
     """The source of a copy. Parts made of anything else are of no use, since nothing of them can be compared."""
+    always_in_parts: bool = False
+    """Whether even what fits into one part is sent as a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,7 @@ def _obstacle(checkpoint: Checkpoint, goal: UploadGoal, plan: Plan) -> str | Non
             f"the source grew past {limits.MAX_PARTS} parts of {part_size_bytes} bytes",
         ),
         (
-            goal.size_bytes is not None and goal.size_bytes <= part_size_bytes,
+            goal.size_bytes is not None and goal.size_bytes <= part_size_bytes and not goal.always_in_parts,
             "the source shrank to one part",
         ),
         (checkpoint.schedule != plan.schedule, f"its parts were cut by another rule ({checkpoint.schedule})"),

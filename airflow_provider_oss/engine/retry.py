@@ -40,6 +40,7 @@ from airflow_provider_oss.exceptions import (
     OSSWorkerExhausted,
 )
 from airflow_provider_oss.file_range import Body
+from airflow_provider_oss.limits import MAX_PARTS
 from airflow_provider_oss.model import (
     CompletedPart,
     ListedUpload,
@@ -305,9 +306,9 @@ class RetryingClient:
 
         return self._call(upload_part_copy)
 
-    def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
+    def list_parts(self, ref: ObjectRef, upload_id: str, first: int = 1, last: int = MAX_PARTS) -> Sequence[StoredPart]:
         """Repeatable."""
-        return self._call(self._client.list_parts, ref, upload_id)
+        return self._call(self._client.list_parts, ref, upload_id, first, last)
 
     def complete_multipart_upload(
         self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], options: ObjectOptions

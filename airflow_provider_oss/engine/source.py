@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import check_in_force
 from airflow_provider_oss.compression import compressed
-from airflow_provider_oss.engine.plan import Plan
+from airflow_provider_oss.engine.plan import Parts
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSSourceChanged, exhaustion
 from airflow_provider_oss.file_range import Body, Buffer, FileRange, Pace
 from airflow_provider_oss.model import Fingerprint, ObjectRange, Part
@@ -397,7 +397,7 @@ class SourceParts(Protocol):
         ``part_size_bytes`` is what the user asked for. Begins anew if the source was read before.
         """
 
-    def slices(self, plan: Plan, stored: Collection[int]) -> Iterator[Slice | CopiedSlice | None]:
+    def slices(self, plan: Parts, stored: Collection[int]) -> Iterator[Slice | CopiedSlice | None]:
         """Yield every part once, from the beginning; None from time to time. ``stored`` are worth verifying."""
 
     def whole(self) -> Body | ObjectRange:

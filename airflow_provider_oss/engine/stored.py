@@ -30,9 +30,11 @@ Head: TypeAlias = Callable[[ObjectRef], ObjectInfo]
 _SYSTEM_CLOCK: Final = SystemClock()
 
 
-def source_crc64(reader: SourceReader, parallel: int = 1, clock: Clock = _SYSTEM_CLOCK) -> int:
+def source_crc64(
+    reader: SourceReader, parallel: int = 1, clock: Clock = _SYSTEM_CLOCK, span: Part | None = None
+) -> int:
     """
-    Return the CRC-64 of the whole source, read by ``parallel`` threads, each with 8 MiB of it in memory.
+    Return the CRC-64 of the source, or of a span of it, read by ``parallel`` threads, each with 8 MiB in memory.
 
     How far it is is logged from time to time. Raises OSSSourceChanged when the source changes meanwhile, and
     OSSUploadCancelled soon after what this thread obeys was requested, also while a read is waited for.
@@ -40,10 +42,10 @@ def source_crc64(reader: SourceReader, parallel: int = 1, clock: Clock = _SYSTEM
 
     def checksum(part: Part) -> int:
         check_in_force()
-        return crc64(reader.data(part))
+        return crc64(reader.data(replace(part, offset_bytes=wanted.offset_bytes + part.offset_bytes)))
 
-    size_bytes = whole(reader).size_bytes
-    reporter = ReadingReporter(reader.fingerprint.name, size_bytes, clock)
+    wanted = span or whole(reader)
+    reporter = ReadingReporter(reader.fingerprint.name, wanted.size_bytes, clock)
     crc = EMPTY
     begun: deque[tuple[Part, Promise[int]]] = deque()
     tasks = Tasks(parallel, "oss-source-checksum")
@@ -56,7 +58,7 @@ def source_crc64(reader: SourceReader, parallel: int = 1, clock: Clock = _SYSTEM
 
     with left_by(tasks.leave):
         check_in_force()
-        for part in PartPlan(size_bytes, DEFAULT_PART_SIZE_BYTES):
+        for part in PartPlan(wanted.size_bytes, DEFAULT_PART_SIZE_BYTES):
             begun.append((part, tasks.submit(partial(checksum, part))))
             if len(begun) > parallel:
                 crc = finish_first()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import interruptible
-from airflow_provider_oss.engine.plan import Plan, make_plan
+from airflow_provider_oss.engine.plan import Parts, make_plan
 from airflow_provider_oss.engine.progress import ReadingReporter
 from airflow_provider_oss.engine.source import Slice, Stream, StreamSource
 from airflow_provider_oss.exceptions import OSSInvalidSource, OSSStreamSpent
@@ -190,7 +190,7 @@ class StreamParts:
             self._is_measured = True
         return self.size_bytes
 
-    def slices(self, plan: Plan, stored: Collection[int]) -> Iterator[Slice | None]:  # noqa: ARG002 - comes in order
+    def slices(self, plan: Parts, stored: Collection[int]) -> Iterator[Slice | None]:  # noqa: ARG002 - comes in order
         """Yield the parts in order. May raise OSSStreamSpent; OSSInvalidSource for more than 10,000 parts can hold."""
         self.measure(plan.part_size_bytes)
         self._is_drawn = True

@@ -10,8 +10,11 @@ from airflow_provider_oss import limits
 from airflow_provider_oss import provider_info as classic_form
 from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.engine.checkpoints import StorePool, abandon
+from airflow_provider_oss.engine.completion import Completion
 from airflow_provider_oss.engine.many_files import FileOutcome, FileToStore, FileUploads
+from airflow_provider_oss.engine.planned import PlannedUpload, RangeResult, UploadPlanning
 from airflow_provider_oss.engine.put import SinglePut
+from airflow_provider_oss.engine.ranges import RangeUpload
 from airflow_provider_oss.engine.source import BytesSource, FileSource, Stream, StreamSource, path_text
 from airflow_provider_oss.engine.tree.result import TreeResult
 from airflow_provider_oss.engine.tree.upload import TreeUpload
@@ -264,6 +267,81 @@ class OSSUploadHook(OSSBaseHook):
             progress=progress,
         )
         return report_tree(self, upload.run())
+
+    def plan_upload(
+        self,
+        key: str,
+        source: Source,
+        bucket_name: str | None = None,
+        *,
+        part_size: int | str | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> PlannedUpload:
+        """
+        Begin an upload that many workers send ranges of, or find the one that an earlier call began; return it.
+
+        See ``airflow_provider_oss.engine.planned`` for what must be done with it, and UploadPlanning for the errors.
+        Nothing but OSSAbortStaleUploadsOperator aborts it when that is not done.
+
+        :param checkpoint: where its id is kept: a later call with the same store returns the same upload.
+        """
+        planning = UploadPlanning(
+            source,
+            self.resolve(key, bucket_name, storing=True),
+            self._means(cancellation),
+            store=checkpoint,
+            options=parse_options(**options),
+            part_size_bytes=size_in_bytes("part_size", part_size),
+        )
+        return planning.run()
+
+    def send_parts(
+        self,
+        upload: PlannedUpload,
+        parts: str,
+        source: Source,
+        *,
+        parallel: int | str = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
+        cancellation: Cancellation | None = None,
+        traffic_limit: int | str | None = None,
+    ) -> RangeResult:
+        """
+        Verify and send a range of the parts of a planned upload; return what ``complete_upload`` needs to know of it.
+
+        :param parts: one of ``upload.cut()`` as text: ``"1-400"``.
+        :param checkpoint: lets a later call with the same store take parts of a source with a version for proven.
+        """
+        sending = RangeUpload(
+            source,
+            upload,
+            upload.range(parts),
+            self._means(cancellation),
+            store=checkpoint,
+            options=parse_options(traffic_limit=traffic_limit),
+            settings=self._settings(None, parallel),
+            progress=progress,
+        )
+        return sending.run()
+
+    def complete_upload(
+        self,
+        upload: PlannedUpload,
+        results: Sequence[RangeResult],
+        *,
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> UploadResult:
+        """
+        Make the object of a planned upload all of whose ranges were sent, and prove it equal to what they had.
+
+        Of the options, acl, forbid_overwrite and callback matter here; of an object without bytes, all.
+        """
+        completion = Completion(upload, results, self._means(cancellation), parse_options(**options))
+        return report_upload(self, completion.run(), upload.source)
 
     def abandon_upload(self, checkpoint: CheckpointStore) -> None:
         """

@@ -212,6 +212,9 @@ if TYPE_CHECKING:
     class StreamKeywords(StreamOptions, _Keyed, _Task):
         """What is passed on to OSSStreamBaseOperator."""
 
+    class GroupKeywords(UploadOptions, _Keyed):
+        """What a group of tasks hands out to them."""
+
     class DecoratorKeywords(StreamOptions, _Keyed, total=False):
         """What ``@task.oss_upload`` takes: the task is called like the function unless it is given another id."""
 

@@ -130,10 +130,10 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
         from airflow_provider_oss.sources.object_storage import select
 
         given = self.source if isinstance(self.source, Sequence) and not isinstance(self.source, str) else [self.source]
-        return select(given, self.source_conn_id, _open_storage)
+        return select(given, self.source_conn_id, open_storage)
 
 
-def _open_storage(scheme: str, conn_id: str | None) -> AbstractFileSystem:
+def open_storage(scheme: str, conn_id: str | None) -> AbstractFileSystem:
     """Return Airflow's filesystem. Raises OSSInvalidSource when no provider that is installed has one."""
     from airflow.providers.common.compat.sdk import ObjectStoragePath
 

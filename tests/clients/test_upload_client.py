@@ -173,6 +173,12 @@ def test_all_pages_of_parts_are_listed(server: OSSEmulator, client: OSSObjectCli
     assert {part.crc64 for part in listed} == {crc64(b"x")}
     assert [request.operation for request in server.requests].count("ListParts") == 2
 
+    for first, last, requests in ((1, 1000, 1), (3, 5, 1), (900, 1001, 1), (2, 1002, 2), (1002, 10_000, 1)):
+        server.forget_requests()
+        some = client.list_parts(REF, upload_id, first, last)
+        assert [part.number for part in some] == list(range(first, min(last, 1002) + 1))
+        assert len(server.requests) == requests
+
 
 def test_upload_that_is_gone(shared_client: OSSObjectClient) -> None:
     """After Complete and after Abort every call says that there is no such upload."""

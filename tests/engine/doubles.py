@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from airflow_provider_oss.engine.retry import Means
 from airflow_provider_oss.exceptions import OSSInvalidPart, OSSNoSuchKey, OSSNoSuchUpload
 from airflow_provider_oss.file_range import Body, FileRange
+from airflow_provider_oss.limits import MAX_PARTS
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
@@ -131,8 +132,8 @@ class PassingClient(AnsweringAtOnce):
             lambda: self._client.upload_part_copy(ref, upload_id, part_number, source, options),
         )
 
-    def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
-        return self.call("list_parts", lambda: self._client.list_parts(ref, upload_id))
+    def list_parts(self, ref: ObjectRef, upload_id: str, first: int = 1, last: int = MAX_PARTS) -> Sequence[StoredPart]:
+        return self.call("list_parts", lambda: self._client.list_parts(ref, upload_id, first, last))
 
     def complete_multipart_upload(
         self, ref: ObjectRef, upload_id: str, parts: Iterable[CompletedPart], options: ObjectOptions
@@ -194,8 +195,8 @@ class MemoryOSS(AnsweringAtOnce):
     def copy_object(self, source: ObjectRange, ref: ObjectRef, options: ObjectOptions) -> StoredObject:
         raise NotImplementedError
 
-    def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
-        parts = sorted(self._parts(upload_id).items())
+    def list_parts(self, ref: ObjectRef, upload_id: str, first: int = 1, last: int = MAX_PARTS) -> Sequence[StoredPart]:
+        parts = sorted((number, data) for number, data in self._parts(upload_id).items() if first <= number <= last)
         return [StoredPart(number, len(data), md5_etag(data), crc64_of(data)) for number, data in parts]
 
     def complete_multipart_upload(
@@ -248,8 +249,8 @@ class CountingClient(PassingClient):
 class ClientWithoutListedCrc64(PassingClient):
     """What a server that lists no HashCrc64ecma looks like."""
 
-    def list_parts(self, ref: ObjectRef, upload_id: str) -> Sequence[StoredPart]:
-        return [replace(part, crc64=None) for part in super().list_parts(ref, upload_id)]
+    def list_parts(self, ref: ObjectRef, upload_id: str, first: int = 1, last: int = MAX_PARTS) -> Sequence[StoredPart]:
+        return [replace(part, crc64=None) for part in super().list_parts(ref, upload_id, first, last)]
 
 
 class InterferingClient(PassingClient):

@@ -23,7 +23,7 @@ from airflow_provider_oss.exceptions import (
     OSSSourceChanged,
     OSSUploadCancelled,
 )
-from airflow_provider_oss.limits import GIB, MIB
+from airflow_provider_oss.limits import GIB, MAX_PARTS, MIB
 from airflow_provider_oss.model import (
     Callback,
     Checkpoint,
@@ -644,8 +644,8 @@ def test_a_part_of_another_size(stage: Stage) -> None:
     """A listed part whose size is not the planned one is copied again."""
 
     class Lying(PassingClient):
-        def list_parts(self, ref: ObjectRef, upload_id: str) -> list[StoredPart]:
-            return [replace(part, size_bytes=1) for part in super().list_parts(ref, upload_id)]
+        def list_parts(self, ref: ObjectRef, upload_id: str, first: int = 1, last: int = MAX_PARTS) -> list[StoredPart]:
+            return [replace(part, size_bytes=1) for part in super().list_parts(ref, upload_id, first, last)]
 
     stage.stop_at_part(4)
     stage.run(client=Lying(stage.scene.client))

@@ -1,0 +1,324 @@
+"""
+One object by many workers: the upload is planned once, sent in ranges of its parts by anybody, completed at the end.
+
+*Plan* looks at the source, saves the intent, begins the upload and saves its id: ``UploadPlanning``, here. *Send*
+verifies what OSS holds of one range and sends the rest: ``ranges``. *Complete* compares what OSS lists with what was
+sent, range by range, makes the object, and compares that as a whole: ``completion``.
+
+Only the plan begins an upload, and drops one that it does not continue. Nothing is aborted on failure: any of them can
+be done again, alone or together, and what is there is used. Where the upload is gone because the object was made of it,
+ranges are only read, and the object is compared with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from contextlib import closing, suppress
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Self
+
+from typing_extensions import override
+
+from airflow_provider_oss.cancellation import obeying
+from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, UploadIds
+from airflow_provider_oss.engine.plan import PartPlan, PartRange, Plan, cut_evenly, make_plan, whole
+from airflow_provider_oss.engine.resume import Continue, Decision, UploadGoal, decide
+from airflow_provider_oss.engine.retry import Means, RetryingClient
+from airflow_provider_oss.engine.stored import look_at
+from airflow_provider_oss.exceptions import (
+    OSSInvalidArgument,
+    OSSNoSuchUpload,
+    OSSObjectAlreadyExists,
+    OSSPlanOutdated,
+    OSSProviderError,
+    naming_exhaustion,
+)
+from airflow_provider_oss.model import (
+    Checkpoint,
+    CompletedPart,
+    Fingerprint,
+    ObjectOptions,
+    ObjectRef,
+    Result,
+    StoredPart,
+)
+from airflow_provider_oss.options import digest
+from airflow_provider_oss.ports import CheckpointStore, SendingClient, Source
+from airflow_provider_oss.shown import Log, shortened
+
+log = Log(__name__)
+
+DEFAULT_RANGES: Final = 8
+MOST_RANGES: Final = 1024
+"""As many instances of a mapped task as Airflow allows unless it is told more ([core] max_map_length)."""
+
+_DIGEST_CHARS: Final = 16
+_RANGE: Final = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
+
+
+def _digest(facts: Any) -> str:
+    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:_DIGEST_CHARS]
+
+
+# What the tasks tell one another
+
+
+class Sealed(Result):
+    """
+    A result that another task is given as plain data.
+
+    People may edit XComs, or give the output of another task: what is not as it was written is refused.
+    """
+
+    @property
+    def seal(self) -> str:
+        """Digest of all that it says."""
+        return _digest(asdict(self))
+
+    @override
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "seal": self.seal}
+
+    @classmethod
+    def parse(cls, name: str, given: Any) -> Self:
+        """Return what ``as_dict`` has made plain data of. Raises OSSInvalidArgument for anything else."""
+        if isinstance(given, cls):
+            return given
+        if isinstance(given, Mapping):
+            facts = dict(given)
+            seal = facts.pop("seal", None)
+            with suppress(TypeError):  # of other fields, or what JSON does not know
+                record = cls(**facts)
+                if record.seal == seal:
+                    return record
+        raise OSSInvalidArgument(
+            f"{name}={shortened(repr(given), 200)} is not what a task of this package has returned: give the output of "
+            "the task before as it is, and clear that task if its XCom was edited"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedUpload(Sealed):
+    """An upload that tasks work at together: what all of them have to know of it."""
+
+    bucket: str
+    key: str
+    upload_id: str
+    """Empty when nothing is to be sent: there is an object in the way that may be the source's, or no byte at all."""
+    size: int
+    """Bytes of the source."""
+    part_size: int
+    parts: int
+    """How many parts."""
+    source: str
+    """The source's name, for people."""
+    fingerprint: str
+    """Digest of all that was seen of the source."""
+    options: str
+    """Digest of the options that the upload was begun with."""
+    created_at: str
+    """ISO 8601, UTC."""
+
+    @property
+    def ref(self) -> ObjectRef:
+        """The object."""
+        return ObjectRef(self.bucket, self.key)
+
+    @property
+    def plan(self) -> PartPlan:
+        """How it is cut."""
+        return PartPlan(self.size, self.part_size)
+
+    def range(self, text: str) -> PartRange:
+        """Return the range of parts of a text such as ``1-400``. Raises OSSInvalidArgument for what is none of it."""
+        found = _RANGE.fullmatch(text) if isinstance(text, str) else None
+        if found is not None:
+            first, last = int(found[1]), int(found[2])
+            if 1 <= first <= last <= self.parts or (first, last, self.parts) == (1, 0, 0):
+                return PartRange(self.plan, first, last)
+        raise OSSInvalidArgument(f"parts={text!r} is no range of the {self.parts} parts of {self.ref}, such as '1-400'")
+
+    def cut(self, ranges: int | None, range_size_bytes: int | None, most: int = MOST_RANGES) -> list[PartRange]:
+        """
+        Return all parts in so many ranges, or in ranges of about so many bytes; without either in 8.
+
+        Raises OSSInvalidArgument for more than ``most``.
+        """
+        wanted = ranges or DEFAULT_RANGES
+        if range_size_bytes is not None:
+            wanted = -(-self.parts // max(1, range_size_bytes // self.part_size))
+        found = cut_evenly(self.plan, wanted)
+        if len(found) > most:
+            raise OSSInvalidArgument(
+                f"{self.size} bytes make {len(found)} ranges of {range_size_bytes or self.part_size} bytes, and "
+                f"max_ranges is {most}: let range_size be at least {-(-self.size // most)}, or raise max_ranges, and "
+                "Airflow's [core] max_map_length with it"
+            )
+        return found
+
+    @override
+    def describe(self) -> str:
+        what = f"upload {self.upload_id}" if self.upload_id else "nothing to send"
+        return f"Planned {self.ref}: {self.size} bytes of {self.source} in {self.parts} parts, {what}"
+
+    def check_source(self, seen: Fingerprint) -> None:
+        """Raise OSSPlanOutdated unless the source is what it was when it was planned."""
+        if fingerprint_digest(seen) != self.fingerprint:
+            raise OSSPlanOutdated(
+                f"{seen.name!r} is not what it was when the upload of {self.ref} was planned ({self.size} bytes): "
+                "clear the task that plans, and those after it; stored parts of the same bytes are not sent again"
+            )
+
+    def gone(self) -> OSSPlanOutdated:
+        """Return the error for an upload that is gone and has not become an object of the source."""
+        return OSSPlanOutdated(
+            f"upload {self.upload_id or '(none was begun)'} of {self.ref} is gone, and the object that is there, if "
+            "any, is not the source: clear the task that plans, and those after it with it"
+        )
+
+
+def fingerprint_digest(seen: Fingerprint) -> str:
+    """Return a digest of all that was seen of a source."""
+    return _digest(asdict(seen))
+
+
+@dataclass(frozen=True, slots=True)
+class RangeResult(Sealed):
+    """Parts that OSS holds and that were seen to be the source's, or bytes that were only read."""
+
+    upload: str
+    """The seal of the upload that was planned."""
+    parts: str
+    """``1-400``"""
+    size: int
+    """Bytes."""
+    crc64: str
+    """Of these bytes of the source; decimal."""
+    etags: str
+    """Digest of the parts' ETags; empty when they were only read."""
+    bytes_sent: int
+    bytes_verified: int
+    elapsed_seconds: float
+
+    @override
+    def describe(self) -> str:
+        done = f"{self.bytes_sent} of them sent and {self.bytes_verified} verified"
+        return f"Parts {self.parts}: {self.size} bytes, {done} in {self.elapsed_seconds:.1f} s"
+
+
+def etags_digest(parts: Iterable[CompletedPart | StoredPart]) -> str:
+    """Return a digest of the ETags of parts, whatever their order."""
+    return _digest([(part.number, part.etag) for part in sorted(parts, key=lambda part: part.number)])
+
+
+# Plan
+
+
+@dataclass(frozen=True, slots=True)
+class UploadPlanning:
+    """What is to be uploaded by many, where to, and how: the arguments of ``run``."""
+
+    source: Source
+    ref: ObjectRef
+    means: Means[SendingClient]
+    store: CheckpointStore | None = None
+    options: ObjectOptions = field(default_factory=ObjectOptions)
+    part_size_bytes: int | None = None
+
+    def run(self) -> PlannedUpload:
+        """
+        Begin the upload, or find the one that an earlier attempt began, and return it.
+
+        The intent is saved before the upload is begun, and its id before it is returned, so that none is lost; the
+        record stays in the store afterwards. An upload that cannot become what is wanted is aborted.
+
+        Raises OSSInvalidSource when the source cannot be read, OSSInvalidArgument for what cannot be planned,
+        OSSObjectAlreadyExists when ``forbid_overwrite`` finds an object of another size, else as ``Upload.run`` does.
+        """
+        with obeying(self.means.cancellation), naming_exhaustion():
+            self.means.cancellation.check()
+            with closing(self.source.open()) as reader:
+                seen, size_bytes = reader.fingerprint, whole(reader).size_bytes
+            return _Planning(self, seen, size_bytes).run()
+
+
+class _Planning:
+    """One attempt to plan."""
+
+    def __init__(self, wanted: UploadPlanning, seen: Fingerprint, size_bytes: int) -> None:
+        means = wanted.means
+        self._wanted = wanted
+        self._seen = seen
+        self._size_bytes = size_bytes
+        self._means = means
+        self._client = RetryingClient(means.client, means.retrying(), begin_failed=self._begin_failed)
+        writer = CheckpointWriter(wanted.store, 0, means.clock)
+        ids = UploadIds(wanted.ref, wanted.options, self._client, writer, means.clock)
+        self._current = CurrentUpload(ids, writer, means.clock)
+
+    def _begin_failed(self, error: OSSProviderError) -> None:
+        self._current.note_failed_begin(error)
+
+    def run(self) -> PlannedUpload:
+        wanted, saved = self._wanted, self._current.saved()
+        goal = UploadGoal(
+            wanted.ref, self._size_bytes, wanted.part_size_bytes, digest(wanted.options), always_in_parts=True
+        )
+        attempt = 1 if saved is None else saved.attempt + 1
+        decision = decide(saved, goal)
+        return self._means.renewing(lambda: self._planned(decision, attempt))
+
+    def _planned(self, decision: Decision, attempt: int) -> PlannedUpload:
+        if isinstance(decision, Continue):
+            found = self._found(decision, attempt)
+            if found is not None:
+                return self._upload(decision.plan, found)
+        elif decision.abandoned is not None:
+            log.warning(
+                "%s: not continuing %s: %s",
+                *(self._wanted.ref, decision.abandoned.upload_id or "an upload without an id", decision.reason),
+            )
+            self._current.drop_other(decision.abandoned)
+        return self._begun(make_plan(self._size_bytes, self._wanted.part_size_bytes), attempt)
+
+    def _found(self, decision: Continue, attempt: int) -> Checkpoint | None:
+        """Return the upload of an earlier attempt, if OSS still has it."""
+        found = self._current.resume(decision.checkpoint, attempt)
+        try:
+            self._client.list_parts(found.ref, found.upload_id, 1, 1)
+        except OSSNoSuchUpload:
+            log.info("%s: upload %s is gone, beginning anew", found.ref, found.upload_id)
+            self._current.forget()
+            return None
+        self._current.save_resumed(self._seen)
+        return found
+
+    def _begun(self, plan: PartPlan, attempt: int) -> PlannedUpload:
+        if not plan.count:
+            return self._upload(plan, None)
+        try:
+            return self._upload(plan, self._current.begin(plan, self._seen, attempt))
+        except OSSObjectAlreadyExists:
+            there = look_at(self._client.head_object, self._wanted.ref)
+            if there is None or there.size_bytes != self._size_bytes:
+                raise
+            log.info("%s is there with the source's size: the tasks compare it, and send nothing", there.ref)
+            return self._upload(plan, None)
+
+    def _upload(self, plan: Plan, begun: Checkpoint | None) -> PlannedUpload:
+        ref = self._wanted.ref
+        return PlannedUpload(
+            bucket=ref.bucket,
+            key=ref.key,
+            upload_id="" if begun is None else begun.upload_id,
+            size=self._size_bytes,
+            part_size=plan.part_size_bytes,
+            parts=plan.count,
+            source=self._seen.name,
+            fingerprint=fingerprint_digest(self._seen),
+            options=digest(self._wanted.options),
+            created_at=self._means.clock.utc_now() if begun is None else begun.created_at,
+        )
