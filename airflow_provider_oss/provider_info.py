@@ -184,6 +184,11 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "airflow_provider_oss.transfers.object_storage_to_oss",
             },
             {
+                "source-integration-name": "Object Storage",
+                "target-integration-name": "Alibaba Cloud OSS",
+                "python-module": "airflow_provider_oss.transfers.ranges",
+            },
+            {
                 "source-integration-name": "Hypertext Transfer Protocol (HTTP)",
                 "target-integration-name": "Alibaba Cloud OSS",
                 "python-module": "airflow_provider_oss.transfers.http_to_oss",

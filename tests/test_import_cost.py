@@ -111,11 +111,12 @@ NEVER = HEAVY - set(sys.modules)
 from airflow_provider_oss.fs.filesystem import OSSFileSystem
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.sensors.oss import OSSKeySensor, OSSKeysUnchangedSensor
-from airflow_provider_oss.engine.source import BytesSource
+from airflow_provider_oss.engine.source import BytesSource, FileSource
 from tests.support.stores import MemoryDirectory, MemoryStore
 
 folder = Path(sys.argv[1])
 file, hook = folder / "source.bin", OSSHook()
+planned, sent = [], []
 upload_id = hook.initiate_multipart_upload("multipart")
 CALLS = {
     "put_object": lambda: hook.put_object("put", b"data"),
@@ -126,6 +127,9 @@ CALLS = {
     "upload_stream": lambda: hook.upload_stream("stream", io.BytesIO(b"data")),
     "upload_files": lambda: list(hook.upload_files([("files/1", file)])),
     "upload_directory": lambda: hook.upload_directory("tree", folder, include="*.bin", delete_removed=True),
+    "plan_upload": lambda: planned.append(hook.plan_upload("group", FileSource(str(file)))[0]),
+    "send_parts": lambda: sent.append(hook.send_parts(planned[0], "1-1", FileSource(str(file)))),
+    "complete_upload": lambda: hook.complete_upload(planned[0], sent),
     "abandon_upload": lambda: hook.abandon_upload(MemoryStore()),
     "list_buckets": hook.list_buckets,
     "bucket_info": hook.bucket_info,

@@ -91,7 +91,20 @@ RULES = {
     "sources": rule(own={"sources", "engine", *LEAVES}, others={"fsspec", "s3fs", "requests", "urllib3"}),
     "exports": rule(own={"exports", *LEAVES}, others={"pyarrow"}),
     "transfers": rule(
-        own={"transfers", "operators", "lineage", "hooks", "exports", "sources", "engine.stored", *LEAVES},
+        own={
+            "transfers",
+            "operators",
+            "checkpoint",
+            "lineage",
+            "hooks",
+            "exports",
+            "sources",
+            "engine.planned",
+            "engine.retry",
+            "engine.source",
+            "engine.stored",
+            *LEAVES,
+        },
         others={"airflow", "fsspec", "psycopg", "psycopg2"},
     ),
     "fs": rule(

@@ -66,9 +66,9 @@ def _digest(facts: Any) -> str:
 # What the tasks tell one another
 
 
-class Sealed(Result):
+class Sealed:
     """
-    A result that another task is given as plain data.
+    What another task is given as plain data.
 
     People may edit XComs, or give the output of another task: what is not as it was written is refused.
     """
@@ -76,11 +76,14 @@ class Sealed(Result):
     @property
     def seal(self) -> str:
         """Digest of all that it says."""
-        return _digest(asdict(self))
+        return _digest(self._facts())
 
-    @override
     def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "seal": self.seal}
+        """Return plain data, fit for XCom."""
+        return {**self._facts(), "seal": self.seal}
+
+    def _facts(self) -> dict[str, Any]:
+        return asdict(self)  # type: ignore[call-overload]  # what is derived from it is a dataclass
 
     @classmethod
     def parse(cls, name: str, given: Any) -> Self:
@@ -141,29 +144,6 @@ class PlannedUpload(Sealed):
                 return PartRange(self.plan, first, last)
         raise OSSInvalidArgument(f"parts={text!r} is no range of the {self.parts} parts of {self.ref}, such as '1-400'")
 
-    def cut(self, ranges: int | None, range_size_bytes: int | None, most: int = MOST_RANGES) -> list[PartRange]:
-        """
-        Return all parts in so many ranges, or in ranges of about so many bytes; without either in 8.
-
-        Raises OSSInvalidArgument for more than ``most``.
-        """
-        wanted = ranges or DEFAULT_RANGES
-        if range_size_bytes is not None:
-            wanted = -(-self.parts // max(1, range_size_bytes // self.part_size))
-        found = cut_evenly(self.plan, wanted)
-        if len(found) > most:
-            raise OSSInvalidArgument(
-                f"{self.size} bytes make {len(found)} ranges of {range_size_bytes or self.part_size} bytes, and "
-                f"max_ranges is {most}: let range_size be at least {-(-self.size // most)}, or raise max_ranges, and "
-                "Airflow's [core] max_map_length with it"
-            )
-        return found
-
-    @override
-    def describe(self) -> str:
-        what = f"upload {self.upload_id}" if self.upload_id else "nothing to send"
-        return f"Planned {self.ref}: {self.size} bytes of {self.source} in {self.parts} parts, {what}"
-
     def check_source(self, seen: Fingerprint) -> None:
         """Raise OSSPlanOutdated unless the source is what it was when it was planned."""
         if fingerprint_digest(seen) != self.fingerprint:
@@ -186,7 +166,7 @@ def fingerprint_digest(seen: Fingerprint) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class RangeResult(Sealed):
+class RangeResult(Sealed, Result):
     """Parts that OSS holds and that were seen to be the source's, or bytes that were only read."""
 
     upload: str
@@ -218,6 +198,29 @@ def etags_digest(parts: Iterable[CompletedPart | StoredPart]) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Cut:
+    """Into which ranges the parts are cut: so many, or about so large; without either, 8."""
+
+    ranges: int | None = None
+    range_size_bytes: int | None = None
+    most: int = MOST_RANGES
+
+    def __call__(self, plan: PartPlan) -> list[PartRange]:
+        """Return the ranges. Raises OSSInvalidArgument for more than ``most``."""
+        wanted = self.ranges or DEFAULT_RANGES
+        if self.range_size_bytes is not None:
+            wanted = -(-plan.count // max(1, self.range_size_bytes // plan.part_size_bytes))
+        found = cut_evenly(plan, wanted)
+        if len(found) > self.most:
+            raise OSSInvalidArgument(
+                f"the {plan.size_bytes} bytes of the source make {len(found)} ranges, and max_ranges is {self.most}: "
+                f"let range_size be at least {-(-plan.size_bytes // self.most)}, ask for fewer ranges, or raise "
+                "max_ranges, and Airflow's [core] max_map_length with it"
+            )
+        return found
+
+
+@dataclass(frozen=True, slots=True)
 class UploadPlanning:
     """What is to be uploaded by many, where to, and how: the arguments of ``run``."""
 
@@ -227,10 +230,11 @@ class UploadPlanning:
     store: CheckpointStore | None = None
     options: ObjectOptions = field(default_factory=ObjectOptions)
     part_size_bytes: int | None = None
+    cut: Cut = field(default_factory=Cut)
 
-    def run(self) -> PlannedUpload:
+    def run(self) -> tuple[PlannedUpload, list[PartRange]]:
         """
-        Begin the upload, or find the one that an earlier attempt began, and return it.
+        Begin the upload, or find the one that an earlier attempt began; return it, and the ranges of its parts.
 
         The intent is saved before the upload is begun, and its id before it is returned, so that none is lost; the
         record stays in the store afterwards. An upload that cannot become what is wanted is aborted.
@@ -262,14 +266,16 @@ class _Planning:
     def _begin_failed(self, error: OSSProviderError) -> None:
         self._current.note_failed_begin(error)
 
-    def run(self) -> PlannedUpload:
+    def run(self) -> tuple[PlannedUpload, list[PartRange]]:
         wanted, saved = self._wanted, self._current.saved()
         goal = UploadGoal(
             wanted.ref, self._size_bytes, wanted.part_size_bytes, digest(wanted.options), always_in_parts=True
         )
         attempt = 1 if saved is None else saved.attempt + 1
         decision = decide(saved, goal)
-        return self._means.renewing(lambda: self._planned(decision, attempt))
+        wanted.cut(decision.plan)  # raises before anything is begun or dropped
+        planned = self._means.renewing(lambda: self._planned(decision, attempt))
+        return planned, wanted.cut(planned.plan)
 
     def _planned(self, decision: Decision, attempt: int) -> PlannedUpload:
         if isinstance(decision, Continue):

@@ -12,7 +12,7 @@ from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.engine.checkpoints import StorePool, abandon
 from airflow_provider_oss.engine.completion import Completion
 from airflow_provider_oss.engine.many_files import FileOutcome, FileToStore, FileUploads
-from airflow_provider_oss.engine.planned import PlannedUpload, RangeResult, UploadPlanning
+from airflow_provider_oss.engine.planned import MOST_RANGES, Cut, PlannedUpload, RangeResult, UploadPlanning
 from airflow_provider_oss.engine.put import SinglePut
 from airflow_provider_oss.engine.ranges import RangeUpload
 from airflow_provider_oss.engine.source import BytesSource, FileSource, Stream, StreamSource, path_text
@@ -29,7 +29,7 @@ from airflow_provider_oss.lineage import report_tree, report_upload, report_uplo
 from airflow_provider_oss.model import UploadResult
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, Source
-from airflow_provider_oss.quantities import size_in_bytes
+from airflow_provider_oss.quantities import size_in_bytes, whole_number
 
 
 class OSSUploadHook(OSSBaseHook):
@@ -268,23 +268,29 @@ class OSSUploadHook(OSSBaseHook):
         )
         return report_tree(self, upload.run())
 
-    def plan_upload(
+    def plan_upload(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
         self,
         key: str,
         source: Source,
         bucket_name: str | None = None,
         *,
         part_size: int | str | None = None,
+        ranges: int | str | None = None,
+        range_size: int | str | None = None,
+        max_ranges: int = MOST_RANGES,
         checkpoint: CheckpointStore | None = None,
         cancellation: Cancellation | None = None,
         **options: Unpack[ObjectOptionArguments],
-    ) -> PlannedUpload:
+    ) -> tuple[PlannedUpload, list[str]]:
         """
-        Begin an upload that many workers send ranges of, or find the one that an earlier call began; return it.
+        Begin an upload that many workers send ranges of, or find the one that an earlier call began.
+
+        Returns it, and the ranges of its parts as texts: ``["1-400", "401-800"]``.
 
         See ``airflow_provider_oss.engine.planned`` for what must be done with it, and UploadPlanning for the errors.
         Nothing but OSSAbortStaleUploadsOperator aborts it when that is not done.
 
+        :param ranges: how many; None for 8, or as ``range_size`` says, in bytes.
         :param checkpoint: where its id is kept: a later call with the same store returns the same upload.
         """
         planning = UploadPlanning(
@@ -294,8 +300,10 @@ class OSSUploadHook(OSSBaseHook):
             store=checkpoint,
             options=parse_options(**options),
             part_size_bytes=size_in_bytes("part_size", part_size),
+            cut=Cut(whole_number("ranges", ranges), size_in_bytes("range_size", range_size), max_ranges),
         )
-        return planning.run()
+        upload, found = planning.run()
+        return upload, [str(one) for one in found]
 
     def send_parts(
         self,
@@ -312,7 +320,7 @@ class OSSUploadHook(OSSBaseHook):
         """
         Verify and send a range of the parts of a planned upload; return what ``complete_upload`` needs to know of it.
 
-        :param parts: one of ``upload.cut()`` as text: ``"1-400"``.
+        :param parts: one of the ranges that ``plan_upload`` has returned.
         :param checkpoint: lets a later call with the same store take parts of a source with a version for proven.
         """
         sending = RangeUpload(

@@ -296,6 +296,13 @@ class HttpRequest:
         raise OSSInvalidSource(f"{answer}: check endpoint, method and the connection's credentials")
 
 
+def new_session() -> Session:
+    """Return a session without login."""
+    from requests import Session
+
+    return Session()
+
+
 def widen(session: Session, connections: int) -> None:
     """Let the session keep so many connections to a server, where that is more than it does by itself."""
     from requests.adapters import DEFAULT_POOLSIZE, HTTPAdapter

@@ -180,9 +180,10 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         """Return Airflow's hook, its session and the URL. What it says of a wrong host names a password: not shown."""
         from airflow_provider_oss.exceptions import OSSInvalidConnection
         from airflow_provider_oss.options import mapping_of
+        from airflow_provider_oss.transfers.opened import http_hook
 
         options = dict(mapping_of("extra_options", self.extra_options))
-        http = _http_hook()(method=method, http_conn_id=self.http_conn_id, auth_type=self.auth_type)
+        http = http_hook()(method=method, http_conn_id=self.http_conn_id, auth_type=self.auth_type)
         with suppress(ValueError):
             session = http.get_conn(None, options)
             return http, session, http.url_from_endpoint(self.endpoint)
@@ -195,44 +196,3 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
 
         encoding = answer.content_encoding if isinstance(answer, HttpStream) and not self.decompress else None
         return self.object_options(answer.content_type, encoding)
-
-
-def request_of_url(url: str, conn_id: str | None, connections: int) -> HttpRequest:
-    """
-    Return the GET of a whole URL, with the login and the headers of a connection of type http, if one is given.
-
-    Raises OSSInvalidConnection when that is of another server: its secrets are for its own.
-    """
-    from airflow.providers.common.compat.sdk import mask_secret
-    from requests import Session
-
-    from airflow_provider_oss.exceptions import OSSInvalidConnection
-    from airflow_provider_oss.sources.http_request import HttpRequest, accepting, widen
-    from airflow_provider_oss.uri import shown
-
-    session = Session()
-    if conn_id is not None:
-        http = _http_hook()(method="GET", http_conn_id=conn_id)
-        session = http.get_conn(None, {})
-        if not url.startswith(f"{(http.base_url or '').rstrip('/')}/"):
-            raise OSSInvalidConnection(
-                f"HTTP connection {conn_id!r} is not of the server of {shown(url)}: leave it out"
-            )
-    widen(session, connections)
-    request = HttpRequest(session, "GET", url, headers=accepting(session.headers, {}, compressed=False))
-    if query := request.query:
-        mask_secret(query)  # at level DEBUG, urllib3 logs it
-    return request
-
-
-def _http_hook() -> Any:
-    from airflow_provider_oss.exceptions import OSSInvalidArgument
-
-    try:
-        from airflow.providers.http.hooks.http import HttpHook
-    except ImportError as error:
-        raise OSSInvalidArgument(
-            "HttpToOSSOperator needs Airflow's HTTP provider: install airflow-provider-oss with the extra http "
-            f"({error})"
-        ) from error
-    return HttpHook

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
-    from fsspec import AbstractFileSystem
 
     from airflow_provider_oss.lineage import TaskLineage
     from airflow_provider_oss.model import UploadResult
@@ -128,21 +127,7 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
 
     def _selected(self) -> list[SelectedSource]:
         from airflow_provider_oss.sources.object_storage import select
+        from airflow_provider_oss.transfers.opened import open_storage
 
         given = self.source if isinstance(self.source, Sequence) and not isinstance(self.source, str) else [self.source]
         return select(given, self.source_conn_id, open_storage)
-
-
-def open_storage(scheme: str, conn_id: str | None) -> AbstractFileSystem:
-    """Return Airflow's filesystem. Raises OSSInvalidSource when no provider that is installed has one."""
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
-
-    from airflow_provider_oss.exceptions import OSSInvalidSource
-
-    try:
-        return ObjectStoragePath(f"{scheme}://", conn_id=conn_id).fs
-    except (ImportError, ValueError) as error:
-        raise OSSInvalidSource(
-            f"source: {scheme}:// cannot be read here: install the provider that brings it, such as "
-            f"apache-airflow-providers-amazon[s3fs] for s3:// ({error})"
-        ) from error

@@ -7,11 +7,10 @@ What the tasks do together is written in ``airflow_provider_oss.engine.planned``
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import urlsplit
 
 from typing_extensions import override
 
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_oss.lineage import TaskLineage
     from airflow_provider_oss.model import PlainResult, UploadResult
     from airflow_provider_oss.operators import ConnectionKeywords, GroupKeywords, UploadKeywords
-    from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, Source
+    from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
 
 UPLOAD_KEY: Final = "upload"
 """Under which key of its XComs the planning task says what all others have to know."""
@@ -126,25 +125,28 @@ class OSSPlanUploadOperator(OSSUploadBaseOperator):
         from airflow_provider_oss.checkpoint.choice import choose_store
         from airflow_provider_oss.exceptions import OSSInvalidArgument
         from airflow_provider_oss.model import PlainResult
-        from airflow_provider_oss.quantities import size_in_bytes, whole_number
 
         if not self.do_xcom_push:
             raise OSSInvalidArgument("do_xcom_push=False: the tasks that send learn by XCom what to send")
+        from airflow_provider_oss.transfers.opened import opened_source
+
         with opened_source(self.source, self.source_conn_id) as source:
-            planned = self.hook.plan_upload(
+            planned, ranges = self.hook.plan_upload(
                 self.key,
                 source,
                 self.bucket_name,
                 part_size=self.part_size,
+                ranges=self.ranges,
+                range_size=self.range_size,
+                max_ranges=self.max_ranges,
                 checkpoint=choose_store(self.checkpoint, context),
                 cancellation=self._cancellation,
                 **self.object_options(),
             )
-        ranges = planned.cut(
-            whole_number("ranges", self.ranges), size_in_bytes("range_size", self.range_size), self.max_ranges
-        )
         context["ti"].xcom_push(key=UPLOAD_KEY, value=planned.as_dict())
-        return PlainResult([str(one) for one in ranges], f"{planned.describe()}, in {len(ranges)} ranges")
+        upload = f"upload {planned.upload_id}" if planned.upload_id else "nothing to send"
+        line = f"{planned.ref}: {upload}, {planned.size} bytes in {planned.parts} parts, {len(ranges)} ranges of them"
+        return PlainResult(ranges, line)
 
     @override
     def lineage(self, result: PlainResult) -> TaskLineage:
@@ -238,6 +240,7 @@ class OSSSendPartsOperator(OSSBaseOperator):
     @override
     def work(self, context: Context) -> RangeResult:
         from airflow_provider_oss.checkpoint.choice import choose_store
+        from airflow_provider_oss.transfers.opened import opened_source
 
         with opened_source(self.source, self.source_conn_id, self._parallel()) as source:
             return self.hook.send_parts(
@@ -433,58 +436,3 @@ def check_named_store(checkpoint: str | CheckpointStore) -> None:
             f"checkpoint={checkpoint!r} would be one place for all tasks: use one of {', '.join(NAMES)}"
         )
     check_wanted(checkpoint)
-
-
-@contextmanager
-def opened_source(
-    given: str | os.PathLike[str], conn_id: str | None, connections: int = DEFAULT_PARALLEL
-) -> Iterator[Source]:
-    """
-    Yield what can be read at any offset: a file of this worker, of a storage, or what a server has.
-
-    Raises OSSInvalidSource for what can only be read forward, or is several files.
-    """
-    from airflow_provider_oss.engine.source import FileSource, path_text
-
-    scheme = urlsplit(given).scheme if isinstance(given, str) and "://" in given else ""
-    if scheme in {"http", "https"} and isinstance(given, str):
-        with _http_source(given, conn_id, connections) as source:
-            yield source
-    elif scheme or hasattr(given, "fs"):
-        yield _storage_source(given, conn_id)
-    else:
-        yield FileSource(path_text(given, "source"))
-
-
-def _storage_source(given: Any, conn_id: str | None) -> Source:
-    from airflow_provider_oss.exceptions import OSSInvalidArgument
-    from airflow_provider_oss.sources.object_storage import select
-    from airflow_provider_oss.transfers.object_storage_to_oss import open_storage
-
-    found = select([given], conn_id, open_storage)
-    if len(found) != 1:
-        raise OSSInvalidArgument(f"source={given!r} is {len(found)} files: name one")
-    return found[0].source
-
-
-@contextmanager
-def _http_source(url: str, conn_id: str | None, connections: int) -> Iterator[Source]:
-    from airflow_provider_oss.engine.retry import RetryPolicy
-    from airflow_provider_oss.exceptions import OSSInvalidSource
-    from airflow_provider_oss.sources.http import AnswerOptions, HttpSource, open_http
-    from airflow_provider_oss.transfers.http_to_oss import request_of_url
-
-    request = request_of_url(url, conn_id, connections)
-    try:
-        answer = open_http(request, use_ranges=True, options=AnswerOptions(), retry=RetryPolicy())
-        try:
-            if not isinstance(answer, HttpSource):
-                raise OSSInvalidSource(
-                    f"{request.name} cannot be read by many tasks: its server does not support ranges, or tells no "
-                    "strong ETag; use HttpToOSSOperator"
-                )
-            yield answer
-        finally:
-            answer.close()
-    finally:
-        request.session.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_provider_oss.engine.completion import Completion
-from airflow_provider_oss.engine.planned import PlannedUpload, RangeResult, UploadPlanning
+from airflow_provider_oss.engine.planned import Cut, PlannedUpload, RangeResult, UploadPlanning
 from airflow_provider_oss.engine.ranges import RangeUpload
 from airflow_provider_oss.engine.source import FileSource
 from airflow_provider_oss.engine.upload import UploadSettings
@@ -30,6 +30,7 @@ class Group:
     stores: defaultdict[str, MemoryStore] = field(default_factory=lambda: defaultdict(MemoryStore))
     results: dict[str, RangeResult] = field(default_factory=dict)
     upload: PlannedUpload = field(init=False)
+    parts: list[str] = field(init=False)
 
     @property
     def source(self) -> Source:
@@ -39,17 +40,19 @@ class Group:
     def plan(self, **changes: Any) -> PlannedUpload:
         """Plan; what the others learn has been plain data in between."""
         usual = UploadPlanning(
-            self.source, self.scene.ref, self.scene.means, self.scene.store, self.options, part_size_bytes=PART
+            self.source,
+            self.scene.ref,
+            self.scene.means,
+            self.scene.store,
+            self.options,
+            part_size_bytes=PART,
+            cut=Cut(self.ranges),
         )
-        planned = changed(usual, **changes).run()
+        planned, ranges = changed(usual, **changes).run()
+        self.parts = [str(one) for one in ranges]
         self.upload = PlannedUpload.parse("upload", json.loads(json.dumps(planned.as_dict())))
         assert self.upload == planned
         return self.upload
-
-    @property
-    def parts(self) -> list[str]:
-        """The ranges."""
-        return [str(one) for one in self.upload.cut(self.ranges, None)]
 
     def send(self, parts: str, **changes: Any) -> RangeResult:
         """Send one range."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_oss.emulator import Fault
-from airflow_provider_oss.engine.planned import PlannedUpload, RangeResult
+from airflow_provider_oss.engine.planned import Cut, PlannedUpload, RangeResult
 from airflow_provider_oss.exceptions import (
     OSSCheckpointNotSaved,
     OSSInvalidArgument,
@@ -114,6 +114,14 @@ def test_an_object_in_the_way(group: Group) -> None:
     assert group.scene.uploads() == []
 
 
+def test_too_many_ranges(group: Group) -> None:
+    """What cannot be cut as it is wanted is refused before anything is begun, or dropped."""
+    first = group.plan()
+    with pytest.raises(OSSInvalidArgument, match="make 10 ranges, and max_ranges is 9"):
+        group.plan(cut=Cut(range_size_bytes=1, most=9), options=parse_options(meta={"a": "b"}))
+    assert group.scene.uploads() == [first.upload_id]
+
+
 def test_no_file(scene: Scene) -> None:
     """A file that is missing when it is planned fails at once, and nothing is begun."""
     with pytest.raises(OSSInvalidSource, match="does not exist"):
@@ -128,11 +136,12 @@ def test_no_file(scene: Scene) -> None:
 def test_cut(ranges: int | None, range_size: int | None, count: int) -> None:
     """Ranges have all parts in order, each once, and differ by one part at most."""
     upload = planned(size=10_000 * 10 * MIB, part_size=10 * MIB)
+    cut = Cut(ranges, range_size)
     if count == 1024:
         with pytest.raises(OSSInvalidArgument, match="max_ranges is 1024: let range_size be at least 102400000"):
-            upload.cut(ranges, range_size)
+            cut(upload.plan)
         return
-    found = upload.cut(ranges, range_size)
+    found = cut(upload.plan)
     assert [part for one in found for part in one] == list(upload.plan)
     sizes = {one.count for one in found}
     assert len(found) == count

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,8 +12,13 @@ from unittest.mock import patch
 
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_oss.engine.planned import PlannedUpload, RangeResult, fingerprint_digest
+from airflow_provider_oss.engine.source import FileSource
 from airflow_provider_oss.limits import KIB, MIB
+from airflow_provider_oss.model import Fingerprint, ObjectOptions
+from airflow_provider_oss.options import digest
 from tests.chaos.edges import StateFile, airflow_edges, store_context
+from tests.conftest import BUCKET
 from tests.support.discovery import operators
 
 SENDS_NOTHING: Final = frozenset({"OSSPresignURLOperator"})
@@ -21,6 +27,33 @@ SENDS_NOTHING: Final = frozenset({"OSSPresignURLOperator"})
 def _chunks() -> Iterator[bytes]:
     for _ in range(64):
         yield bytes(MIB)
+
+
+def _planned(folder: Path) -> dict[str, Any]:
+    """Return what a planning task says of the large file."""
+    file = folder / "tree" / "large"
+    seen = Fingerprint(str(file), 20 * MIB)
+    if file.exists():
+        with closing(FileSource(str(file)).open()) as reader:
+            seen = reader.fingerprint
+    return PlannedUpload(
+        bucket=BUCKET,
+        key="a",
+        upload_id="0123456789ABCDEF0123456789ABCDEF",
+        size=20 * MIB,
+        part_size=8 * MIB,
+        parts=3,
+        source=seen.name,
+        fingerprint=fingerprint_digest(seen),
+        options=digest(ObjectOptions()),
+        created_at="2026-11-30T00:00:00+00:00",
+    ).as_dict()
+
+
+def _results(folder: Path) -> list[dict[str, Any]]:
+    """Return what the one task that sends all of it has returned."""
+    seal = _planned(folder)["seal"]
+    return [RangeResult(seal, "1-3", 20 * MIB, "0", "", bytes_sent=0, bytes_verified=0, elapsed_seconds=0.0).as_dict()]
 
 
 ARGUMENTS: Final[Mapping[str, Callable[[Path], dict[str, Any]]]] = {
@@ -43,6 +76,14 @@ ARGUMENTS: Final[Mapping[str, Callable[[Path], dict[str, Any]]]] = {
     "OSSSetObjectTagsOperator": lambda _: {"key": "a", "tags": {"a": "b"}},
     "OSSUploadDecoratedOperator": lambda _: {"key": "a", "python_callable": _chunks},
     "OSSUploadDirectoryOperator": lambda folder: {"key": "a", "directory": folder / "tree", "skip_unchanged": False},
+    "OSSAbandonUploadOperator": lambda folder: {"upload": _planned(folder)},
+    "OSSCompleteUploadOperator": lambda folder: {"key": "a", "upload": _planned(folder), "results": _results(folder)},
+    "OSSPlanUploadOperator": lambda folder: {"key": "a", "source": folder / "tree" / "large"},
+    "OSSSendPartsOperator": lambda folder: {
+        "source": folder / "tree" / "large",
+        "upload": _planned(folder),
+        "parts": "1-3",
+    },
     "HttpToOSSOperator": lambda _: {"key": "a", "endpoint": "/data"},
     "ObjectStorageToOSSOperator": lambda folder: {"key": "a", "source": f"file://{folder}/tree/large"},
     "SQLToOSSOperator": lambda _: {"key": "a", "conn_id": "lite", "sql": "SELECT 1"},

@@ -24,6 +24,7 @@ other = BaseOperator(task_id="other")
 """
 VALUES: Final = {
     "bool": "True",
+    "int": "5",
     "bool | None": "True",
     "ProgressCallback | None": "tell",
     "Callable[[list[FoundObject]], Any] | None": "tell",

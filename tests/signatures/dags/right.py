@@ -33,6 +33,13 @@ from airflow_provider_oss.operators.tags import (
 from airflow_provider_oss.sensors.oss import OSSKeySensor, OSSKeysUnchangedSensor
 from airflow_provider_oss.transfers.http_to_oss import HttpToOSSOperator
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
+from airflow_provider_oss.transfers.ranges import (
+    OSSAbandonUploadOperator,
+    OSSCompleteUploadOperator,
+    OSSPlanUploadOperator,
+    OSSSendPartsOperator,
+    mapped_upload,
+)
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
 
 
@@ -122,6 +129,14 @@ with DAG("right", schedule=None, default_args={"retries": 5}):
     OSSPutStreamOperator(task_id="path", key="a", stream=ObjectStoragePath("file:///data/a"))
     OSSResumableStreamOperator(task_id="resumable", key="a", stream=chunks, compression="zstd")
     OSSUploadDirectoryOperator(task_id="tree", key="a", directory=Path("/data"), include=["*.csv", name()])
+    plan = OSSPlanUploadOperator(task_id="plan", key="a", source="/data/dump", ranges=4, retries=2)
+    send = OSSSendPartsOperator.partial(
+        task_id="send", source="/data/dump", upload=plan.output["upload"], pool="uploads"
+    ).expand(parts=plan.output)
+    OSSCompleteUploadOperator(task_id="done", key="a", upload=plan.output["upload"], results=send.output)
+    OSSSendPartsOperator(task_id="one", source="/data/dump", upload=plan.output["upload"], parts="1-2", parallel=2)
+    OSSAbandonUploadOperator(task_id="abandon", upload=plan.output["upload"])
+    mapped_upload("whole", source=upload.output, key="a/{{ ds }}", range_size="8 GiB", meta={"a": 1}, queue="large")
     OSSCopyObjectOperator(task_id="copy", key="b", source_key=upload.output["uri"], multipart_threshold="1 GB")
     OSSDownloadObjectOperator(task_id="download", key="a", file_path="/data/b", progress=tell)
     OSSListOperator(task_id="list", prefix="a", include="*.csv", max_keys=None)
