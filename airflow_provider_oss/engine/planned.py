@@ -83,7 +83,8 @@ class Sealed:
         return {**self._facts(), "seal": self.seal}
 
     def _facts(self) -> dict[str, Any]:
-        return asdict(self)  # type: ignore[call-overload]  # what is derived from it is a dataclass
+        facts: dict[str, Any] = asdict(self)  # type: ignore[call-overload]  # what is derived from it is a dataclass
+        return facts
 
     @classmethod
     def parse(cls, name: str, given: Any) -> Self:
@@ -273,7 +274,7 @@ class _Planning:
         )
         attempt = 1 if saved is None else saved.attempt + 1
         decision = decide(saved, goal)
-        wanted.cut(decision.plan)  # raises before anything is begun or dropped
+        wanted.cut(PartPlan(self._size_bytes, decision.plan.part_size_bytes))  # before anything is begun or dropped
         planned = self._means.renewing(lambda: self._planned(decision, attempt))
         return planned, wanted.cut(planned.plan)
 

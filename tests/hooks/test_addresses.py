@@ -30,6 +30,7 @@ STORING: dict[str, Call] = {
     "upload_source": lambda hook, _: hook.upload_source(ADDRESS, BytesSource(b"a")),
     "upload_stream": lambda hook, _: hook.upload_stream(ADDRESS, io.BytesIO(b"a")),
     "upload_directory": lambda hook, file: hook.upload_directory(ADDRESS, file.parent, include=file.name),
+    "plan_upload": lambda hook, _: hook.plan_upload(ADDRESS, BytesSource(b"a")),
     "copy_object": lambda hook, _: hook.copy_object(WHOLE, ADDRESS),
     "initiate_multipart_upload": lambda hook, _: hook.initiate_multipart_upload(ADDRESS),
     "sign_url": lambda hook, _: hook.sign_url("PUT", ADDRESS, 60),

@@ -152,12 +152,18 @@ def test_none(name: str) -> None:
         assert takes(annotation, "bytes") or f"{field}='None' is the text of None" in complaint_of(written, field)
 
 
+def _collection(annotation: Annotation) -> Any:
+    """Return a mapping, or a list of what the annotation says."""
+    if takes(annotation, "Mapping"):
+        return {"a": "b"}
+    [inner] = (one.inner[0] for one in annotation if one.head == "Sequence")
+    return [{"a": "b"} if takes(inner, "Mapping") else "a"]
+
+
 @EVERY
 def test_collections(name: str) -> None:
     """A mapping or list is one natively; its text is refused, and the error says how to have it natively."""
-    wanted = {
-        field: {"a": "b"} if takes(annotation, "Mapping") else ["a"] for field, annotation in collections(name).items()
-    }
+    wanted = {field: _collection(annotation) for field, annotation in collections(name).items()}
     templates = {field: f"{{{{ {value} }}}}" for field, value in wanted.items()}
     native, written = make(name, native=True, **templates), make(name, native=False, **templates)
     for field, value in wanted.items():

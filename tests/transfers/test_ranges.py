@@ -182,7 +182,7 @@ def test_refused_by_the_others(tasks: Tasks) -> None:
         ({"traffic_limit": 1}, "traffic_limit"),
     ):
         with pytest.raises(REFUSED, match=complaint):
-            tasks.send(first, 0, **changes)  # type: ignore[arg-type]
+            tasks.send(first, 0, **changes)
     with pytest.raises(REFUSED, match="key: oss://exports/other is not the object that was planned"):
         tasks.complete(key="other")
     with pytest.raises(REFUSED, match="from part 1 on is missing"):
@@ -195,10 +195,10 @@ def test_the_group() -> None:
         group = mapped_upload(
             "upload", source="/data/a", key="a", retries=3, pool="large", outlets=["x"], tags={"a": "b"}, parallel=2
         )
-    tasks = {name.rpartition(".")[2]: task for name, task in group.children.items()}
+    tasks: dict[str, Any] = {name.rpartition(".")[2]: task for name, task in group.children.items()}
     assert list(tasks) == ["plan", "send", "complete"]
-    assert [(task.retries, task.pool) for task in tasks.values()] == [(3, "large")] * 3  # type: ignore[union-attr]
-    assert [task.outlets for task in tasks.values()] == [[], [], ["x"]]  # type: ignore[union-attr]
+    assert [(task.retries, task.pool) for task in tasks.values()] == [(3, "large")] * 3
+    assert [list(task.outlets) for task in tasks.values()] == [[], [], ["x"]]
     assert tasks["complete"].upstream_task_ids == {"upload.plan", "upload.send"}
     assert tasks["send"].upstream_task_ids == {"upload.plan"}
 
