@@ -60,12 +60,13 @@ class AirflowApi:
         body = {"new_state": state, **SERVER.state_defaults}
         self._request("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}{one}", body)
 
-    def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int) -> None:
-        """Clear the task instance, whatever its state, and set its run going again."""
+    def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int, *, downstream: bool = False) -> None:
+        """Clear the task instance, whatever its state, and set its run going again; what follows it, too, if asked."""
         one = [task_id, map_index] if map_index >= 0 else task_id
         body = {
             "dry_run": False,
             "only_failed": False,
+            "include_downstream": downstream,
             "task_ids": [one],
             "dag_run_id": run_id,
             "reset_dag_runs": True,

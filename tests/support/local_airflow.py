@@ -218,13 +218,16 @@ class LocalAirflow:
         """Mark the task as the UI does."""
         self._api.set_task_state(dag_id, run_id, task_id, state, map_index)
 
-    def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> None:
-        """Clear the task, whatever its state, as the UI does: it runs again with all its retries.
+    def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, *, downstream: bool = False) -> None:
+        """
+        Clear the task, whatever its state, as the UI does: it runs again with all its retries.
+
+        ``downstream``: and all tasks that follow it.
 
         After ``mark_failed`` wait for the end of the run first: the scheduler, still busy with the mark, can otherwise
         end the run as failed with the task cleared and never run (seen).
         """
-        self._api.clear(dag_id, run_id, task_id, map_index)
+        self._api.clear(dag_id, run_id, task_id, map_index, downstream=downstream)
 
     def extra_links(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, str | None]:
         """Return the address behind each extra link that the UI shows of the task; None where there is none."""
