@@ -10,13 +10,14 @@ were begun since and hold no part; they are nobody's, and aborted.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from airflow_provider_oss.engine.plan import Plan
-from airflow_provider_oss.engine.resume import DoneParts, is_sealed, sealed, with_proof
+from airflow_provider_oss.engine.resume import DoneParts, is_of_file, is_sealed, sealed, with_proof
 from airflow_provider_oss.engine.retry import Means, RetryingClient, may_have_been_done
 from airflow_provider_oss.engine.workers import clean_up_in_haste, is_hasty
 from airflow_provider_oss.exceptions import (
@@ -28,6 +29,8 @@ from airflow_provider_oss.exceptions import (
     OSSNoSuchUpload,
     OSSPermanentError,
     OSSProviderError,
+    OSSSourceMissing,
+    seen_elsewhere,
 )
 from airflow_provider_oss.model import (
     Checkpoint,
@@ -175,6 +178,25 @@ class StorePool:
         for store, checkpoint in zip(self._stores, self._look(), strict=True):
             if checkpoint is not None and checkpoint.ref not in wanted:
                 yield store, checkpoint
+
+    @property
+    def held(self) -> Iterator[Checkpoint]:
+        """What the stores hold."""
+        return (checkpoint for checkpoint in self._look() if checkpoint is not None)
+
+    @contextmanager
+    def knowing_files(self, ref: ObjectRef, path: str) -> Iterator[None]:
+        """
+        Raise OSSSourceElsewhere where the file that becomes ``ref`` is missing and an earlier attempt has read it.
+
+        Its checkpoint shows that. Where there is none, OSSSourceMissing is passed on.
+        """
+        try:
+            yield
+        except OSSSourceMissing as missing:
+            if any(is_of_file(checkpoint, ref, path) for checkpoint in self.held):
+                raise seen_elsewhere(f"file_path={path!r}") from missing
+            raise
 
     def _look(self) -> list[Checkpoint | None]:
         """Return what the stores hold. Only the one that was given away may have changed since the last look."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import obeying
-from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, UploadIds
+from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, StorePool, UploadIds
 from airflow_provider_oss.engine.parts import (
     CopyParts,
     CopySource,
@@ -37,7 +37,7 @@ from airflow_provider_oss.engine.resume import (
     proven_parts,
 )
 from airflow_provider_oss.engine.retry import Means, RetryingClient
-from airflow_provider_oss.engine.source import SourceParts, StreamSource
+from airflow_provider_oss.engine.source import FileSource, SourceParts, StreamSource
 from airflow_provider_oss.engine.stored import find_equal
 from airflow_provider_oss.engine.stream_parts import StreamParts
 from airflow_provider_oss.engine.workers import AT_ONCE, IN_PEACE, NO_LONGER, is_hasty, leaving_by
@@ -65,7 +65,7 @@ from airflow_provider_oss.model import (
     UploadResult,
 )
 from airflow_provider_oss.options import digest
-from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, SendingClient, Source
+from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, SendingClient, Source, SourceReader
 from airflow_provider_oss.proof import Content, combined_crc64, crc64, differ
 from airflow_provider_oss.quantities import check_parallel
 from airflow_provider_oss.shown import Log
@@ -120,8 +120,10 @@ class Upload:
         An attempt that is asked to stop, or is left by what is no Exception (a timeout, a signal), is left within a
         second: parts in flight may end in 0.3 s and are then given up.
 
-        Raises OSSTransientError when another attempt may succeed and OSSPermanentError when none will. What the store
-        raises when it is read is passed on; when it fails later, the upload goes on and the failure is logged.
+        Raises OSSTransientError when another attempt may succeed and OSSPermanentError when none will: of a file that
+        this worker does not see, OSSSourceElsewhere if the store shows that an earlier attempt has read it, else
+        OSSSourceMissing. What the store raises when it is read is passed on; when it fails later, the upload goes on
+        and the failure is logged.
         """
         try:
             with obeying(self.means.cancellation), naming_exhaustion():
@@ -142,12 +144,18 @@ class Upload:
             return StreamParts(self.source, self.means.clock, self.means.cancellation.check)
         if isinstance(self.source, CopySource):
             return CopyParts(self.source)
-        reader = self.source.open()
+        reader = self._reader(self.source)
         try:
             return ReaderParts(reader, self.settings.parallel, self.means.clock)
         except BaseException:
             reader.close()
             raise
+
+    def _reader(self, source: Source) -> SourceReader:
+        if not isinstance(source, FileSource) or self.store is None:
+            return source.open()
+        with StorePool([self.store]).knowing_files(self.ref, source.path):
+            return source.open()
 
 
 class _Attempt:

@@ -226,7 +226,7 @@ def test_presigned_urls(uploads: Uploads) -> None:
     ("dag_id", "file_name", "key", "error"),
     [
         ("upload_auto", "64-mib.bin", "oss://not-there/a.bin", "OSSNoSuchBucket"),
-        ("upload_auto", "missing.bin", "missing.bin", "OSSInvalidSource"),
+        ("upload_auto", "missing.bin", "missing.bin", "OSSSourceMissing"),
         ("upload_alone", "64-mib.bin", "alone.bin", "OSSInvalidArgument: checkpoint='xcom' cannot work for task"),
         *(
             []

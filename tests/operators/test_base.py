@@ -31,6 +31,7 @@ from airflow_provider_oss.operators.oss import (
     OSSResumableStreamOperator,
     OSSResumableUploadOperator,
 )
+from airflow_provider_oss.shown import host_name
 from tests.conftest import BUCKET
 from tests.operators.conftest import Build, Run
 
@@ -77,6 +78,16 @@ def test_every_argument_is_documented(operator: type[BaseOperator]) -> None:
     """Each argument is described in the docstring of the operator or of one it is derived from."""
     text = "".join(str(cls.__doc__) for cls in operator.__mro__[: operator.__mro__.index(OSSBaseOperator) + 1])
     assert [name for name in own_parameters(operator) if f":param {name}:" not in text] == []
+
+
+def test_an_attempt_names_its_host(run: Run, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The log begins with the host, of an attempt that cannot work too: its files are those of that worker."""
+    caplog.set_level("INFO", "airflow_provider_oss")
+    with pytest.raises(AirflowFailException):
+        run(lambda: OSSResumableUploadOperator(task_id="upload", key="key", file_path=file.parent / "missing"))
+    ours = [record.message for record in caplog.records if record.name.startswith("airflow_provider_oss")]
+    assert ours.count(f"Working on host {host_name()}") == 1
+    assert ours[0] == f"Working on host {host_name()}"
 
 
 def test_paths_are_templates(run: Run, file: Path) -> None:

@@ -18,13 +18,20 @@ from airflow_provider_oss.cancellation import obeying
 from airflow_provider_oss.engine.checkpoints import StorePool, abandon
 from airflow_provider_oss.engine.many_files import FileOutcome, FileToStore, FileUploads
 from airflow_provider_oss.engine.plan import make_plan
+from airflow_provider_oss.engine.resume import is_of_file
 from airflow_provider_oss.engine.retry import Means
 from airflow_provider_oss.engine.source import FileSource
 from airflow_provider_oss.engine.tree.compare import Candidate, Comparison, Found, RemoteTree
 from airflow_provider_oss.engine.tree.result import Tally, TreeProgress, TreeResult
 from airflow_provider_oss.engine.tree.walk import LocalFile, LocalTree, TreeRules, TreeSource, problem, read_tree
 from airflow_provider_oss.engine.upload import UploadSettings
-from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, naming_exhaustion
+from airflow_provider_oss.exceptions import (
+    OSSInvalidArgument,
+    OSSInvalidSource,
+    OSSSourceMissing,
+    naming_exhaustion,
+    seen_elsewhere,
+)
 from airflow_provider_oss.failures import CallbackFailed, Failure, Failures
 from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.model import Checkpoint, ObjectInfo, ObjectOptions, ObjectPrefix, ObjectRef
@@ -60,8 +67,9 @@ class TreeUpload:
         Nothing is deleted unless every file was stored or found equal. Memory: about 0.5 KB for each file, and
         what FileUploads takes.
 
-        Raises OSSInvalidSource when the directory cannot be read, OSSInvalidArgument for what cannot work, and what the
-        listing, a deletion, the checkpoint stores or the callback raise.
+        Raises OSSInvalidSource when the directory cannot be read, but OSSSourceElsewhere when it is missing or empty
+        here and a checkpoint shows that an earlier attempt has read a file of it; OSSInvalidArgument for what cannot
+        work, and what the listing, a deletion, the checkpoint stores or the callback raise.
         """
         try:
             with obeying(self.means.cancellation), naming_exhaustion():
@@ -122,7 +130,12 @@ class _Attempt:
 
     def _read(self) -> None:
         source = self._upload.source
-        self._tree = read_tree(source.directory, source.selection, source.symlinks, self._means.cancellation.check)
+        try:
+            self._tree = read_tree(source.directory, source.selection, source.symlinks, self._means.cancellation.check)
+        except OSSSourceMissing as missing:
+            if self._was_read_before():
+                raise seen_elsewhere(f"directory={source.directory!r}") from missing
+            raise
         problems = list(self._tree.problems)
         for file in self._tree.files:
             try:
@@ -142,15 +155,30 @@ class _Attempt:
             *(source.directory, total.count, total.size_bytes / MIB),
         )
 
+    def _was_read_before(self) -> bool:
+        """Whether a checkpoint shows that an earlier attempt has read a file of the directory."""
+        return any(
+            self._target.has(one.ref) and is_of_file(one, one.ref, self._path(self._target.below(one.ref)))
+            for one in self._stores.held
+        )
+
     @property
     def _may_not_be_empty(self) -> bool:
         """Whether the directory has no file that is meant, and nobody said that this may be."""
         return not (self._files or self._failures.count or self._rules.allow_empty)
 
     def _check_meant(self) -> None:
-        """Raise OSSInvalidSource when the globs mean nothing of what is there. An empty directory is no error."""
+        """
+        Raise OSSInvalidSource when the globs mean nothing of what is there. An empty directory is no error.
+
+        But OSSSourceElsewhere when it was not empty before: so looks the place of a volume that is not mounted here.
+        """
         source = self._upload.source
-        if source.selection.is_everything or not self._may_not_be_empty or self._tree.left_out:
+        if not self._may_not_be_empty or self._tree.left_out:
+            return
+        if self._was_read_before():
+            raise seen_elsewhere(f"what was in directory={source.directory!r}")
+        if source.selection.is_everything:
             return
         with os.scandir(source.directory) as entries:
             has_others = any(entries)

@@ -16,11 +16,12 @@ from airflow_provider_oss.exceptions import (
     OSSPermanentError,
     OSSProviderError,
     OSSSourceChanged,
+    OSSSourceMissing,
     exhaustion,
 )
 from airflow_provider_oss.failures import Failure
 from airflow_provider_oss.globs import Selection
-from airflow_provider_oss.shown import Log
+from airflow_provider_oss.shown import Log, host_name
 
 log = Log(__name__)
 
@@ -59,7 +60,8 @@ def read_tree(directory: str, selection: Selection, symlinks: Symlinks, check: C
     in the log, or a problem, as ``symlinks`` says; one that leads to a directory which it is in is left out. The
     ``directory`` itself may be a symlink. ``check`` is called for every directory.
 
-    Raises OSSInvalidSource when ``directory`` is missing, none, or cannot be listed.
+    Raises OSSSourceMissing when ``directory`` is not on this worker, OSSInvalidSource when it is none, or cannot be
+    listed.
     """
     try:
         root = _Folder("", _identity(os.stat(directory)), None)  # noqa: PTH116 - thousands of paths, as text
@@ -68,19 +70,17 @@ def read_tree(directory: str, selection: Selection, symlinks: Symlinks, check: C
     except OSError as error:
         if (exhausted := exhaustion(error)) is not None:
             raise exhausted from error
-        raise OSSInvalidSource(
-            f"directory={directory!r} cannot be read on this worker: {error.strerror}; check the path, and that the "
-            "task that writes it runs on the same machine or a shared volume"
+        kind = OSSSourceMissing if isinstance(error, FileNotFoundError) else OSSInvalidSource
+        raise kind(
+            f"directory={directory!r} cannot be read on this worker, {host_name()}: {error.strerror}; check the path, "
+            "and that the task that writes it runs on the same machine or writes to a shared volume"
         ) from error
     return _Walk(directory, selection, symlinks, check).run(root)
 
 
 def problem(relative: str, error: OSSProviderError | OSError, size_bytes: int = 0) -> Failure:
     """Return the failure of a file, or of a directory with all below it. What is gone is not looked for again."""
-    if isinstance(error, OSSInvalidSource):
-        may_pass = isinstance(error.__cause__, FileNotFoundError)
-    else:
-        may_pass = not isinstance(error, OSSPermanentError)
+    may_pass = isinstance(error, OSSSourceMissing) or not isinstance(error, OSSPermanentError)
     return Failure(relative, error, may_pass, size_bytes)
 
 
