@@ -25,6 +25,7 @@ from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.model import UploadResult
 from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
+from airflow_provider_oss.operators.files import OSSUploadFilesOperator
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
     OSSPutStreamOperator,
@@ -41,6 +42,7 @@ OPERATORS = (
     OSSResumableUploadOperator,
     OSSResumableStreamOperator,
     OSSUploadDirectoryOperator,
+    OSSUploadFilesOperator,
 )
 NOT_TEMPLATED = {"forbid_overwrite", "progress", "skip_unchanged", "delete_removed", "allow_empty", "dry_run"}
 """Switches and a function: there is no text to render in them."""

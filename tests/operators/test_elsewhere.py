@@ -15,6 +15,7 @@ from airflow_provider_oss.exceptions import OSSTransientError
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.limits import KIB
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
+from airflow_provider_oss.operators.files import OSSUploadFilesOperator
 from airflow_provider_oss.operators.oss import OSSResumableUploadOperator
 from airflow_provider_oss.shown import host_name
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
@@ -31,6 +32,7 @@ WAYS: dict[str, Callable[[Path], Any]] = {
     "a file": lambda file: OSSResumableUploadOperator(key="key", file_path=file, **ARGUMENTS),
     "a function's file": decorated,
     "a directory": lambda file: OSSUploadDirectoryOperator(key="to", directory=file.parent, **ARGUMENTS),
+    "files": lambda file: OSSUploadFilesOperator(key="to", files=[file], **ARGUMENTS),
     "a path": lambda file: ObjectStorageToOSSOperator(key="key", source=str(file), **ARGUMENTS),
     "a glob with a key": lambda file: ObjectStorageToOSSOperator(key="key", source=f"{file.parent}/*", **ARGUMENTS),
     "paths": lambda file: ObjectStorageToOSSOperator(prefix="to", source=[str(file)], **ARGUMENTS),

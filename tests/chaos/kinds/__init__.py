@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.chaos.kinds.copy import CopyAsOne, CopyInParts
-from tests.chaos.kinds.directory import Directory
+from tests.chaos.kinds.directory import Directory, Files
 from tests.chaos.kinds.download import Download
 from tests.chaos.kinds.http import HttpForward, HttpRanges
 from tests.chaos.kinds.paths import PathChange, PathPut, PathRead, PathWrite
@@ -20,6 +20,7 @@ KINDS: tuple[type[Transfer], ...] = (
     StorageGlob,
     StorageObject,
     Directory,
+    Files,
     CopyAsOne,
     CopyInParts,
     Download,

@@ -1,4 +1,4 @@
-"""A directory with small files, one of a middling size and two of several parts; some are there, some are surplus."""
+"""Small files, one of a middling size and some of several parts, of a directory and by their names; some are there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
+from airflow_provider_oss.operators.files import OSSUploadFilesOperator
 from tests.chaos.transfers import Transfer
 from tests.chaos.world import PART_BYTES, World, demand
 from tests.support.trees import write_tree
@@ -61,3 +62,20 @@ class Directory(Transfer):
     @property
     def _tree(self) -> Any:
         return self.folder / "tree"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files(Directory):
+    """The same files, each by its name; what else is there stays."""
+
+    name: ClassVar[str] = "files"
+
+    def make_old(self, world: World) -> None:
+        bucket = world.bucket()
+        for name in ("equal.txt", "equal-large.bin"):
+            bucket.put_object(f"{self.key}{name}", (self._tree / name).read_bytes())
+        bucket.put_object(f"{self.key}changed.txt", b"old")
+
+    def operator(self) -> Any:
+        files = {name: str(self._tree / name) for name in _SIZES}
+        return OSSUploadFilesOperator(files=files, key=self.key, **self.arguments())
