@@ -19,6 +19,7 @@ from typing import Final
 from airflow_provider_oss.engine.plan import Plan
 from airflow_provider_oss.engine.resume import DoneParts, is_of_file, is_sealed, sealed, with_proof
 from airflow_provider_oss.engine.retry import Means, RetryingClient, may_have_been_done
+from airflow_provider_oss.engine.source import FileSource
 from airflow_provider_oss.engine.workers import clean_up_in_haste, is_hasty
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
@@ -41,7 +42,7 @@ from airflow_provider_oss.model import (
     ObjectRef,
 )
 from airflow_provider_oss.options import digest
-from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, SendingClient
+from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, SendingClient, Source, SourceReader
 from airflow_provider_oss.shown import Log
 
 log = Log(__name__)
@@ -206,6 +207,18 @@ class StorePool:
             self._held[self._given] = _read(self._stores[self._given])
         self._given = None
         return self._held
+
+
+def open_source(source: Source, ref: ObjectRef, store: CheckpointStore | None) -> SourceReader:
+    """
+    Open the source of an upload.
+
+    Raises OSSSourceElsewhere for a file that this worker does not see, if the store shows that an attempt has read it.
+    """
+    if store is None or not isinstance(source, FileSource):
+        return source.open()
+    with StorePool([store]).knowing_files(ref, source.path):
+        return source.open()
 
 
 def _read(store: CheckpointStore) -> Checkpoint | None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import obeying
-from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, StorePool, UploadIds
+from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, UploadIds, open_source
 from airflow_provider_oss.engine.parts import (
     CopyParts,
     CopySource,
@@ -37,7 +37,7 @@ from airflow_provider_oss.engine.resume import (
     proven_parts,
 )
 from airflow_provider_oss.engine.retry import Means, RetryingClient
-from airflow_provider_oss.engine.source import FileSource, SourceParts, StreamSource
+from airflow_provider_oss.engine.source import SourceParts, StreamSource
 from airflow_provider_oss.engine.stored import find_equal
 from airflow_provider_oss.engine.stream_parts import StreamParts
 from airflow_provider_oss.engine.workers import AT_ONCE, IN_PEACE, NO_LONGER, is_hasty, leaving_by
@@ -65,7 +65,7 @@ from airflow_provider_oss.model import (
     UploadResult,
 )
 from airflow_provider_oss.options import digest
-from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, SendingClient, Source, SourceReader
+from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, SendingClient, Source
 from airflow_provider_oss.proof import Content, combined_crc64, crc64, differ
 from airflow_provider_oss.quantities import check_parallel
 from airflow_provider_oss.shown import Log
@@ -144,18 +144,12 @@ class Upload:
             return StreamParts(self.source, self.means.clock, self.means.cancellation.check)
         if isinstance(self.source, CopySource):
             return CopyParts(self.source)
-        reader = self._reader(self.source)
+        reader = open_source(self.source, self.ref, self.store)
         try:
             return ReaderParts(reader, self.settings.parallel, self.means.clock)
         except BaseException:
             reader.close()
             raise
-
-    def _reader(self, source: Source) -> SourceReader:
-        if not isinstance(source, FileSource) or self.store is None:
-            return source.open()
-        with StorePool([self.store]).knowing_files(self.ref, source.path):
-            return source.open()
 
 
 class _Attempt:

@@ -80,6 +80,7 @@ ARGUMENTS: Final[Mapping[str, Callable[[Path], dict[str, Any]]]] = {
         "key": "a",
         "files": sorted((folder / "tree").glob("*")),
         "skip_unchanged": False,
+    },
     "OSSAbandonUploadOperator": lambda folder: {"upload": _planned(folder)},
     "OSSCompleteUploadOperator": lambda folder: {"key": "a", "upload": _planned(folder), "results": _results(folder)},
     "OSSPlanUploadOperator": lambda folder: {"key": "a", "source": folder / "tree" / "large"},
