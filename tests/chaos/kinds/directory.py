@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
 from airflow_provider_oss.operators.files import OSSUploadFilesOperator
-from tests.chaos.transfers import Transfer
+from tests.chaos.transfers import IN_PARTS, Transfer
 from tests.chaos.world import PART_BYTES, World, demand
 from tests.support.trees import write_tree
 
@@ -27,9 +27,16 @@ _SIZES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory(Transfer):
-    """All files, and the surplus objects are deleted."""
+    """The files of a directory; surplus objects are deleted."""
 
     name: ClassVar[str] = "directory"
+    calls: ClassVar[tuple[str, ...]] = (
+        "ListObjectsV2",
+        "HeadObject",
+        *IN_PARTS,
+        "PutObject",
+        "DeleteMultipleObjects",
+    )
 
     def make_source(self, world: World, random: random.Random) -> None:
         del world
@@ -66,9 +73,10 @@ class Directory(Transfer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Files(Directory):
-    """The same files, each by its name; what else is there stays."""
+    """Files that are named one by one; what else is there stays."""
 
     name: ClassVar[str] = "files"
+    calls: ClassVar[tuple[str, ...]] = ("HeadObject", *IN_PARTS, "PutObject")
 
     def make_old(self, world: World) -> None:
         bucket = world.bucket()
