@@ -17,6 +17,7 @@ Every error this package raises.
     │   ├── OSSSourceChanged            the source changed while it was read
     │   ├── OSSInvalidPart              Complete named a part that OSS does not hold like that
     │   ├── OSSSourceUnavailable        (ConnectionError) a source elsewhere cannot be read now
+    │   ├── OSSSourceElsewhere          (FileNotFoundError) this worker does not see what an earlier attempt has read
     │   ├── OSSStreamSpent              the stream would have to be read again and cannot be
     │   ├── OSSDiskFull                 there is no room for the file to write on this worker
     │   ├── OSSWorkerExhausted          this worker has run out of descriptors, threads or memory
@@ -26,6 +27,7 @@ Every error this package raises.
     │   ├── OSSInvalidArgument          (ValueError) an argument that cannot work
     │   │   ├── OSSInvalidConnection    the Airflow connection is incomplete or wrong
     │   │   ├── OSSInvalidSource        the source to upload or to copy is missing, no file, or unreadable
+    │   │   │   └── OSSSourceMissing    (FileNotFoundError) there is no such file on this worker
     │   │   └── OSSInvalidTarget        the file to write is a directory, may not be written, or is in the way
     │   ├── OSSAccessDenied             (PermissionError) OSS refused: key, signature or RAM policy
     │   ├── OSSCredentialsRefused       (PermissionError) the source of the credentials gives none
@@ -53,7 +55,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Final
 
-from airflow_provider_oss.shown import printable, shortened
+from airflow_provider_oss.shown import host_name, printable, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +146,10 @@ class OSSSourceUnavailable(OSSTransientError, ConnectionError):
     """A source that is not on this worker cannot be read now: no connection, it broke, or its server is busy."""
 
 
+class OSSSourceElsewhere(OSSTransientError, FileNotFoundError):
+    """This worker does not see a file that an earlier attempt of the task has read, as its checkpoint shows."""
+
+
 class OSSStreamSpent(OSSTransientError):
     """The upload has to begin anew, and its stream can be read only once."""
 
@@ -178,6 +184,10 @@ class OSSInvalidConnection(OSSInvalidArgument):
 
 class OSSInvalidSource(OSSInvalidArgument):
     """The file, object or other source is missing, is no file, or may not be read. Nothing is published."""
+
+
+class OSSSourceMissing(OSSInvalidSource, FileNotFoundError):
+    """There is no such file or directory on this worker, which the text names. Nothing is published."""
 
 
 class OSSInvalidTarget(OSSInvalidArgument):
@@ -242,6 +252,14 @@ class OSSNoSuchUpload(OSSNotFound):
 
 class OSSCheckpointUnreadable(OSSProviderError):
     """A stored checkpoint is not JSON or does not follow the checkpoint schema."""
+
+
+def seen_elsewhere(what: str) -> OSSSourceElsewhere:
+    """Return the error for what is not on this worker although a checkpoint shows that an earlier attempt read it."""
+    return OSSSourceElsewhere(
+        f"{what} is not on this worker, {host_name()}, and an earlier attempt has read it elsewhere: put it on a "
+        "volume that all workers share, or give the task a queue whose workers see it"
+    )
 
 
 def _too_many_files() -> str:

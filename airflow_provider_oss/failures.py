@@ -11,6 +11,7 @@ from airflow_provider_oss.exceptions import (
     OSSPermanentError,
     OSSProviderError,
     OSSSourceChanged,
+    OSSSourceElsewhere,
     OSSTransientError,
 )
 from airflow_provider_oss.shown import MOST_NAMED, Log, printable, shortened
@@ -90,7 +91,7 @@ class Failures:
 
 def _reason(error: Exception) -> type[Exception] | None:
     """Return why OSS, or a storage, could not be used; None for what says nothing about other files."""
-    if not isinstance(error, OSSTransientError) or isinstance(error, OSSSourceChanged):
+    if not isinstance(error, OSSTransientError) or isinstance(error, OSSSourceChanged | OSSSourceElsewhere):
         return None
     return OSSConnectionError if isinstance(error, OSSConnectionError) else type(error)
 

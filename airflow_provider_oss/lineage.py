@@ -15,7 +15,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib import import_module
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from urllib.parse import unquote
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
     from airflow_provider_oss.engine.many_files import FileOutcome
-    from airflow_provider_oss.engine.tree.result import TreeResult
+    from airflow_provider_oss.engine.tree.result import FilesResult, TreeResult
 
 
 Location: TypeAlias = ObjectRef | ObjectPrefix | str | os.PathLike[str]
@@ -78,6 +78,17 @@ def report_tree(hook: BaseHook, result: TreeResult) -> TreeResult:
     """Report that a directory is below a prefix now, whatever its files are, unless it has none; return the result."""
     if not result.dry_run and (result.sent.count or result.skipped.count):
         report(hook, read=result.directory, written=ObjectPrefix(result.bucket, result.prefix))
+    return result
+
+
+def report_batch(hook: BaseHook, result: FilesResult, paths: Iterable[str]) -> FilesResult:
+    """Report that files are below a prefix now, the first 100 by their paths if all of them are; return the result."""
+    if not (result.sent.count or result.skipped.count):
+        return result
+    is_whole = result.sent.count + result.skipped.count == result.files.count
+    for path in islice(paths, _MOST_FILES if is_whole else 0):
+        report(hook, read=path)
+    report(hook, written=ObjectPrefix(result.bucket, result.prefix))
     return result
 
 

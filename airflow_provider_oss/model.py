@@ -80,6 +80,10 @@ class ObjectPrefix:
         """Return the object of this name below the prefix. Raises OSSInvalidArgument when OSS would refuse it."""
         return ObjectRef(self.bucket, self.prefix + below)
 
+    def has(self, ref: ObjectRef) -> bool:
+        """Whether the object is, or would be, below the prefix."""
+        return ref.bucket == self.bucket and ref.key.startswith(self.prefix)
+
     def below(self, ref: ObjectRef) -> str:
         """Return the name below the prefix of an object that is there."""
         return ref.key[len(self.prefix) :]

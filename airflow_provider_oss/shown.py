@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
 from typing import Any, Final
 
@@ -24,6 +25,11 @@ def printable(text: str) -> str:
 def shortened(text: str, most: int = _MOST_CHARS) -> str:
     """Return the text; of a longer one its beginning, and how long it is."""
     return text if len(text) <= most else f"{text[:most]}... (cut off, it has {len(text)} characters)"
+
+
+def host_name() -> str:
+    """Return the name of this machine, or container: of several workers, the one on which this is."""
+    return os.uname().nodename
 
 
 def a_type(value: object) -> str:

@@ -1,4 +1,9 @@
-"""Upload a list of files that is known only at run time: a mapped task instance each, with a checkpoint of its own."""
+"""
+Upload a list of files that is known only at run time: a mapped task instance each, with a checkpoint of its own.
+
+For a few large files: Airflow maps a task over at most ``[core] max_map_length`` items, 1,024 by default. Of more, see
+``batched_uploads``.
+"""
 
 from datetime import timedelta
 from pathlib import Path
@@ -29,4 +34,5 @@ with DAG(
         retries=5,
         retry_delay=timedelta(seconds=1),  # for the tests, which wait for the retry; give it minutes
         max_active_tis_per_dagrun=4,
+        map_index_template="{{ task.key }}",
     ).expand_kwargs(find_files())

@@ -14,6 +14,7 @@ from airflow_provider_oss.exceptions import (
     OSSProviderError,
     OSSServiceUnavailable,
     OSSSourceChanged,
+    OSSSourceElsewhere,
     OSSSourceUnavailable,
     OSSTransientError,
 )
@@ -37,6 +38,7 @@ DOWN = OSSConnectionError("down")
 SLOW = OSSConnectionTimeout("slow")
 UNREAD = OSSSourceUnavailable("unread")
 CHANGED = OSSSourceChanged("changed")
+ELSEWHERE = OSSSourceElsewhere("elsewhere")
 MISSING = OSSInvalidSource("missing")
 
 
@@ -52,6 +54,7 @@ MISSING = OSSInvalidSource("missing")
         ((UNREAD, MISSING, UNREAD, UNREAD), False),
         ((MISSING,) * 5, False),
         ((CHANGED,) * 5, False),
+        ((ELSEWHERE,) * 5, False),
         ((OSError("disk"),) * 5, False),
         ((MISSING, BUSY, BUSY, BUSY), True),
         ((BUSY, BUSY, BUSY, None), False),

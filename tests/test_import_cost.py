@@ -126,6 +126,7 @@ CALLS = {
     "upload_source": lambda: hook.upload_source("source", BytesSource(b"data")),
     "upload_stream": lambda: hook.upload_stream("stream", io.BytesIO(b"data")),
     "upload_files": lambda: list(hook.upload_files([("files/1", file)])),
+    "upload_batch": lambda: hook.upload_batch("batch", [file]),
     "upload_directory": lambda: hook.upload_directory("tree", folder, include="*.bin", delete_removed=True),
     "plan_upload": lambda: planned.append(hook.plan_upload("group", FileSource(str(file)))[0]),
     "send_parts": lambda: sent.append(hook.send_parts(planned[0], "1-1", FileSource(str(file)))),

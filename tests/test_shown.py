@@ -129,6 +129,7 @@ def uses(hook: OSSHook, file: Path, key: str) -> dict[str, Callable[[], object]]
         "upload_stream": lambda: hook.upload_stream(key, lambda: io.BytesIO(b"data")),
         "upload_files": lambda: list(hook.upload_files([(key, file), (f"{key}2", f"absent{name}")])),
         "upload_directory": lambda: hook.upload_directory(f"{key}/", file.parent),
+        "upload_batch": lambda: hook.upload_batch(f"{key}/", {f"absent{name}": f"absent{name}", "a": file}),
         "a dry run": lambda: hook.upload_directory(f"{key}/", file.parent, dry_run=True, skip_unchanged=False),
         "download_file": lambda: hook.download_file(key, file.with_name(f"downloaded{name}")),
         "resume_download": lambda: hook.resume_download(key, file.with_name(f"resumed{name}")),

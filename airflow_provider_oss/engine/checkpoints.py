@@ -10,14 +10,16 @@ were begun since and hold no part; they are nobody's, and aborted.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Final
 
 from airflow_provider_oss.engine.plan import Plan
-from airflow_provider_oss.engine.resume import DoneParts, is_sealed, sealed, with_proof
+from airflow_provider_oss.engine.resume import DoneParts, is_of_file, is_sealed, sealed, with_proof
 from airflow_provider_oss.engine.retry import Means, RetryingClient, may_have_been_done
+from airflow_provider_oss.engine.source import FileSource
 from airflow_provider_oss.engine.workers import clean_up_in_haste, is_hasty
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
@@ -28,6 +30,8 @@ from airflow_provider_oss.exceptions import (
     OSSNoSuchUpload,
     OSSPermanentError,
     OSSProviderError,
+    OSSSourceMissing,
+    seen_elsewhere,
 )
 from airflow_provider_oss.model import (
     Checkpoint,
@@ -38,7 +42,7 @@ from airflow_provider_oss.model import (
     ObjectRef,
 )
 from airflow_provider_oss.options import digest
-from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, SendingClient
+from airflow_provider_oss.ports import CheckpointStore, Clock, ObjectClient, SendingClient, Source, SourceReader
 from airflow_provider_oss.shown import Log
 
 log = Log(__name__)
@@ -176,6 +180,25 @@ class StorePool:
             if checkpoint is not None and checkpoint.ref not in wanted:
                 yield store, checkpoint
 
+    @property
+    def held(self) -> Iterator[Checkpoint]:
+        """What the stores hold."""
+        return (checkpoint for checkpoint in self._look() if checkpoint is not None)
+
+    @contextmanager
+    def knowing_files(self, ref: ObjectRef, path: str) -> Iterator[None]:
+        """
+        Raise OSSSourceElsewhere where the file that becomes ``ref`` is missing and an earlier attempt has read it.
+
+        Its checkpoint shows that. Where there is none, OSSSourceMissing is passed on.
+        """
+        try:
+            yield
+        except OSSSourceMissing as missing:
+            if any(is_of_file(checkpoint, ref, path) for checkpoint in self.held):
+                raise seen_elsewhere(f"file_path={path!r}") from missing
+            raise
+
     def _look(self) -> list[Checkpoint | None]:
         """Return what the stores hold. Only the one that was given away may have changed since the last look."""
         if self._held is None:
@@ -184,6 +207,18 @@ class StorePool:
             self._held[self._given] = _read(self._stores[self._given])
         self._given = None
         return self._held
+
+
+def open_source(source: Source, ref: ObjectRef, store: CheckpointStore | None) -> SourceReader:
+    """
+    Open the source of an upload.
+
+    Raises OSSSourceElsewhere for a file that this worker does not see, if the store shows that an attempt has read it.
+    """
+    if store is None or not isinstance(source, FileSource):
+        return source.open()
+    with StorePool([store]).knowing_files(ref, source.path):
+        return source.open()
 
 
 def _read(store: CheckpointStore) -> Checkpoint | None:

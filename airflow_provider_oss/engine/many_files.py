@@ -148,7 +148,7 @@ class _Batch:
         """Begin a file as soon as there is room for it; yield the outcomes of those that had to end before."""
         settings = self._uploads.settings
         try:
-            with obeying(self._uploads.means.cancellation):
+            with obeying(self._uploads.means.cancellation), self._uploads.stores.knowing_files(file.ref, file.path):
                 reader = file.source.open()
         except OSSUploadCancelled:  # while a file of /proc was copied
             raise

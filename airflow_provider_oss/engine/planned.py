@@ -23,7 +23,7 @@ from typing import Any, Final, Self
 from typing_extensions import override
 
 from airflow_provider_oss.cancellation import obeying
-from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, UploadIds
+from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, UploadIds, open_source
 from airflow_provider_oss.engine.plan import PartPlan, PartRange, Plan, cut_evenly, make_plan, whole
 from airflow_provider_oss.engine.resume import Continue, Decision, UploadGoal, decide
 from airflow_provider_oss.engine.retry import Means, RetryingClient
@@ -240,12 +240,13 @@ class UploadPlanning:
         The intent is saved before the upload is begun, and its id before it is returned, so that none is lost; the
         record stays in the store afterwards. An upload that cannot become what is wanted is aborted.
 
-        Raises OSSInvalidSource when the source cannot be read, OSSInvalidArgument for what cannot be planned,
+        Raises OSSInvalidSource when the source cannot be read, OSSSourceElsewhere when this worker does not see it and
+        the store shows that an earlier attempt has, OSSInvalidArgument for what cannot be planned,
         OSSObjectAlreadyExists when ``forbid_overwrite`` finds an object of another size, else as ``Upload.run`` does.
         """
         with obeying(self.means.cancellation), naming_exhaustion():
             self.means.cancellation.check()
-            with closing(self.source.open()) as reader:
+            with closing(open_source(self.source, self.ref, self.store)) as reader:
                 seen, size_bytes = reader.fingerprint, whole(reader).size_bytes
             return _Planning(self, seen, size_bytes).run()
 

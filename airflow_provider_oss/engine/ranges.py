@@ -21,10 +21,10 @@ from airflow_provider_oss.engine.stored import look_at, source_crc64
 from airflow_provider_oss.engine.upload import UploadSettings
 from airflow_provider_oss.engine.workers import Leaving, is_hasty, left_by
 from airflow_provider_oss.exceptions import (
-    OSSInvalidSource,
     OSSNoSuchUpload,
-    OSSSourceUnavailable,
+    OSSSourceMissing,
     naming_exhaustion,
+    seen_elsewhere,
 )
 from airflow_provider_oss.model import Checkpoint, ObjectOptions, StoredPart
 from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, SendingClient, Source, SourceReader
@@ -58,7 +58,7 @@ class RangeUpload:
         compares the object with what all ranges have. Memory is that of ``Upload``.
 
         Raises OSSPlanOutdated when the source is not what was planned, or the upload is gone and there is no such
-        object; OSSSourceUnavailable when this worker does not see the file; else as ``Upload.run`` does.
+        object; OSSSourceElsewhere when this worker does not see the file; else as ``Upload.run`` does.
         """
         with obeying(self.means.cancellation), naming_exhaustion():
             self.means.cancellation.check()
@@ -69,13 +69,8 @@ class RangeUpload:
     def _open(self) -> SourceReader:
         try:
             return self.source.open()
-        except OSSInvalidSource as error:
-            if not isinstance(error.__cause__, FileNotFoundError):
-                raise
-            raise OSSSourceUnavailable(
-                f"{error.message}; it was there when the upload was planned, so another worker may see it: use a "
-                "shared volume, or a queue whose workers see the file"
-            ) from error
+        except OSSSourceMissing as missing:
+            raise seen_elsewhere(f"source={self.upload.source!r}") from missing
 
 
 class _Sending:

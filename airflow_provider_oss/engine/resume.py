@@ -134,6 +134,12 @@ def is_sealed(checkpoint: Checkpoint) -> bool:
     return checkpoint.seal == _seal(checkpoint)
 
 
+def is_of_file(checkpoint: Checkpoint, ref: ObjectRef, path: str) -> bool:
+    """Whether an attempt has read the file at ``path`` to make the object: a store keeps the end of its name alone."""
+    name = path.encode("utf-8", "backslashreplace").decode()
+    return checkpoint.ref == ref and name.endswith(checkpoint.source.name)
+
+
 def is_edited(checkpoint: Checkpoint) -> bool:
     """Whether it names something else by now."""
     return bool(checkpoint.seal) and not is_sealed(checkpoint)

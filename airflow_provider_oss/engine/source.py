@@ -21,11 +21,17 @@ from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import check_in_force
 from airflow_provider_oss.compression import compressed
 from airflow_provider_oss.engine.plan import Parts
-from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSSourceChanged, exhaustion
+from airflow_provider_oss.exceptions import (
+    OSSInvalidArgument,
+    OSSInvalidSource,
+    OSSSourceChanged,
+    OSSSourceMissing,
+    exhaustion,
+)
 from airflow_provider_oss.file_range import Body, Buffer, FileRange, Pace
 from airflow_provider_oss.model import Fingerprint, ObjectRange, Part
 from airflow_provider_oss.ports import Clock
-from airflow_provider_oss.shown import a_type
+from airflow_provider_oss.shown import a_type, host_name
 
 if TYPE_CHECKING:
     from airflow_provider_oss.proof import Content  # which loads what computes: paths of DAG files do not need that
@@ -66,7 +72,7 @@ class FileSource:
 
     def open(self) -> FileReader:
         """
-        Open the file. Raises OSSInvalidSource when it is missing, is no regular file, or may not be read.
+        Open the file. Raises OSSSourceMissing when it is not there, OSSInvalidSource when it cannot be read.
 
         A file whose size says nothing of its content, as those of /proc and /sys, is read here and now, into a
         temporary file. Raises OSSSourceChanged when it changes meanwhile, and for a symlink that is not to be followed:
@@ -75,9 +81,9 @@ class FileSource:
         try:
             descriptor = self._descriptor()
         except FileNotFoundError as error:
-            raise OSSInvalidSource(
-                f"file_path={self.path!r} does not exist on this worker: check the path, and that the task that "
-                "writes it runs on the same machine or a shared volume"
+            raise OSSSourceMissing(
+                f"file_path={self.path!r} does not exist on this worker, {host_name()}: check the path, and that the "
+                "task that writes it runs on the same machine or writes to a shared volume"
             ) from error
         except OSError as error:
             if (exhausted := exhaustion(error)) is not None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import obeying
-from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, UploadIds
+from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, UploadIds, open_source
 from airflow_provider_oss.engine.parts import (
     CopyParts,
     CopySource,
@@ -120,8 +120,10 @@ class Upload:
         An attempt that is asked to stop, or is left by what is no Exception (a timeout, a signal), is left within a
         second: parts in flight may end in 0.3 s and are then given up.
 
-        Raises OSSTransientError when another attempt may succeed and OSSPermanentError when none will. What the store
-        raises when it is read is passed on; when it fails later, the upload goes on and the failure is logged.
+        Raises OSSTransientError when another attempt may succeed and OSSPermanentError when none will: of a file that
+        this worker does not see, OSSSourceElsewhere if the store shows that an earlier attempt has read it, else
+        OSSSourceMissing. What the store raises when it is read is passed on; when it fails later, the upload goes on
+        and the failure is logged.
         """
         try:
             with obeying(self.means.cancellation), naming_exhaustion():
@@ -142,7 +144,7 @@ class Upload:
             return StreamParts(self.source, self.means.clock, self.means.cancellation.check)
         if isinstance(self.source, CopySource):
             return CopyParts(self.source)
-        reader = self.source.open()
+        reader = open_source(self.source, self.ref, self.store)
         try:
             return ReaderParts(reader, self.settings.parallel, self.means.clock)
         except BaseException:

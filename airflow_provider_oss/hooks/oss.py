@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
 from airflow_provider_oss import limits
@@ -16,16 +16,16 @@ from airflow_provider_oss.engine.planned import MOST_RANGES, Cut, PlannedUpload,
 from airflow_provider_oss.engine.put import SinglePut
 from airflow_provider_oss.engine.ranges import RangeUpload
 from airflow_provider_oss.engine.source import BytesSource, FileSource, Stream, StreamSource, path_text
-from airflow_provider_oss.engine.tree.result import TreeResult
-from airflow_provider_oss.engine.tree.upload import TreeUpload
-from airflow_provider_oss.engine.tree.walk import TreeRules, TreeSource, checked_symlinks
+from airflow_provider_oss.engine.tree.result import FilesResult, TreeResult
+from airflow_provider_oss.engine.tree.upload import FilesUpload, TreeUpload
+from airflow_provider_oss.engine.tree.walk import NamedFiles, TreeRules, TreeSource, checked_symlinks, named_paths
 from airflow_provider_oss.engine.upload import Upload, UploadSettings
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.file_range import Buffer, bytes_of
 from airflow_provider_oss.globs import Selection
 from airflow_provider_oss.hooks.base import OSSBaseHook
 from airflow_provider_oss.hooks.objects import OSSBucketHook
-from airflow_provider_oss.lineage import report_tree, report_upload, report_uploads
+from airflow_provider_oss.lineage import report_batch, report_tree, report_upload, report_uploads
 from airflow_provider_oss.model import UploadResult
 from airflow_provider_oss.options import ObjectOptionArguments, parse_options
 from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, Source
@@ -258,15 +258,52 @@ class OSSUploadHook(OSSBaseHook):
             TreeSource(path_text(directory, "directory"), Selection(include, exclude), checked_symlinks(symlinks)),
             self.resolve_prefix(key, bucket_name, storing=True),
             self._means(cancellation),
-            TreeRules(
-                skip_unchanged=skip_unchanged, delete_removed=delete_removed, allow_empty=allow_empty, dry_run=dry_run
-            ),
             parse_options(**options),
             self._settings(part_size, parallel),
             stores=checkpoints,
             progress=progress,
+            skip_unchanged=skip_unchanged,
+            rules=TreeRules(delete_removed=delete_removed, allow_empty=allow_empty, dry_run=dry_run),
         )
         return report_tree(self, upload.run())
+
+    def upload_batch(  # noqa: PLR0913 - as above
+        self,
+        key: str,
+        files: Mapping[str, str | os.PathLike[str]] | Sequence[str | os.PathLike[str]],
+        bucket_name: str | None = None,
+        *,
+        skip_unchanged: bool = True,
+        part_size: int | str | None = None,
+        parallel: int | str = limits.DEFAULT_PARALLEL,
+        progress: ProgressCallback | None = None,
+        checkpoints: Sequence[CheckpointStore] = (),
+        cancellation: Cancellation | None = None,
+        **options: Unpack[ObjectOptionArguments],
+    ) -> FilesResult:
+        """
+        Store files under ``key`` and their names, as ``upload_directory`` does with those of a directory.
+
+        A file that fails does not stop the others: ask the result, or call its ``raise_failures``. ``options`` hold for
+        all objects. Raises OSSInvalidArgument when two files have one name.
+
+        :param key: a prefix, or ``oss://bucket/prefix``; it gets a slash at its end. "" is the whole bucket.
+        :param files: the path of each, by its name below ``key``; or paths, whose last components are the names.
+        :param skip_unchanged: do not send what OSS holds already: a HeadObject for each file.
+        :param checkpoints: as for ``upload_directory``.
+        """
+        paths = named_paths(files)
+        upload = FilesUpload(
+            NamedFiles(paths),
+            self.resolve_prefix(key, bucket_name, storing=True),
+            self._means(cancellation),
+            parse_options(**options),
+            self._settings(part_size, parallel),
+            stores=checkpoints,
+            progress=progress,
+            skip_unchanged=skip_unchanged,
+        )
+        return report_batch(self, upload.run(), paths.values())
 
     def plan_upload(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
         self,

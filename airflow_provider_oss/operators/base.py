@@ -116,6 +116,7 @@ class OSSBaseOperator(CheckedBaseOperator):
         """Make an attempt and return its result as plain data."""
         from airflow_provider_oss.shown import Log
 
+        log_host()
         with self.attempt():
             result = self._result = self.work(context)
             Log(__name__).info("%s", result.describe())
@@ -283,6 +284,13 @@ class OSSUploadBaseOperator(OSSBaseOperator):
         if mime and not self.mime:
             arguments["mime"] = mime
         return cast("ObjectOptionArguments", arguments)
+
+
+def log_host() -> None:
+    """Say where an attempt is made: its files are those of that worker."""
+    from airflow_provider_oss.shown import Log, host_name
+
+    Log(__name__).info("Working on host %s", host_name())
 
 
 def folder_of(key: str) -> str:

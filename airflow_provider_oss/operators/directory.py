@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from typing_extensions import override
 
-from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
+from airflow_provider_oss.operators.resumable import OSSFilesBaseOperator
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -20,11 +20,7 @@ if TYPE_CHECKING:
     from airflow_provider_oss.operators import ResumableKeywords
 
 
-_UNFINISHED: Final = 4
-"""Large files that may have failed in the middle, each with a checkpoint of its own."""
-
-
-class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
+class OSSUploadDirectoryOperator(OSSFilesBaseOperator):
     """
     Stores all files of a directory and below it under a prefix, the tree kept; what OSS holds already is not sent.
 
@@ -69,7 +65,7 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        *OSSResumableBaseOperator.template_fields, "directory", "include", "exclude", "symlinks",
+        *OSSFilesBaseOperator.template_fields, "directory", "include", "exclude", "symlinks",
     )  # fmt: skip
 
     directory: str | os.PathLike[str]
@@ -107,14 +103,7 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
         )
 
     @override
-    def check_target(self) -> None:
-        self.hook.resolve_prefix(self.key, self.bucket_name, storing=True)
-
-    @override
     def work(self, context: Context) -> TreeResult:
-        from airflow_provider_oss.checkpoint.choice import choose_stores
-
-        arguments = self.resumable_arguments(context)
         return self.hook.upload_directory(
             self.key,
             self.directory,
@@ -126,24 +115,15 @@ class OSSUploadDirectoryOperator(OSSResumableBaseOperator):
             delete_removed=self.delete_removed,
             allow_empty=self.allow_empty,
             dry_run=self.only_tell,
-            part_size=arguments["part_size"],
-            parallel=arguments["parallel"],
-            progress=arguments["progress"],
-            cancellation=arguments["cancellation"],
-            checkpoints=choose_stores(self._wanted_store(), context, count=_UNFINISHED),
-            **self.object_options(),
+            **self.sending_arguments(context),
         )
 
     @override
-    def folder(self) -> str:
-        return str(self.key)
+    def sources(self) -> Sequence[str | os.PathLike[str]]:
+        return (self.directory,)
 
+    @override
     def lineage(self, result: TreeResult) -> TaskLineage:
-        """Return the directory and the prefix, unless nothing of it is there."""
-        from airflow_provider_oss.lineage import TaskLineage, source, stored
+        from airflow_provider_oss.lineage import TaskLineage
 
-        count = result.sent.count + result.skipped.count
-        if result.dry_run or not count:
-            return TaskLineage()
-        size_bytes = result.sent.size_bytes + result.skipped.size_bytes
-        return TaskLineage([source(self.directory)], [stored(result.bucket, result.prefix, size_bytes, files=count)])
+        return TaskLineage() if result.dry_run else super().lineage(result)

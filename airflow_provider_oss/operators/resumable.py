@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context, ObjectStoragePath, XComArg
 
     from airflow_provider_oss.cancellation import Cancellation
+    from airflow_provider_oss.lineage import TaskLineage
     from airflow_provider_oss.model import UploadResult
     from airflow_provider_oss.operators import ResumableKeywords, UploadKeywords
     from airflow_provider_oss.options import ObjectOptionArguments
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 
 _READ_BYTES: Final = MIB
+_UNFINISHED: Final = 4
+"""Of many files: large ones that may have failed in the middle, each with a checkpoint of its own."""
 
 
 class StreamFunction:
@@ -196,6 +199,43 @@ class OSSResumableBaseOperator(OSSUploadBaseOperator):
             "checkpoint": choose_store(self._wanted_store(), context),
             "cancellation": self._cancellation,
         }
+
+
+class OSSFilesBaseOperator(OSSResumableBaseOperator):
+    """
+    Stores files below a prefix, which is ``key``; what OSS holds already is not sent.
+
+    For the arguments see OSSResumableBaseOperator and OSSUploadBaseOperator; they hold for every file.
+    """
+
+    @override
+    def check_target(self) -> None:
+        self.hook.resolve_prefix(self.key, self.bucket_name, storing=True)
+
+    @override
+    def folder(self) -> str:
+        return str(self.key)
+
+    def sending_arguments(self, context: Context) -> dict[str, Any]:
+        """Return what the hook is given of the files' own, with a checkpoint store for each that may be unfinished."""
+        from airflow_provider_oss.checkpoint.choice import choose_stores
+
+        arguments: dict[str, Any] = {**self.resumable_arguments(context), **self.object_options()}
+        del arguments["checkpoint"]
+        return {**arguments, "checkpoints": choose_stores(self._wanted_store(), context, count=_UNFINISHED)}
+
+    @override
+    def lineage(self, result: Any) -> TaskLineage:
+        from airflow_provider_oss.lineage import TaskLineage, source, stored
+
+        count = result.sent.count + result.skipped.count
+        if not count:
+            return TaskLineage()
+        size_bytes = result.sent.size_bytes + result.skipped.size_bytes
+        return TaskLineage(
+            [source(location) for location in self.sources()],
+            [stored(result.bucket, result.prefix, size_bytes, files=count)],
+        )
 
 
 class OSSStreamBaseOperator(OSSResumableBaseOperator):

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 from typing_extensions import override
 
 from airflow_provider_oss.limits import MIN_POKE_INTERVAL_SECONDS
-from airflow_provider_oss.operators.base import OSSBaseOperator
+from airflow_provider_oss.operators.base import OSSBaseOperator, log_host
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -100,6 +100,7 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Wait, and return what was found; deferred, look once first."""
+        log_host()
         with self._softened():
             # By name: OSSBaseOperator, the first of the bases, has an execute too, and what a sensor does is no work()
             return self._begin(context) if self.deferrable else BaseSensorOperator.execute(self, context)
@@ -116,6 +117,7 @@ class OSSBaseSensor(OSSBaseOperator, BaseSensorOperator):
         """
         from airflow_provider_oss.triggers.oss import raise_error
 
+        log_host()
         if try_number is not None and try_number != context["ti"].try_number:
             return self._begin(context)
         with self.attempt():

@@ -26,12 +26,13 @@ from airflow_provider_oss.exceptions import (
     OSSInvalidSource,
     OSSProviderError,
     OSSSourceChanged,
+    OSSSourceMissing,
     OSSSourceUnavailable,
     OSSUploadCancelled,
 )
 from airflow_provider_oss.model import Fingerprint, Part
 from airflow_provider_oss.proof import strong_etag
-from airflow_provider_oss.shown import Log, a_type
+from airflow_provider_oss.shown import Log, a_type, host_name
 from airflow_provider_oss.uri import redacted
 
 if TYPE_CHECKING:
@@ -362,7 +363,8 @@ def select(given: Iterable[Any], conn_id: str | None, open_storage: OpenStorage)
 
     A text is ``scheme://[conn_id@]path`` or a glob; anything else is an ObjectStoragePath, or another path of this
     worker, of which no character has a meaning. Raises OSSInvalidArgument for what is none of these, OSSInvalidSource
-    when a glob matches no file, and OSSSourceUnavailable when its storage cannot be listed.
+    when a glob matches no file (OSSSourceMissing: of this worker), and OSSSourceUnavailable when its storage cannot be
+    listed.
     """
     found: dict[str, SelectedSource] = {}
     for one in given:
@@ -397,6 +399,10 @@ def _selected(fs: AbstractFileSystem, path: str, scheme: str, below: str) -> Sel
 def _matches(fs: AbstractFileSystem, pattern: str, location: Location) -> Iterator[SelectedSource]:
     fixed = fixed_part(pattern)
     paths = _glob(fs, pattern, location.name)
+    if not paths and location.scheme == "file":
+        raise OSSSourceMissing(
+            f"source={location.name!r} matches no file on this worker, {host_name()}: check the glob"
+        )
     if not paths:
         raise OSSInvalidSource(f"source={location.name!r} matches no file: check the glob and its connection")
     for path in paths:

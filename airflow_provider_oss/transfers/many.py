@@ -17,6 +17,7 @@ from airflow_provider_oss.exceptions import (
     OSSInvalidSource,
     OSSObjectAlreadyExists,
     OSSSourceChanged,
+    OSSSourceElsewhere,
     OSSSourceUnavailable,
     OSSTransientError,
 )
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
     from airflow_provider_oss.operators.resumable import ResumableArguments
     from airflow_provider_oss.options import ObjectOptionArguments
+    from airflow_provider_oss.ports import CheckpointStore
     from airflow_provider_oss.sources.object_storage import SelectedSource
 
 log = Log(__name__)
@@ -36,6 +38,7 @@ log = Log(__name__)
 _OF_ONE_FILE: Final = (
     OSSInvalidSource,
     OSSSourceUnavailable,
+    OSSSourceElsewhere,
     OSSSourceChanged,
     OSSObjectAlreadyExists,
     OSSCallbackFailed,
@@ -134,7 +137,7 @@ class StoreAll:
         others cannot be stored either, and OSSInvalidArgument for a key that OSS would refuse, before anything is sent.
         """
         refs = {self._hook.resolve(key, self._bucket_name, storing=True): one for key, one in keys.items()}
-        begun = self._checkpoint()
+        begun = saved_in(self._arguments["checkpoint"])
         if begun is not None and begun.ref not in refs:
             log.warning("%s is not to be stored any more: giving up its upload %s", begun.ref, begun.upload_id)
             self._hook.abandon_upload(self._arguments["checkpoint"])
@@ -188,7 +191,9 @@ class StoreAll:
     def _head(self, ref: ObjectRef) -> ObjectInfo:
         return self._hook.with_new_credentials(lambda: self._hook.head_object(ref.uri))
 
-    def _checkpoint(self) -> Checkpoint | None:
-        with suppress(OSSCheckpointUnreadable):  # the first upload reports and replaces it
-            return self._arguments["checkpoint"].load()
-        return None
+
+def saved_in(store: CheckpointStore) -> Checkpoint | None:
+    """Return the checkpoint of an earlier attempt, if there is one that can be read."""
+    with suppress(OSSCheckpointUnreadable):  # the first upload reports and replaces it
+        return store.load()
+    return None

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from airflow_provider_oss.lineage import TaskLineage
     from airflow_provider_oss.model import UploadResult
     from airflow_provider_oss.operators import KeylessKeywords
+    from airflow_provider_oss.ports import CheckpointStore
     from airflow_provider_oss.sources.object_storage import SelectedSource
     from airflow_provider_oss.transfers.many import StoredAll
 
@@ -89,7 +90,8 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
     def _store_one(self, context: Context) -> UploadResult:
         from airflow_provider_oss.exceptions import OSSInvalidArgument
 
-        arguments, selected = self.resumable_arguments(context), self._selected()
+        arguments = self.resumable_arguments(context)
+        selected = self._selected(arguments["checkpoint"])
         if len(selected) != 1 or self.key is None:
             raise OSSInvalidArgument(f"source={self.source!r} is {len(selected)} files: give prefix in place of key")
         self._read = [selected[0].name]
@@ -102,7 +104,7 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
         from airflow_provider_oss.transfers.many import StoreAll
 
         arguments = self.resumable_arguments(context)
-        keys = keys_below(prefix, self._selected())
+        keys = keys_below(prefix, self._selected(arguments["checkpoint"]))
         return StoreAll(self.hook, self.bucket_name, arguments, self.object_options()).run(keys)
 
     def folder(self) -> str:
@@ -125,9 +127,26 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
     def sources(self) -> Sequence[str]:
         return self._read
 
-    def _selected(self) -> list[SelectedSource]:
+    def _selected(self, checkpoint: CheckpointStore) -> list[SelectedSource]:
+        from airflow_provider_oss.exceptions import OSSSourceMissing, seen_elsewhere
         from airflow_provider_oss.sources.object_storage import select
         from airflow_provider_oss.transfers.opened import open_storage
 
         given = self.source if isinstance(self.source, Sequence) and not isinstance(self.source, str) else [self.source]
-        return select(given, self.source_conn_id, open_storage)
+        try:
+            return select(given, self.source_conn_id, open_storage)
+        except OSSSourceMissing as missing:
+            if self._was_begun(checkpoint):
+                raise seen_elsewhere(f"source={self.source!r}") from missing
+            raise
+
+    def _was_begun(self, checkpoint: CheckpointStore) -> bool:
+        """Whether an earlier attempt has begun to store what this one cannot find."""
+        from airflow_provider_oss.transfers.many import saved_in
+
+        saved = saved_in(checkpoint)
+        if saved is None:
+            return False
+        if self.prefix is None:
+            return bool(saved.ref == self.hook.resolve(self.key, self.bucket_name))
+        return bool(self.hook.resolve_prefix(self.prefix, self.bucket_name).has(saved.ref))

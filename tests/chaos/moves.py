@@ -108,9 +108,11 @@ def _while_verifying(change: str, scene: Scene) -> Measured:
 
 
 def _meet_missing_source(world: World, job: Job, content: bytes) -> None:
-    """Fail for good without the source, forget nothing, and go on when it is back."""
+    """Fail without the source, for good if nothing shows that it was there, forget nothing; go on when it is back."""
+    was_begun = named_upload(job.state.content) is not None
     ended = attempt(job)
-    demand(ended.permanent and type(ended.error).__name__ == "OSSInvalidSource", f"no source, but: {ended}")
+    expected = "OSSSourceElsewhere" if was_begun else "OSSSourceMissing"
+    demand(type(ended.error).__name__ == expected and ended.permanent != was_begun, f"{expected}, but: {ended}")
     check_nothing_is_forgotten(world, job)
     job.path.write_bytes(content)
 

@@ -1,15 +1,20 @@
-"""The outcome table as Markdown, for docs/faults.md. Pure."""
+"""The outcome table, and that of all kinds of transfers, as Markdown, for docs/faults.md. Pure."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from itertools import groupby
 from typing import Final, TypeAlias
 
+from tests.chaos.kinds import KINDS
 from tests.chaos.outcomes import CALLS, FAULTS, Call, Outcome, Row, Verdict, rows
 
 BEGIN: Final = "<!-- outcomes:begin -->"
 END: Final = "<!-- outcomes:end -->"
+
+KINDS_BEGIN: Final = "<!-- kinds:begin -->"
+KINDS_END: Final = "<!-- kinds:end -->"
 
 Group: TypeAlias = tuple[tuple[Call, ...], Outcome, Outcome]
 
@@ -25,6 +30,21 @@ def rendered() -> str:
             always_text = "the same" if always == once else _words(always)
             lines.append(f"| {title} | {_names(calls, groups)} | {_words(once)} | {always_text} |")
             title = ""
+    return "\n".join(lines)
+
+
+_KINDS_HEAD: Final = "| kind | calls at which each fault is played | what its source does wrong |\n|---|---|---|"
+
+
+def rendered_kinds() -> str:
+    """Return the table of the kinds of transfers."""
+    lines = [_KINDS_HEAD]
+    for kind in KINDS:
+        what = inspect.getdoc(kind) or ""
+        faults = ", ".join(kind.source_faults) or "-"
+        lines.append(
+            f"| `{kind.name}`: {what[:1].lower()}{what[1:].rstrip('.')} | {', '.join(kind.calls)} | {faults} |"
+        )
     return "\n".join(lines)
 
 

@@ -43,6 +43,8 @@ _OF_DATA: Final = (
     *("UploadPart", "UploadPartCopy", "PutObject", "CopyObject", "GetObject", "HeadObject", "ListObjectsV2"),
 )
 """The operations that say how far a transfer is: the first that it has."""
+_FEW: Final = 4
+_TAKES_LONG: Final = NEEDS_OWN_SERVER | {"stall", "huge"}
 _IN_MID_BODY_SECONDS: Final = 1.0
 _PATIENCE_SECONDS: Final = 60.0
 
@@ -50,7 +52,7 @@ _PATIENCE_SECONDS: Final = 60.0
 def scenarios(share: int = 1) -> Iterator[Scenario]:
     """Yield all scenarios of all kinds; of each every ``share``-th call or step, by chance."""
     for kind in KINDS:
-        for plot in ("fresh", "continued") if kind.continues else ("fresh",):
+        for plot in plots_of(kind):
             for fault in FAULTS:
                 yield _scenario(kind, f"{plot}:{fault}", share, partial(_fail_at_every_call, plot, fault))
             yield _scenario(kind, f"{plot}:death", share, partial(_die_at_every_step, plot))
@@ -61,6 +63,16 @@ def scenarios(share: int = 1) -> Iterator[Scenario]:
         if kind.moves_bytes:
             yield _scenario(kind, "death-in-mid-body", 1, _die_in_mid_body)
         yield _scenario(kind, "cleared", 1, _clear)
+
+
+def few(kind: type[Transfer]) -> Scenario:
+    """Return a scenario of some cells of a kind, by chance, with the proof that its calls are those it states."""
+    return _scenario(kind, "few", 1, _fail_at_a_few_calls)
+
+
+def plots_of(kind: type[Transfer]) -> tuple[str, ...]:
+    """Return what an attempt may find: nothing of an earlier one, or half of the work."""
+    return ("fresh", "continued") if kind.continues else ("fresh",)
 
 
 def _scenario(kind: type[Transfer], name: str, share: int, act: Callable[[Play], Measured]) -> Scenario:
@@ -210,6 +222,24 @@ def _fail_at_every_call(plot: str, fault: str, play: Play) -> Measured:
     for call, always in play.chosen(cells):
         with _naming(f"{call}, {'always' if always else 'once'}"), _world_of(play, fault, call, always) as world:
             total += _fail_at(play, recording, fault, call, world, always=always)
+    return total
+
+
+def _fail_at_a_few_calls(play: Play) -> Measured:
+    recordings = {plot: play.record(plot) for plot in plots_of(play.kind)}
+    made = {call.operation for recording in recordings.values() for call in recording.calls}
+    demand(made == {*play.kind.calls}, f"the calls of {play.kind.name} are those that it states, but: {sorted(made)}")
+    total, recording = Measured(), recordings[plots_of(play.kind)[-1]]
+    cells = [
+        (fault, call)
+        for fault in FAULTS
+        if fault not in _TAKES_LONG
+        for call in recording.calls
+        if can_meet(fault, call.operation)
+    ]
+    for fault, call in play.random_of("few").sample(cells, _FEW):
+        with _naming(f"{fault} at {call}, once"):
+            total += _fail_at(play, recording, fault, call, play.scene.common_world(), always=False)
     return total
 
 

@@ -1,4 +1,4 @@
-"""The short form of the fault campaign: every cell once, the enumerated deaths for one store, a few random ones."""
+"""The short form of the fault campaign: every cell of uploads once, the deaths for one store, a few of all kinds."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 
-from tests.chaos import cells, deaths, flips, kills, moves, names, outcomes, secret, stores, timeouts, twins
+from tests.chaos import cells, deaths, flips, kills, moves, names, outcomes, secret, stores, sweeps, timeouts, twins
+from tests.chaos.kinds import KINDS
 from tests.chaos.scenario import Scenario, Stage
+from tests.chaos.transfers import Transfer
 
 SEED = 1
 
@@ -69,6 +71,12 @@ def test_death_at_random_times(stage: Stage) -> None:
 def test_rest_of_the_campaign(stage: Stage, scenarios: type[Iterable[Scenario]]) -> None:
     """The data moves, two are at work, names are odd, nothing moves, everything is logged: every promise holds."""
     _play(stage, scenarios())
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_a_few_cells_of_every_kind(stage: Stage, kind: type[Transfer]) -> None:
+    """Of every kind of transfer some faults, at some calls, come to the end that is promised."""
+    _play(stage, [sweeps.few(kind)])
 
 
 def test_flipped_bits(stage: Stage) -> None:

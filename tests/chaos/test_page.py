@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from airflow_provider_oss import exceptions
+from tests.chaos import troubles
 from tests.chaos.outcomes import CALLS, FAULTS, Verdict, rows
-from tests.chaos.rendering import BEGIN, END, rendered
+from tests.chaos.rendering import BEGIN, END, KINDS_BEGIN, KINDS_END, rendered, rendered_kinds
 from tests.support.marked_page import FAULTS_PAGE, between
 
 
 def test_the_page_shows_the_table() -> None:
     """Between its two markers docs/faults.md has the outcome table, character by character."""
     assert between(FAULTS_PAGE, BEGIN, END) == rendered()
+
+
+def test_the_page_shows_the_kinds() -> None:
+    """Between its two markers it has the kinds of transfers with their calls, and it names every fault."""
+    assert between(FAULTS_PAGE, KINDS_BEGIN, KINDS_END) == rendered_kinds()
+    assert (*FAULTS, *troubles.ALSO) == troubles.FAULTS
+    page = " ".join(FAULTS_PAGE.read_text("utf-8").split())
+    assert [text for text in troubles.ALSO.values() if text not in page] == []
 
 
 def test_every_cell_is_stated() -> None:

@@ -19,6 +19,9 @@ from tests.chaos.scenario import Scene
 from tests.chaos.tasks import TASK_ID, Attempt
 from tests.chaos.world import CONN_ID, PART_BYTES, World, bytes_sent_again, demand
 
+IN_PARTS = ("InitiateMultipartUpload", "ListParts", "UploadPart", "CompleteMultipartUpload")
+"""What an upload in parts asks, begun and continued."""
+
 
 class Expected(Enum):
     """What a fault makes of an attempt, at the worst: success is always right, if what there is then is right."""
@@ -45,6 +48,8 @@ class Transfer(ABC):
     parallel: int = 2
 
     name: ClassVar[str]
+    calls: ClassVar[tuple[str, ...]]
+    """The operations that it asks of OSS when nothing goes wrong, from the beginning or continued."""
     continues: ClassVar[bool] = True
     """Whether another attempt begins with what an earlier one has done, and lets nothing be billed for ever."""
     moves_bytes: ClassVar[bool] = True

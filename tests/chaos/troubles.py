@@ -46,6 +46,11 @@ _WHICH: Final = frozenset({"operation", "key", "part_number", "skip", "times", "
 
 FAULTS: Final = tuple(dict.fromkeys((*outcomes.FAULTS, *_SCRIPTED)))
 """Everything that can go wrong with a request."""
+ALSO: Final = {
+    "reset-midway": "a connection that breaks in the middle of a body",
+    "slow": "a slow server",
+}
+"""Of these, what the outcome table does not have, for people."""
 NEEDS_OWN_SERVER: Final = frozenset({"refused", "clock", "expired", "expired-renewed"})
 """These turn the server's clock or close its port."""
 

@@ -84,6 +84,7 @@ def directories(world: World) -> None:
     world.failing(Fault(operation="CompleteMultipartUpload", status=500), lambda: synchronise(PART))
     synchronise(2 * PART)
     synchronise(2 * PART)
+    world.user.upload_batch("daily", [root / "new", root / "large"]).raise_failures()
 
 
 def downloads(world: World) -> None:

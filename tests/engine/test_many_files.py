@@ -19,8 +19,9 @@ from airflow_provider_oss.engine.source import FileSource
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
     OSSConnectionError,
-    OSSInvalidSource,
     OSSObjectAlreadyExists,
+    OSSSourceElsewhere,
+    OSSSourceMissing,
     OSSUploadCancelled,
 )
 from airflow_provider_oss.file_range import Body
@@ -138,7 +139,7 @@ def test_one_that_fails_does_not_stop_the_others(scene: Scene, size_bytes: int) 
 
     outcomes = list(uploads(scene).run(files))
 
-    assert errors_of(outcomes) == {"1.bin": OSSAccessDenied, "3.bin": OSSConnectionError, "5.bin": OSSInvalidSource}
+    assert errors_of(outcomes) == {"1.bin": OSSAccessDenied, "3.bin": OSSConnectionError, "5.bin": OSSSourceMissing}
     for number in (0, 2, 4):
         assert stored(scene, files[number]) == Path(files[number].path).read_bytes()
 
@@ -313,3 +314,16 @@ def test_a_large_file_continues_with_the_store(scene: Scene) -> None:
     assert not errors_of(again)
     assert len(scene.requests("UploadPart")) == 1
     assert stored(scene, files[1]) == Path(files[1].path).read_bytes()
+
+
+def test_files_that_this_worker_does_not_see(scene: Scene) -> None:
+    """Of one that was begun a checkpoint shows that it is elsewhere; of the others nothing does."""
+    files = make_files(scene, [SMALL, LARGE])
+    scene.server.faults.add(Fault(operation="UploadPart", part_number=3, status=403, code="AccessDenied"))
+    list(uploads(scene, stores=StorePool([scene.store])).run(files))
+    for file in files:
+        Path(file.path).unlink()
+
+    outcomes = list(uploads(scene, stores=StorePool([scene.store])).run(files))
+
+    assert errors_of(outcomes) == {"0.bin": OSSSourceMissing, "1.bin": OSSSourceElsewhere}

@@ -14,6 +14,7 @@ from airflow_provider_oss.exceptions import (
     OSSInvalidSource,
     OSSObjectAlreadyExists,
     OSSServiceUnavailable,
+    OSSSourceElsewhere,
 )
 from airflow_provider_oss.limits import GIB, MIB
 from airflow_provider_oss.options import parse_options
@@ -29,6 +30,16 @@ FORBID = parse_options(forbid_overwrite=True)
 def group(scene: Scene) -> Group:
     scene.write(9 * PART + 5)
     return Group(scene)
+
+
+def test_planned_again_elsewhere(group: Group) -> None:
+    """A worker that does not see the file that was planned says so, and another one may go on."""
+    group.plan()
+    group.scene.path.rename(away := group.scene.path.with_name("away"))
+    with pytest.raises(OSSSourceElsewhere, match="is not on this worker"):
+        group.plan()
+    away.rename(group.scene.path)
+    assert group.plan().upload_id == group.scene.store.upload_id
 
 
 def test_planned_twice(group: Group) -> None:

@@ -9,8 +9,9 @@ import pytest
 from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.engine.upload import UploadSettings
-from airflow_provider_oss.exceptions import OSSAccessDenied, OSSPlanOutdated, OSSSourceUnavailable, OSSUploadCancelled
+from airflow_provider_oss.exceptions import OSSAccessDenied, OSSPlanOutdated, OSSSourceElsewhere, OSSUploadCancelled
 from airflow_provider_oss.model import Checkpoint, ObjectOptions
+from airflow_provider_oss.shown import host_name
 from tests.engine.conftest import PART, Scene
 from tests.engine.group import Group, put_part
 from tests.engine.test_upload_versions import VersionedSource
@@ -134,7 +135,7 @@ def test_no_file_on_this_worker(group: Group) -> None:
     """A worker that does not see the file says that another one may: it was there when it was planned."""
     group.plan()
     group.scene.path.unlink()
-    with pytest.raises(OSSSourceUnavailable, match="it was there when the upload was planned"):
+    with pytest.raises(OSSSourceElsewhere, match=f"is not on this worker, {host_name()}"):
         group.send("1-3")
 
 

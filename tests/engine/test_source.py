@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from airflow_provider_oss.engine.source import BytesSource, FileReader, FileSource, path_text
-from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSSourceChanged
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSSourceChanged, OSSSourceMissing
 from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import Fingerprint, Part
 from airflow_provider_oss.ports import SourceReader
+from airflow_provider_oss.shown import host_name
 from tests.support.sources import descriptors_of, edit_unnoticed, some_bytes
 
 DATA = some_bytes(1000)
@@ -70,8 +71,9 @@ def test_closing_gives_the_descriptor_back(path: Path) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    """The error names the path, and says what else might be wrong than the path."""
-    with pytest.raises(OSSInvalidSource, match=r"missing.csv' does not exist on this worker.*shared volume"):
+    """The error names the path and the worker, and says what else might be wrong than the path."""
+    text = rf"missing.csv' does not exist on this worker, {host_name()}: .*shared volume"
+    with pytest.raises(OSSSourceMissing, match=text):
         FileSource(str(tmp_path / "missing.csv")).open()
 
 

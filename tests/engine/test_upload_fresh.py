@@ -9,7 +9,7 @@ import pytest
 from airflow_provider_oss import limits
 from airflow_provider_oss.engine.source import BytesReader, BytesSource, FileSource
 from airflow_provider_oss.engine.upload import Upload, UploadSettings
-from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSSourceMissing
 from airflow_provider_oss.model import Fingerprint, UploadResult
 from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.proof import crc64
@@ -221,8 +221,8 @@ def test_a_wrong_part_size_sends_nothing(scene: Scene) -> None:
 
 @both_ways
 def test_a_missing_file_sends_nothing(scene: Scene) -> None:
-    """A source that cannot be opened is an error before anything is sent or loaded."""
-    with pytest.raises(OSSInvalidSource, match="does not exist"):
+    """A source that cannot be opened is an error before anything is sent."""
+    with pytest.raises(OSSSourceMissing, match="does not exist"):
         scene.run(source=FileSource(str(scene.path)))
 
     assert scene.operations() == []

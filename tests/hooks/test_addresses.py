@@ -30,6 +30,7 @@ STORING: dict[str, Call] = {
     "upload_source": lambda hook, _: hook.upload_source(ADDRESS, BytesSource(b"a")),
     "upload_stream": lambda hook, _: hook.upload_stream(ADDRESS, io.BytesIO(b"a")),
     "upload_directory": lambda hook, file: hook.upload_directory(ADDRESS, file.parent, include=file.name),
+    "upload_batch": lambda hook, file: hook.upload_batch(ADDRESS, [file]),
     "plan_upload": lambda hook, _: hook.plan_upload(ADDRESS, BytesSource(b"a")),
     "copy_object": lambda hook, _: hook.copy_object(WHOLE, ADDRESS),
     "initiate_multipart_upload": lambda hook, _: hook.initiate_multipart_upload(ADDRESS),

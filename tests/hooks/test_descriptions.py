@@ -40,6 +40,7 @@ WAYS: Final[dict[str, Store]] = {
     "upload_source": lambda hook, _, options: hook.upload_source(KEY, BytesSource(DATA), **IN_PARTS, **options),
     "upload_stream": lambda hook, _, options: hook.upload_stream(KEY, lambda: iter([DATA]), **IN_PARTS, **options),
     "upload_files": lambda hook, file, options: list(hook.upload_files([(KEY, file)], **options)),
+    "upload_batch": lambda hook, file, options: hook.upload_batch("described", [file], **options),
     "upload_directory": lambda hook, file, options: hook.upload_directory("described", file.parent, **options),
     "initiate_multipart_upload": lambda hook, _, options: complete(hook, options),
     "copy_object": lambda hook, _, options: copy(hook, options),

@@ -142,6 +142,21 @@ def test_a_directory(hook: OSSHook, tmp_path: Path) -> None:
     assert collected() == ([f"{directory.as_uri()} x 2"], ["oss://exports/daily x 2"])
 
 
+def test_a_batch(hook: OSSHook, server: OSSEmulator, tmp_path: Path) -> None:
+    """Files and prefix are told of; where one file failed, the prefix alone; where all did, nothing."""
+    paths = [tmp_path / name for name in ("a", "b")]
+    for path in paths:
+        path.write_bytes(b"data")
+    server.faults.add(Fault(operation="PutObject", status=403, code="AccessDenied"))
+    hook.upload_batch("daily", paths)
+    assert not collector().has_collected
+    server.faults.clear()
+    hook.upload_batch("daily", [*paths, tmp_path / "missing"])
+    assert collected() == ([], ["oss://exports/daily"])
+    hook.upload_batch("daily", paths)
+    assert collected() == ([path.as_uri() for path in paths], ["oss://exports/daily x 2"])
+
+
 def test_a_directory_of_which_nothing_is_stored(hook: OSSHook, server: OSSEmulator, tmp_path: Path) -> None:
     """An empty directory, a dry run and a directory whose files all failed are no lineage."""
     directory = tmp_path / "export"

@@ -14,6 +14,7 @@ from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.engine.many_files import FileOutcome
 from airflow_provider_oss.engine.retry import is_worth_repeating
 from airflow_provider_oss.engine.source import BytesSource
+from airflow_provider_oss.engine.tree.result import FilesResult
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
     OSSConnectionError,
@@ -33,6 +34,11 @@ def raise_first(outcomes: Iterator[FileOutcome]) -> None:
     error = next(outcomes).error
     assert error is not None
     raise error
+
+
+def raise_problem(result: FilesResult) -> None:
+    """Raise why the first file that failed did."""
+    raise result.problems[0].error
 
 
 @pytest.mark.parametrize(
@@ -56,6 +62,7 @@ def test_an_error_is_no_answer(
         "put_stream": lambda: hook.put_stream("key", lambda: io.BytesIO(b"data")),
         "upload_file": lambda: hook.upload_file("key", Path(__file__)),
         "upload_directory": lambda: hook.upload_directory("key", Path(__file__).parent, dry_run=True),
+        "upload_batch": lambda: raise_problem(hook.upload_batch("key", [Path(__file__)])),
         "upload_files": lambda: raise_first(hook.upload_files([("key", Path(__file__))])),
         "upload_source": lambda: hook.upload_source("key", BytesSource(b"data")),
         "upload_stream": lambda: hook.upload_stream("key", lambda: io.BytesIO(b"data")),

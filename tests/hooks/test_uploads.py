@@ -150,6 +150,19 @@ def test_upload_files(hook: OSSHook, tmp_path: Path) -> None:
         assert hook.head_object(f"many/{path.name}").meta == {"a": "b"}
 
 
+def test_upload_batch(hook: OSSHook, tmp_path: Path) -> None:
+    """Files are stored under a prefix and their names, the same options for all; a second call sends nothing."""
+    tree = write_tree(tmp_path / "tree", {"a.csv": b"1", "sub/b.csv": b"2"})
+    result = hook.upload_batch("oss://other/base", [tree / "a.csv", str(tree / "sub/b.csv")], meta={"a": "b"})
+    assert (result.uri, result.sent.count, result.sent.size_bytes) == ("oss://other/base/", 2, 2)
+    assert read(hook, "oss://other/base/b.csv") == b"2"
+    assert hook.head_object("oss://other/base/a.csv").meta == {"a": "b"}
+    named = {"a.csv": tree / "a.csv", "deep/c.csv": tree / "a.csv"}
+    again = hook.upload_batch("base/", named, "other")
+    assert (again.sent.count, again.skipped.count) == (1, 1)
+    assert read(hook, "oss://other/base/deep/c.csv") == b"1"
+
+
 def test_upload_directory(hook: OSSHook, tmp_path: Path) -> None:
     """A tree is stored under a prefix, the same options for all; a second call sends nothing."""
     files = write_tree(tmp_path / "tree", {"a.csv": b"1", "sub/b.csv": b"2", "sub/c.txt": b"3"})

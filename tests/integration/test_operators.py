@@ -15,6 +15,7 @@ import pytest
 from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.model import UploadResult
 from airflow_provider_oss.proof import crc64
+from airflow_provider_oss.shown import host_name
 from tests.conftest import BUCKET, KEY_ID, KEY_SECRET, REGION
 from tests.integration.conftest import random_file
 from tests.integration.uploading import RunningUpload, Uploads
@@ -125,6 +126,25 @@ def test_directory_sync(uploads: Uploads, folder: Path) -> None:
     uploads.assert_nothing_left()
 
 
+def test_batched_uploads(uploads: Uploads, folder: Path) -> None:
+    """Files are cut into batches, a mapped instance each, which Airflow shows by the names of its files."""
+    batches = folder / "batches"
+    for number in range(5):
+        random_file(batches / f"{number}.bin", 1000)
+    run_id = uploads.trigger("oss_batched_uploads", folder=str(batches), batch=2)
+    assert uploads.airflow.wait_for_run("oss_batched_uploads", run_id) == "success"
+    results = [uploads.airflow.xcom("oss_batched_uploads", run_id, "upload", map_index=index) for index in range(3)]
+    assert [one["sent"] for one in results] == [2, 2, 1]
+    instances = uploads.airflow.task_instances("oss_batched_uploads", run_id)
+    shown = {one.rendered_map_index for one in instances if one.task_id == "upload"}
+    assert shown == {"0.bin and 1 more", "2.bin and 1 more", "4.bin and 0 more"}
+    log = uploads.airflow.task_log("oss_batched_uploads", run_id, "upload", 1, map_index=2)
+    assert f"Working on host {host_name()}" in log
+    for number in range(5):
+        uploads.assert_equal(f"exports/{number}.bin", batches / f"{number}.bin")
+    uploads.assert_nothing_left()
+
+
 def test_mapped_uploads(uploads: Uploads, folder: Path) -> None:
     """Of three mapped uploads one is SIGKILLed: that one continues, the others are not touched."""
     exports = folder / "exports"
@@ -226,7 +246,7 @@ def test_presigned_urls(uploads: Uploads) -> None:
     ("dag_id", "file_name", "key", "error"),
     [
         ("upload_auto", "64-mib.bin", "oss://not-there/a.bin", "OSSNoSuchBucket"),
-        ("upload_auto", "missing.bin", "missing.bin", "OSSInvalidSource"),
+        ("upload_auto", "missing.bin", "missing.bin", "OSSSourceMissing"),
         ("upload_alone", "64-mib.bin", "alone.bin", "OSSInvalidArgument: checkpoint='xcom' cannot work for task"),
         *(
             []

@@ -76,6 +76,11 @@ ARGUMENTS: Final[Mapping[str, Callable[[Path], dict[str, Any]]]] = {
     "OSSSetObjectTagsOperator": lambda _: {"key": "a", "tags": {"a": "b"}},
     "OSSUploadDecoratedOperator": lambda _: {"key": "a", "python_callable": _chunks},
     "OSSUploadDirectoryOperator": lambda folder: {"key": "a", "directory": folder / "tree", "skip_unchanged": False},
+    "OSSUploadFilesOperator": lambda folder: {
+        "key": "a",
+        "files": sorted((folder / "tree").glob("*")),
+        "skip_unchanged": False,
+    },
     "OSSAbandonUploadOperator": lambda folder: {"upload": _planned(folder)},
     "OSSCompleteUploadOperator": lambda folder: {"key": "a", "upload": _planned(folder), "results": _results(folder)},
     "OSSPlanUploadOperator": lambda folder: {"key": "a", "source": folder / "tree" / "large"},

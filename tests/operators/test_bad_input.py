@@ -16,6 +16,7 @@ from airflow_provider_oss.exceptions import (
     OSSInvalidConnection,
     OSSInvalidSource,
     OSSPermanentError,
+    OSSSourceMissing,
 )
 from airflow_provider_oss.limits import GIB, KIB
 from airflow_provider_oss.operators.oss import (
@@ -127,13 +128,13 @@ def test_no_bucket(run: Run, server: OSSEmulator, connect: Connect, make: Callab
 
 @pytest.mark.parametrize("operator", [OSSPutObjectOperator, OSSResumableUploadOperator])
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "error", "message"),
     [
-        ("absent", "does not exist on this worker"),
-        ("", "is a directory"),
-        ("dump.bin/child", "cannot be opened: Not a directory"),
-        ("loop", "cannot be opened: Too many levels"),
-        ("pipe", "no regular file"),
+        ("absent", OSSSourceMissing, "does not exist on this worker"),
+        ("", OSSInvalidSource, "is a directory"),
+        ("dump.bin/child", OSSInvalidSource, "cannot be opened: Not a directory"),
+        ("loop", OSSInvalidSource, "cannot be opened: Too many levels"),
+        ("pipe", OSSInvalidSource, "no regular file"),
     ],
     ids=["missing", "directory", "below a file", "loop of links", "pipe"],
 )
@@ -144,6 +145,7 @@ def test_files(
     file: Path,
     operator: type[BaseOperator],
     name: str,
+    error: type[OSSPermanentError],
     message: str,
 ) -> None:
     """A path that leads to no file that can be read."""
@@ -151,7 +153,7 @@ def test_files(
     (file.parent / "loop").symlink_to(file.parent / "loop")
     os.mkfifo(file.parent / "pipe")
     path = str(file.parent / name)
-    refused(run, server, lambda: operator(task_id="upload", key="key", file_path=path), OSSInvalidSource, message)
+    refused(run, server, lambda: operator(task_id="upload", key="key", file_path=path), error, message)
 
 
 @pytest.mark.parametrize("operator", [OSSPutObjectOperator, OSSResumableUploadOperator])

@@ -25,12 +25,14 @@ from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.model import UploadResult
 from airflow_provider_oss.operators.base import OSSBaseOperator, failing_at_once
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
+from airflow_provider_oss.operators.files import OSSUploadFilesOperator
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
     OSSPutStreamOperator,
     OSSResumableStreamOperator,
     OSSResumableUploadOperator,
 )
+from airflow_provider_oss.shown import host_name
 from tests.conftest import BUCKET
 from tests.operators.conftest import Build, Run
 
@@ -40,6 +42,7 @@ OPERATORS = (
     OSSResumableUploadOperator,
     OSSResumableStreamOperator,
     OSSUploadDirectoryOperator,
+    OSSUploadFilesOperator,
 )
 NOT_TEMPLATED = {"forbid_overwrite", "progress", "skip_unchanged", "delete_removed", "allow_empty", "dry_run"}
 """Switches and a function: there is no text to render in them."""
@@ -77,6 +80,16 @@ def test_every_argument_is_documented(operator: type[BaseOperator]) -> None:
     """Each argument is described in the docstring of the operator or of one it is derived from."""
     text = "".join(str(cls.__doc__) for cls in operator.__mro__[: operator.__mro__.index(OSSBaseOperator) + 1])
     assert [name for name in own_parameters(operator) if f":param {name}:" not in text] == []
+
+
+def test_an_attempt_names_its_host(run: Run, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The log begins with the host, of an attempt that cannot work too: its files are those of that worker."""
+    caplog.set_level("INFO", "airflow_provider_oss")
+    with pytest.raises(AirflowFailException):
+        run(lambda: OSSResumableUploadOperator(task_id="upload", key="key", file_path=file.parent / "missing"))
+    ours = [record.message for record in caplog.records if record.name.startswith("airflow_provider_oss")]
+    assert ours.count(f"Working on host {host_name()}") == 1
+    assert ours[0] == f"Working on host {host_name()}"
 
 
 def test_paths_are_templates(run: Run, file: Path) -> None:

@@ -134,7 +134,7 @@ def test_a_failure_for_good(run: Run, directory: Path, server: OSSEmulator) -> N
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        ({"directory": "/missing"}, "OSSInvalidSource: directory='/missing' cannot be read"),
+        ({"directory": "/missing"}, "OSSSourceMissing: directory='/missing' cannot be read"),
         ({"include": "/a"}, "OSSInvalidArgument: include='/a' can match nothing"),
         ({"symlinks": "keep"}, "OSSInvalidArgument: symlinks='keep'"),
         ({"key": "", "delete_removed": True}, "OSSInvalidArgument: delete_removed=True with the whole bucket"),

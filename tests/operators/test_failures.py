@@ -17,11 +17,12 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, BaseOperator, BaseSensorOperator
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
-from airflow_provider_oss.engine.tree.result import TreeResult
+from airflow_provider_oss.engine.tree.result import FilesResult, TreeResult
 from airflow_provider_oss.exceptions import OSSPermanentError, OSSProviderError, OSSTransientError
 from airflow_provider_oss.model import PlainResult, Result
 from airflow_provider_oss.operators.base import OSSBaseOperator
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
+from airflow_provider_oss.operators.files import OSSUploadFilesOperator
 from airflow_provider_oss.transfers.many import StoredAll
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
 from tests.checkpoint.airflow_edge import Supervisor
@@ -33,6 +34,7 @@ from tests.support.trees import write_tree
 
 RESULTS: dict[type[Result], Callable[[Path], BaseOperator]] = {
     TreeResult: lambda folder: OSSUploadDirectoryOperator(task_id="upload", directory=folder, key="to"),
+    FilesResult: lambda folder: OSSUploadFilesOperator(task_id="upload", files=[folder / "a", folder / "b"], key="to"),
     StoredAll: lambda folder: ObjectStorageToOSSOperator(
         task_id="upload", source=f"file://{folder}/*", prefix="to", forbid_overwrite=True, mime="text/x-new"
     ),

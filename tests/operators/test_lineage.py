@@ -20,6 +20,7 @@ from airflow_provider_oss.lineage import DatasetFacts, bounded, source, stored
 from airflow_provider_oss.operators.copy import OSSCopyObjectOperator
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
 from airflow_provider_oss.operators.download import OSSDownloadObjectOperator
+from airflow_provider_oss.operators.files import OSSUploadFilesOperator
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
     OSSPutStreamOperator,
@@ -115,6 +116,14 @@ def test_a_directory(told: Callable[[Build], Lineage], tmp_path: Path) -> None:
         assert (lineage.inputs, lineage.outputs) == ([("file", str(directory))], [("oss://exports", "daily")])
         expected = {"rowCount": None, "size": 2 * len(DATA), "fileCount": 2}
         assert lineage.statistics(("oss://exports", "daily")) == expected
+
+
+def test_files(told: Callable[[Build], Lineage], file: Path) -> None:
+    """Each file is a dataset, and the prefix, with the number of files that are there and their size."""
+    lineage = told(lambda: OSSUploadFilesOperator(task_id="upload", key="daily", files={"a": file, "b": file}))
+    assert (lineage.inputs, lineage.outputs) == ([("file", str(file))] * 2, [("oss://exports", "daily")])
+    expected = {"rowCount": None, "size": 2 * len(DATA), "fileCount": 2}
+    assert lineage.statistics(("oss://exports", "daily")) == expected
 
 
 def test_a_directory_of_which_a_part_is_stored(

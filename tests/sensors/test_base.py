@@ -23,6 +23,7 @@ from airflow_provider_oss.exceptions import OSSAccessDenied, OSSServiceUnavailab
 from airflow_provider_oss.hooks import base as hooks_base
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.sensors.oss import OSSKeySensor
+from airflow_provider_oss.shown import host_name
 from airflow_provider_oss.triggers.oss import failed
 from tests.hooks.conftest import IMPATIENT
 
@@ -69,6 +70,17 @@ def test_what_is_there_is_not_waited_for(sensor: Make, hook: OSSHook) -> None:
     hook.put_object("a.csv", b"1")
     made, context = sensor()
     assert made.execute(context) == ["oss://exports/a.csv"]
+
+
+def test_the_log_names_the_host(sensor: Make, hook: OSSHook, caplog: pytest.LogCaptureFixture) -> None:
+    """It does so where the sensor begins, and where it goes on after the triggerer, which may be elsewhere."""
+    caplog.set_level("INFO", "airflow_provider_oss")
+    hook.put_object("a.csv", b"1")
+    made, context = sensor()
+    made.execute(context)
+    assert caplog.messages.count(f"Working on host {host_name()}") == 1
+    resume(made, context, {"status": "success", "found": []})
+    assert caplog.messages.count(f"Working on host {host_name()}") == 2
 
 
 def test_deferring(sensor: Make, server: OSSEmulator) -> None:

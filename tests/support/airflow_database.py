@@ -31,6 +31,7 @@ class TaskInstanceRow:
     start_date: datetime | None
     end_date: datetime | None
     hostname: str | None
+    rendered_map_index: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class TaskStateRow:
     expires_at: datetime | None
 
 
-_ATTEMPT = "task_id, map_index, state, try_number, pid, start_date, end_date, hostname"
+_ATTEMPT = "task_id, map_index, state, try_number, pid, start_date, end_date, hostname, rendered_map_index"
 
 _TASK_INSTANCES = f"""
     SELECT {_ATTEMPT} FROM task_instance WHERE dag_id = ? AND run_id = ? ORDER BY task_id, map_index
@@ -184,6 +185,7 @@ def _attempt(row: sqlite3.Row) -> TaskInstanceRow:
         start_date=_time(row["start_date"]),
         end_date=_time(row["end_date"]),
         hostname=row["hostname"],
+        rendered_map_index=row["rendered_map_index"],
     )
 
 

@@ -28,29 +28,20 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
-class TreeResult(Result):
-    """
-    What one attempt did. With ``dry_run`` ``sent`` and ``deleted`` are what would be, and nothing was done.
+class FilesResult(Result):
+    """What became of many files in one attempt. ``as_dict`` is bounded, however many there are."""
 
-    ``as_dict`` is bounded, however many files there are.
-    """
-
-    directory: str
     bucket: str
     prefix: str
     uri: str
-    dry_run: bool
     files: Tally
     """All that were to be stored."""
     sent: Tally
     skipped: Tally
     """What OSS held already."""
-    deleted: Tally
     failed: Tally
     not_tried: Tally
     """What was left when OSS could not be reached any more."""
-    left_out: int
-    """Symlinks that were not followed, and what is neither file nor directory."""
     bytes_sent: int
     """On the wire, of files that were stored: less than their size where an earlier attempt had stored parts."""
     bytes_verified: int
@@ -60,62 +51,98 @@ class TreeResult(Result):
     """The first failures."""
     is_permanent: bool
     """Whether no retry can mend any of the failures."""
-    would_send: tuple[str, ...] = ()
-    would_delete: tuple[str, ...] = ()
 
     @override
     def describe(self) -> str:
-        return (
-            f"{'Would have stored' if self.dry_run else 'Stored'} {self.uri}: sent {self.sent.count} files "
-            f"({self.sent.size_bytes} bytes), {self.skipped.count} were there already, deleted {self.deleted.count}, "
-            f"failed {self.failed.count}, in {self.elapsed_seconds:.1f} s"
-        )
+        return f"Stored {self.uri}: {self._done}, {self._outcome}"
+
+    @property
+    def _done(self) -> str:
+        return f"sent {self.sent.count} files ({self.sent.size_bytes} bytes), {self.skipped.count} were there already"
+
+    @property
+    def _outcome(self) -> str:
+        return f"failed {self.failed.count}, in {self.elapsed_seconds:.1f} s"
+
+    @property
+    def _which(self) -> str:
+        return "files"
 
     @property
     @override
     def has_failures(self) -> bool:
         return self.failed.count > 0
 
+    @override
     def as_dict(self) -> dict[str, Any]:
         """Return plain data, fit for XCom: at most some KB."""
-        shown = {"would_send": list(self.would_send), "would_delete": list(self.would_delete)} if self.dry_run else {}
         return {
-            "directory": printable(self.directory),
             "bucket": self.bucket,
             "prefix": self.prefix,
             "uri": self.uri,
-            "dry_run": self.dry_run,
             "files": self.files.count,
             "size": self.files.size_bytes,
             "sent": self.sent.count,
             "sent_size": self.sent.size_bytes,
             "skipped": self.skipped.count,
             "skipped_size": self.skipped.size_bytes,
-            "deleted": self.deleted.count,
-            "deleted_size": self.deleted.size_bytes,
             "failed": self.failed.count,
             "failed_size": self.failed.size_bytes,
             "not_tried": self.not_tried.count,
-            "left_out": self.left_out,
             "failures": [{"file": printable(one.name), "error": one.text} for one in self.problems],
             "bytes_sent": self.bytes_sent,
             "bytes_verified": self.bytes_verified,
             "elapsed_seconds": self.elapsed_seconds,
-            **shown,
         }
 
+    @override
     def raise_failures(self) -> None:
         """Raise when a file failed: OSSPermanentError when no retry can mend any of them, else OSSTransientError."""
         if not self.failed.count:
             return
         rest = f"; {self.not_tried.count} more were not tried" if self.not_tried.count else ", the others were"
         raise error_of_many(
-            f"{self.failed.count} of {self.files.count} files of {self.directory} were not stored below "
-            f"{self.uri}{rest}",
+            f"{self.failed.count} of {self.files.count} {self._which} were not stored below {self.uri}{rest}",
             ((one.name or ".", one.text) for one in self.problems),
             self.failed.count,
             is_permanent=self.is_permanent,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TreeResult(FilesResult):
+    """What became of a tree. With ``dry_run`` ``sent`` and ``deleted`` are what would be, and nothing was done."""
+
+    directory: str
+    dry_run: bool
+    deleted: Tally
+    left_out: int
+    """Symlinks that were not followed, and what is neither file nor directory."""
+    would_send: tuple[str, ...] = ()
+    would_delete: tuple[str, ...] = ()
+
+    @override
+    def describe(self) -> str:
+        stored = "Would have stored" if self.dry_run else "Stored"
+        return f"{stored} {self.uri}: {self._done}, deleted {self.deleted.count}, {self._outcome}"
+
+    @property
+    @override
+    def _which(self) -> str:
+        return f"files of {self.directory}"
+
+    @override
+    def as_dict(self) -> dict[str, Any]:
+        shown = {"would_send": list(self.would_send), "would_delete": list(self.would_delete)} if self.dry_run else {}
+        return {
+            **FilesResult.as_dict(self),
+            "directory": printable(self.directory),
+            "dry_run": self.dry_run,
+            "deleted": self.deleted.count,
+            "deleted_size": self.deleted.size_bytes,
+            "left_out": self.left_out,
+            **shown,
+        }
 
 
 log = Log(__name__)

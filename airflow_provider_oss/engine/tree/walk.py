@@ -5,22 +5,24 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, Protocol, TypeAlias
 
+from airflow_provider_oss.engine.source import path_text
 from airflow_provider_oss.exceptions import (
     OSSInvalidArgument,
     OSSInvalidSource,
     OSSPermanentError,
     OSSProviderError,
     OSSSourceChanged,
+    OSSSourceMissing,
     exhaustion,
 )
 from airflow_provider_oss.failures import Failure
 from airflow_provider_oss.globs import Selection
-from airflow_provider_oss.shown import Log
+from airflow_provider_oss.shown import Log, host_name
 
 log = Log(__name__)
 
@@ -59,7 +61,8 @@ def read_tree(directory: str, selection: Selection, symlinks: Symlinks, check: C
     in the log, or a problem, as ``symlinks`` says; one that leads to a directory which it is in is left out. The
     ``directory`` itself may be a symlink. ``check`` is called for every directory.
 
-    Raises OSSInvalidSource when ``directory`` is missing, none, or cannot be listed.
+    Raises OSSSourceMissing when ``directory`` is not on this worker, OSSInvalidSource when it is none, or cannot be
+    listed.
     """
     try:
         root = _Folder("", _identity(os.stat(directory)), None)  # noqa: PTH116 - thousands of paths, as text
@@ -68,19 +71,17 @@ def read_tree(directory: str, selection: Selection, symlinks: Symlinks, check: C
     except OSError as error:
         if (exhausted := exhaustion(error)) is not None:
             raise exhausted from error
-        raise OSSInvalidSource(
-            f"directory={directory!r} cannot be read on this worker: {error.strerror}; check the path, and that the "
-            "task that writes it runs on the same machine or a shared volume"
+        kind = OSSSourceMissing if isinstance(error, FileNotFoundError) else OSSInvalidSource
+        raise kind(
+            f"directory={directory!r} cannot be read on this worker, {host_name()}: {error.strerror}; check the path, "
+            "and that the task that writes it runs on the same machine or writes to a shared volume"
         ) from error
     return _Walk(directory, selection, symlinks, check).run(root)
 
 
 def problem(relative: str, error: OSSProviderError | OSError, size_bytes: int = 0) -> Failure:
     """Return the failure of a file, or of a directory with all below it. What is gone is not looked for again."""
-    if isinstance(error, OSSInvalidSource):
-        may_pass = isinstance(error.__cause__, FileNotFoundError)
-    else:
-        may_pass = not isinstance(error, OSSPermanentError)
+    may_pass = isinstance(error, OSSSourceMissing) or not isinstance(error, OSSPermanentError)
     return Failure(relative, error, may_pass, size_bytes)
 
 
@@ -218,6 +219,23 @@ def _renamed(relative: str, error: OSError) -> OSSProviderError | OSError:
     return exhaustion(error) or error
 
 
+class Files(Protocol):
+    """Which files, and where each is. They are known by their names, which are their keys below the prefix."""
+
+    @property
+    def no_links_below(self) -> str | None:
+        """See FileSource."""
+
+    def read(self, check: Callable[[], None]) -> LocalTree:
+        """Return what is there; ``check`` is called from time to time, and may raise to stop."""
+
+    def path(self, name: str) -> str:
+        """Return where the file is."""
+
+    def __str__(self) -> str:
+        """Return what the log calls them."""
+
+
 @dataclass(frozen=True, slots=True)
 class TreeSource:
     """Which directory, which of the files below it, and what becomes of symlinks."""
@@ -226,16 +244,84 @@ class TreeSource:
     selection: Selection = field(default_factory=Selection)
     symlinks: Symlinks = "follow"
 
+    @property
+    def no_links_below(self) -> str | None:
+        """Below which directory no symlink is followed, if links are not to be."""
+        return None if self.symlinks == "follow" else self.directory
+
+    def read(self, check: Callable[[], None]) -> LocalTree:
+        """Return its files: see ``read_tree``."""
+        return read_tree(self.directory, self.selection, self.symlinks, check)
+
+    def path(self, name: str) -> str:
+        """Return where the file of this relative path is."""
+        return os.path.join(self.directory, name)  # noqa: PTH118 - thousands of paths, as text
+
+    def __str__(self) -> str:
+        return self.directory
+
 
 @dataclass(frozen=True, slots=True)
 class TreeRules:
-    """Which files are sent, and which objects deleted."""
+    """Which objects are deleted, and what may be so."""
 
-    skip_unchanged: bool = True
-    """Do not send files whose object is equal: same size, and same MD5 or CRC-64."""
     delete_removed: bool = False
     """Delete the objects below the prefix that the selection means and the directory does not have."""
     allow_empty: bool = False
     """Let the selection mean no file at all, and delete the objects also then."""
     dry_run: bool = False
     """Only report what would be sent and deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFiles:
+    """Files that are named one by one: the path of each, by its name."""
+
+    paths: Mapping[str, str]
+    no_links_below: None = None
+
+    def read(self, check: Callable[[], None]) -> LocalTree:
+        """Return all of them with their sizes; one that is not there, or is none, has none: who opens it says why."""
+        tree = LocalTree()
+        for name, path in self.paths.items():
+            check()
+            tree.files.append(LocalFile(name, _size_bytes(path)))
+        return tree
+
+    def path(self, name: str) -> str:
+        """Return where the file is."""
+        return self.paths[name]
+
+    def __str__(self) -> str:
+        return "Files that are named"
+
+
+def named_paths(files: Mapping[str, Any] | Iterable[Any]) -> dict[str, str]:
+    """
+    Return the path of each file by its name: of a list, their last components.
+
+    Raises OSSInvalidArgument for what can be no path or no name, and when two files have one name: neither may replace
+    the other.
+    """
+    if isinstance(files, Mapping):
+        given = [(name, path_text(path, f"files[{name!r}]")) for name, path in files.items()]
+    else:
+        given = [(path.rpartition("/")[2], path) for path in (path_text(one, "files") for one in files)]
+    paths: dict[str, str] = {}
+    for name, path in given:
+        if not name or name.endswith("/"):
+            raise OSSInvalidArgument(f"files: {path!r} has the name {name!r}, which is none of a file: give it one")
+        if paths.setdefault(name, path) != path:
+            raise OSSInvalidArgument(
+                f"files: {paths[name]!r} and {path!r} would both become {name!r}, nothing was sent: give a mapping, "
+                "with a name for each path"
+            )
+    return paths
+
+
+def _size_bytes(path: str) -> int:
+    try:
+        status = os.stat(path)  # noqa: PTH116 - thousands of paths, as text
+    except OSError:
+        return 0
+    return status.st_size if stat.S_ISREG(status.st_mode) else 0

@@ -1,32 +1,22 @@
-"""The kinds of transfers, one module for each: how it is run, and what is right. ``KINDS`` names them all."""
+"""The kinds of transfers, one module for each: how it is run, and what is right. ``KINDS`` has all that are here."""
 
 from __future__ import annotations
 
-from tests.chaos.kinds.copy import CopyAsOne, CopyInParts
-from tests.chaos.kinds.directory import Directory
-from tests.chaos.kinds.download import Download
-from tests.chaos.kinds.http import HttpForward, HttpRanges
-from tests.chaos.kinds.paths import PathChange, PathPut, PathRead, PathWrite
-from tests.chaos.kinds.sensors import KeySensor, UnchangedSensor
-from tests.chaos.kinds.sql import SqlAsOne, SqlAsPieces
-from tests.chaos.kinds.storage import StorageGlob, StorageObject
+import inspect
+import pkgutil
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Final
+
 from tests.chaos.transfers import Transfer
 
-KINDS: tuple[type[Transfer], ...] = (
-    SqlAsOne,
-    SqlAsPieces,
-    HttpRanges,
-    HttpForward,
-    StorageGlob,
-    StorageObject,
-    Directory,
-    CopyAsOne,
-    CopyInParts,
-    Download,
-    PathWrite,
-    PathPut,
-    PathRead,
-    PathChange,
-    KeySensor,
-    UnchangedSensor,
-)
+
+def _found() -> Iterator[type[Transfer]]:
+    for module in pkgutil.iter_modules(__path__, f"{__name__}."):
+        for value in vars(import_module(module.name)).values():
+            is_own = isinstance(value, type) and value.__module__ == module.name
+            if is_own and issubclass(value, Transfer) and not inspect.isabstract(value):
+                yield value
+
+
+KINDS: Final = tuple(_found())

@@ -20,6 +20,7 @@ class CopyAsOne(Transfer):
     """A small object, with tags, in one request."""
 
     name: ClassVar[str] = "copy"
+    calls: ClassVar[tuple[str, ...]] = ("HeadObject", "GetObjectTagging", "CopyObject")
     continues: ClassVar[bool] = False
     threshold: ClassVar[int] = SIZE_BYTES
 
@@ -54,8 +55,16 @@ class CopyAsOne(Transfer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CopyInParts(CopyAsOne):
-    """The same in parts."""
+    """A large object, with tags, in parts."""
 
     name: ClassVar[str] = "copy-parts"
+    calls: ClassVar[tuple[str, ...]] = (
+        "HeadObject",
+        "GetObjectTagging",
+        "InitiateMultipartUpload",
+        "ListParts",
+        "UploadPartCopy",
+        "CompleteMultipartUpload",
+    )
     continues: ClassVar[bool] = True
     threshold: ClassVar[int] = 0

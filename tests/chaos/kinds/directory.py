@@ -1,4 +1,4 @@
-"""A directory with small files, one of a middling size and two of several parts; some are there, some are surplus."""
+"""Small files, one of a middling size and some of several parts, of a directory and by their names; some are there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
-from tests.chaos.transfers import Transfer
+from airflow_provider_oss.operators.files import OSSUploadFilesOperator
+from tests.chaos.transfers import IN_PARTS, Transfer
 from tests.chaos.world import PART_BYTES, World, demand
 from tests.support.trees import write_tree
 
@@ -26,9 +27,16 @@ _SIZES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directory(Transfer):
-    """All files, and the surplus objects are deleted."""
+    """The files of a directory; surplus objects are deleted."""
 
     name: ClassVar[str] = "directory"
+    calls: ClassVar[tuple[str, ...]] = (
+        "ListObjectsV2",
+        "HeadObject",
+        *IN_PARTS,
+        "PutObject",
+        "DeleteMultipleObjects",
+    )
 
     def make_source(self, world: World, random: random.Random) -> None:
         del world
@@ -61,3 +69,21 @@ class Directory(Transfer):
     @property
     def _tree(self) -> Any:
         return self.folder / "tree"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files(Directory):
+    """Files that are named one by one; what else is there stays."""
+
+    name: ClassVar[str] = "files"
+    calls: ClassVar[tuple[str, ...]] = ("HeadObject", *IN_PARTS, "PutObject")
+
+    def make_old(self, world: World) -> None:
+        bucket = world.bucket()
+        for name in ("equal.txt", "equal-large.bin"):
+            bucket.put_object(f"{self.key}{name}", (self._tree / name).read_bytes())
+        bucket.put_object(f"{self.key}changed.txt", b"old")
+
+    def operator(self) -> Any:
+        files = {name: str(self._tree / name) for name in _SIZES}
+        return OSSUploadFilesOperator(files=files, key=self.key, **self.arguments())

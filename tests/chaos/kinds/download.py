@@ -20,6 +20,7 @@ class Download(Transfer):
     """An object of several ranges."""
 
     name: ClassVar[str] = "download"
+    calls: ClassVar[tuple[str, ...]] = ("HeadObject", "GetObject")
 
     def make_source(self, world: World, random: random.Random) -> None:
         world.bucket().put_object(f"{self.key}object", random.randbytes(SIZE_BYTES))

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Final
 
 from airflow_provider_oss.transfers.http_to_oss import HttpToOSSOperator
 from tests.chaos.scenario import SIZE_BYTES, Scene
-from tests.chaos.transfers import Expected, Transfer
+from tests.chaos.transfers import IN_PARTS, Expected, Transfer
 from tests.chaos.world import World, demand
 from tests.support.web_server import Answer, Handler, WebServer, chunked, ranged
 
@@ -31,6 +31,7 @@ class HttpRanges(Transfer):
     pages: _Pages
 
     name: ClassVar[str] = "http-ranges"
+    calls: ClassVar[tuple[str, ...]] = IN_PARTS
     source_faults: ClassVar[Mapping[str, Expected]] = {
         **dict.fromkeys(("500", "503", "429", "closed", "cut", "stall"), Expected.REPEATED),
         "other-etag": Expected.RETRIED,

@@ -71,6 +71,7 @@ class PathWrite(PathTransfer):
     """A file that is written piece by piece: an upload in parts."""
 
     name: ClassVar[str] = "path-write"
+    calls: ClassVar[tuple[str, ...]] = ("InitiateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 
     def may_fail(self, fault: str, operation: str) -> bool:
         """What is written can be read once: an upload that has to begin anew is left to the next attempt."""
@@ -89,6 +90,7 @@ class PathPut(PathTransfer):
     """A file of this machine that is put."""
 
     name: ClassVar[str] = "path-put"
+    calls: ClassVar[tuple[str, ...]] = ("InitiateMultipartUpload", "UploadPart", "CompleteMultipartUpload")
 
     def act(self, folder: ObjectStoragePath) -> Any:
         target = f"{BUCKET}/{self.key}object"
@@ -100,6 +102,7 @@ class PathRead(PathTransfer):
     """An object that is read as a whole, in ranges, and into a file."""
 
     name: ClassVar[str] = "path-read"
+    calls: ClassVar[tuple[str, ...]] = ("HeadObject", "GetObject")
 
     def make_source(self, world: World, random: random.Random) -> None:
         content = random.randbytes(SIZE_BYTES)
@@ -148,6 +151,7 @@ class PathChange(PathTransfer):
     """An object that is copied, and a directory that is removed."""
 
     name: ClassVar[str] = "path-change"
+    calls: ClassVar[tuple[str, ...]] = ("HeadObject", "CopyObject", "ListObjectsV2", "DeleteMultipleObjects")
 
     def make_source(self, world: World, random: random.Random) -> None:
         content = random.randbytes(SIZE_BYTES)

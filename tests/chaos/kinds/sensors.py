@@ -111,9 +111,10 @@ class Sensor(Transfer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeySensor(Sensor):
-    """One key that is there, one that comes, and a pattern of which another comes."""
+    """A sensor of one key that is there, one that comes, and a pattern of which another comes."""
 
     name: ClassVar[str] = "sensor-key"
+    calls: ClassVar[tuple[str, ...]] = ("HeadObject", "ListObjectsV2")
     comes_before: ClassVar[Mapping[str, int]] = {"late.csv": 3, "more/late.csv": 5}
     looks_by: ClassVar[str] = "HeadObject"
 
@@ -129,9 +130,10 @@ class KeySensor(Sensor):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnchangedSensor(Sensor):
-    """A prefix into which objects still come."""
+    """A sensor of a prefix into which objects still come."""
 
     name: ClassVar[str] = "sensor-unchanged"
+    calls: ClassVar[tuple[str, ...]] = ("ListObjectsV2",)
     comes_before: ClassVar[Mapping[str, int]] = {"late.csv": 1, "later.csv": 2}
     looks_by: ClassVar[str] = "ListObjectsV2"
 

@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
 from tests.chaos.scenario import Scene
-from tests.chaos.transfers import Transfer
+from tests.chaos.transfers import IN_PARTS, Transfer
 from tests.chaos.world import World, demand
 
 _ROWS = 3000
@@ -32,6 +32,7 @@ class SqlAsOne(Transfer):
     file_format: str
 
     name: ClassVar[str] = "sql"
+    calls: ClassVar[tuple[str, ...]] = IN_PARTS
     split_rows: ClassVar[int | None] = None
 
     @classmethod
@@ -89,9 +90,10 @@ class SqlAsOne(Transfer):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlAsPieces(SqlAsOne):
-    """The same rows as pieces, each in parts, and a manifest that lists them."""
+    """The rows of an SQLite table as pieces, each in parts, and a manifest that lists them."""
 
     name: ClassVar[str] = "sql-pieces"
+    calls: ClassVar[tuple[str, ...]] = ("HeadObject", *IN_PARTS, "PutObject")
     split_rows: ClassVar[int | None] = 1600
 
     def make_old(self, world: World) -> None:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
 from tests.chaos.kinds.paths import forget_connections
 from tests.chaos.scenario import SIZE_BYTES
-from tests.chaos.transfers import Transfer
+from tests.chaos.transfers import IN_PARTS, Transfer
 from tests.chaos.world import CONN_ID, PART_BYTES, World, demand
 from tests.support.trees import write_tree
 
@@ -23,6 +23,7 @@ class StorageGlob(Transfer):
     """The files that a glob matches."""
 
     name: ClassVar[str] = "storage-glob"
+    calls: ClassVar[tuple[str, ...]] = ("HeadObject", *IN_PARTS, "PutObject")
 
     def make_source(self, world: World, random: random.Random) -> None:
         del world
@@ -53,6 +54,7 @@ class StorageObject(Transfer):
     """An object of another bucket, read in ranges through the filesystem of this package."""
 
     name: ClassVar[str] = "storage-object"
+    calls: ClassVar[tuple[str, ...]] = ("HeadObject", "GetObject", *IN_PARTS)
 
     def make_source(self, world: World, random: random.Random) -> None:
         content = random.randbytes(SIZE_BYTES)

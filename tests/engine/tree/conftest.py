@@ -40,13 +40,15 @@ class TreeScene:
         """Return one attempt; ``include``, ``exclude`` and ``symlinks`` are the source's."""
         globs = {name: changes.pop(name) for name in ("include", "exclude") if name in changes}
         source = TreeSource(str(self.directory), Selection(**globs), changes.pop("symlinks", "follow"))
+        rules = dict(rules or {})
         usual = TreeUpload(
             source,
             ObjectPrefix(self.scene.bucket, PREFIX),
             self.scene.means,
-            TreeRules(**rules or {}),
             settings=self.scene.settings,
             stores=self.stores,
+            skip_unchanged=rules.pop("skip_unchanged", True),
+            rules=TreeRules(**rules),
         )
         return changed(usual, **changes)
 

@@ -14,6 +14,7 @@ import pytest
 from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.engine.tree.result import Tally, TreeResult
+from airflow_provider_oss.engine.tree.walk import TreeSource
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
     OSSBadResponse,
@@ -25,6 +26,8 @@ from airflow_provider_oss.exceptions import (
     OSSPermanentError,
     OSSServiceUnavailable,
     OSSSourceChanged,
+    OSSSourceElsewhere,
+    OSSSourceMissing,
     OSSTransientError,
     OSSUploadCancelled,
 )
@@ -32,6 +35,7 @@ from airflow_provider_oss.limits import KIB
 from airflow_provider_oss.model import ObjectPrefix, ObjectRef, UploadResult
 from airflow_provider_oss.options import parse_options
 from airflow_provider_oss.proof import crc64
+from airflow_provider_oss.shown import host_name
 from tests.engine.conftest import PART
 from tests.engine.doubles import HandClock
 from tests.engine.tree.conftest import PREFIX, Meanwhile, TreeScene
@@ -260,7 +264,7 @@ def test_files_that_go_away_before_they_are_compared(tree: TreeScene, size_bytes
     tree.run()
     client = Meanwhile(tree.scene.client, (tree.directory / "b").unlink)
     result = tree.run({"delete_removed": True}, client=client)
-    assert (failures(result), result.skipped.count) == ({"b": OSSInvalidSource}, 2)
+    assert (failures(result), result.skipped.count) == ({"b": OSSSourceMissing}, 2)
     assert not result.is_permanent
     assert tree.run({"delete_removed": True}).deleted.count == 1
 
@@ -274,7 +278,7 @@ def test_failures_of_the_files_are_no_reason_to_stop(tree: TreeScene) -> None:
     result = tree.run(client=client)
 
     assert (result.failed.count, result.sent.count, result.not_tried.count) == (10, 10, 0)
-    assert set(failures(result).values()) == {OSSInvalidSource}
+    assert set(failures(result).values()) == {OSSSourceMissing}
     with pytest.raises(OSSTransientError):
         result.raise_failures()
 
@@ -294,9 +298,49 @@ def test_a_listing_that_fails(tree: TreeScene) -> None:
 def test_nothing_works_without_a_directory(tree: TreeScene) -> None:
     """A missing directory is an error before OSS is asked anything."""
     tree.directory.rmdir()
-    with pytest.raises(OSSInvalidSource, match="cannot be read on this worker"):
+    with pytest.raises(OSSSourceMissing, match=f"cannot be read on this worker, {host_name()}: No such file"):
         tree.run({"delete_removed": True, "allow_empty": True})
     assert tree.operations() == []
+
+
+@pytest.mark.parametrize("left", ["nothing", "an empty directory"])
+def test_a_worker_that_does_not_see_the_directory(tree: TreeScene, left: str) -> None:
+    """Where a checkpoint shows that its files were read, that may pass, and the text says what to do."""
+    tree.write({"large": some_bytes(LARGE)})
+    stop_at_part(tree, "large", 3)
+    tree.directory.rename(away := tree.directory.with_name("away"))
+    if left == "an empty directory":  # on which a volume is mounted elsewhere
+        tree.directory.mkdir()
+    with pytest.raises(OSSSourceElsewhere, match=f"is not on this worker, {host_name()}.* volume .* queue"):
+        tree.run()
+    assert tree.operations() == []
+
+    if left == "an empty directory":
+        tree.directory.rmdir()
+    away.rename(tree.directory)
+    result = tree.run()
+    assert (result.bytes_sent, result.bytes_verified) == (PART, 2 * PART)
+
+
+def test_a_directory_that_may_be_empty(tree: TreeScene) -> None:
+    """Where the user said that it may be, what was there before does not matter: its upload is given up."""
+    tree.write({"large": some_bytes(LARGE)})
+    stop_at_part(tree, "large", 3)
+    (tree.directory / "large").unlink()
+    assert tree.run({"allow_empty": True}).files == Tally()
+    assert tree.scene.uploads() == []
+
+
+@pytest.mark.parametrize("where", ["other prefix", "other directory"])
+def test_a_checkpoint_of_something_else(tree: TreeScene, where: str) -> None:
+    """It proves nothing of a directory that was never there."""
+    tree.write({"large": some_bytes(LARGE)})
+    stop_at_part(tree, "large", 3)
+    prefix, directory = ("other/", tree.directory) if where == "other prefix" else (PREFIX, tree.directory / "typo")
+    if where == "other prefix":
+        tree.directory.rename(tree.directory.with_name("away"))
+    with pytest.raises(OSSSourceMissing):
+        tree.run(target=ObjectPrefix(tree.scene.bucket, prefix), source=TreeSource(str(directory)))
 
 
 @pytest.mark.parametrize("part_size_bytes", [1, 6 * 1024**3])
@@ -730,7 +774,7 @@ def test_a_dry_run_of_many(tree: TreeScene, caplog: pytest.LogCaptureFixture) ->
 
 def test_a_dry_run_keeps_what_is_unfinished(tree: TreeScene) -> None:
     """Checkpoints and the uploads they name are left alone."""
-    tree.write({"large": some_bytes(LARGE)})
+    tree.write({"large": some_bytes(LARGE), "x": b""})
     stop_at_part(tree, "large", 3)
     (tree.directory / "large").unlink()
     tree.run({"dry_run": True})

@@ -16,6 +16,7 @@ from airflow_provider_oss.operators.buckets import OSSCreateBucketOperator, OSSD
 from airflow_provider_oss.operators.copy import OSSCopyObjectOperator
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
 from airflow_provider_oss.operators.download import OSSDownloadObjectOperator
+from airflow_provider_oss.operators.files import OSSUploadFilesOperator
 from airflow_provider_oss.operators.maintenance import OSSAbortStaleUploadsOperator
 from airflow_provider_oss.operators.objects import OSSDeleteObjectsOperator, OSSListOperator
 from airflow_provider_oss.operators.oss import (
@@ -129,6 +130,9 @@ with DAG("right", schedule=None, default_args={"retries": 5}):
     OSSPutStreamOperator(task_id="path", key="a", stream=ObjectStoragePath("file:///data/a"))
     OSSResumableStreamOperator(task_id="resumable", key="a", stream=chunks, compression="zstd")
     OSSUploadDirectoryOperator(task_id="tree", key="a", directory=Path("/data"), include=["*.csv", name()])
+    OSSUploadFilesOperator(task_id="files", key="a", files={"a.csv": Path("/data/a"), "b.csv": name()}, parallel=8)
+    OSSUploadFilesOperator(task_id="list_of_files", key="a", files=["/data/a", Path("/data/b"), name()])
+    OSSUploadFilesOperator.partial(task_id="batches", key="a").expand(files=[["/data/a"], ["/data/b"]])
     plan = OSSPlanUploadOperator(task_id="plan", key="a", source="/data/dump", ranges=4, retries=2)
     send = OSSSendPartsOperator.partial(
         task_id="send", source="/data/dump", upload=plan.output["upload"], pool="uploads"
