@@ -59,8 +59,8 @@ EXTRA_FIELDS: Final[dict[str, dict[str, Any]]] = {
         "cname: the endpoint is the bucket's own domain.",
         enum=["auto", "path", "virtual", "cname"],
     ),
-    "connect_timeout": _field("Connect time-out (seconds)", "Empty: 10.", "number"),
-    "read_timeout": _field("Read time-out (seconds)", "The longest time in which nothing moves. Empty: 60.", "number"),
+    "connect_timeout": _field("Connect timeout (seconds)", "Empty: 10.", "number"),
+    "read_timeout": _field("Read timeout (seconds)", "The longest time in which nothing moves. Empty: 60.", "number"),
     "verify": _field(
         "TLS verification",
         "Empty or true: certificates are verified. Else false, or the path of a file of certificate authorities.",

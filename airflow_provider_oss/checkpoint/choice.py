@@ -139,8 +139,28 @@ def check_wanted(wanted: str | CheckpointStore) -> None:
 
 
 def anchored(wanted: Any, checkpoint_anchor: str | None) -> Any:
-    """Return what ``checkpoint`` says together with ``checkpoint_anchor``, which only means something to ``"xcom"``."""
-    return f"{wanted}:{checkpoint_anchor}" if wanted == "xcom" and checkpoint_anchor is not None else wanted
+    """
+    Return what ``checkpoint`` says together with ``checkpoint_anchor``, which only means something to ``"xcom"``.
+
+    Raises OSSInvalidArgument when both name an anchor, and not the same.
+    """
+    if checkpoint_anchor is None or not isinstance(wanted, str):
+        return wanted
+    name, has_setting, setting = wanted.partition(":")
+    if name != "xcom":
+        return wanted
+    if has_setting and setting != checkpoint_anchor:
+        raise OSSInvalidArgument(
+            f"checkpoint={wanted!r} and checkpoint_anchor={checkpoint_anchor!r} name two tasks: remove the latter"
+        )
+    return f"{name}:{checkpoint_anchor}"
+
+
+def check_anchor(wanted: Any, checkpoint_anchor: Any) -> None:
+    """Warn of a deprecated argument, and refuse one that contradicts ``wanted``, unless a template may mend that."""
+    warn_of_anchor(wanted, checkpoint_anchor)
+    if isinstance(checkpoint_anchor, str) and "{" not in f"{wanted}{checkpoint_anchor}":
+        anchored(wanted, checkpoint_anchor)
 
 
 def warn_of_anchor(wanted: Any, checkpoint_anchor: Any) -> None:

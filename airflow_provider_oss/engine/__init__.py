@@ -9,5 +9,5 @@ In which order to read it:
 4. parts, stream_parts, upload: a source cut into parts, and the attempt that verifies, sends and completes them.
 5. put, stored, copy, many_files, tree: one request, what is there already, copies, many files, directories.
 6. planned, ranges, completion: one object by many workers.
-7. download, partial_file, local_target: objects to files; stale: uploads that nobody continues.
+7. download, partial_file: objects to files; stale: uploads that nobody continues.
 """

@@ -16,8 +16,13 @@ from typing import Final
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import obeying
-from airflow_provider_oss.engine.local_target import checked_target, naming_errors
-from airflow_provider_oss.engine.partial_file import DownloadedVersion, DownloadRecord, PartialFile
+from airflow_provider_oss.engine.partial_file import (
+    DownloadedVersion,
+    DownloadRecord,
+    PartialFile,
+    checked_target,
+    naming_errors,
+)
 from airflow_provider_oss.engine.plan import DEFAULT_PART_SIZE_BYTES, in_working_order, make_plan
 from airflow_provider_oss.engine.progress import ProgressReporter
 from airflow_provider_oss.engine.retry import Means

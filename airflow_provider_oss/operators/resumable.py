@@ -156,9 +156,9 @@ class OSSResumableBaseOperator(OSSUploadBaseOperator):
             progress=progress,
         )
         if checkpoint_anchor is not None:
-            from airflow_provider_oss.checkpoint.choice import warn_of_anchor
+            from airflow_provider_oss.checkpoint.choice import check_anchor
 
-            warn_of_anchor(checkpoint, checkpoint_anchor)
+            check_anchor(checkpoint, checkpoint_anchor)
 
     def check_arguments(self) -> None:
         """Check also how it is cut and sent, and where the upload id is kept."""

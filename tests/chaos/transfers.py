@@ -189,7 +189,7 @@ def check_nothing_sent_again(world: World, transfer: Transfer, fault: str) -> in
 
 
 _SEND_AGAIN = ("flip-sent", "moved", "stall")
-"""What is damaged or has changed is replaced; and with a short time-out an acknowledgement may come too late."""
+"""What is damaged or has changed is replaced; and with a short timeout an acknowledgement may come too late."""
 
 _INVISIBLE = ("clock", "expired-renewed", "gone", "finished", "slow")
 """What no attempt fails of, however often it happens."""

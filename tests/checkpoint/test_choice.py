@@ -94,12 +94,20 @@ def test_anchor_that_is_not_known_yet() -> None:
         warn_of_anchor("xcom", object())
 
 
-@pytest.mark.parametrize("checkpoint", ["auto", "variable", "task_state", "xcom:notify"])
+@pytest.mark.parametrize("checkpoint", ["auto", "variable", "task_state"])
 def test_anchor_without_use(checkpoint: str) -> None:
     """Beside what has no use for an anchor the warning does not advise another store, nor another anchor."""
     with pytest.warns(AirflowProviderDeprecationWarning, match=f"remove it, checkpoint='{checkpoint}' has no use for"):
         store = choose_store(checkpoint, context(), "absent")
     assert store == choose_store(checkpoint, context())
+
+
+@pytest.mark.filterwarnings("ignore:checkpoint_anchor is deprecated")
+def test_two_anchors() -> None:
+    """Two that are named in two ways contradict each other; the same one, twice, does not."""
+    with pytest.raises(OSSInvalidArgument, match="'xcom:notify' and checkpoint_anchor='other' name two tasks: remove"):
+        choose_store("xcom:notify", context(), "other")
+    assert choose_store("xcom:notify", context(), "notify") == choose_store("xcom:notify", context())
 
 
 @pytest.mark.parametrize("checkpoint", ["xcom", "{{ params.store }}", object()])

@@ -140,7 +140,7 @@ def test_callback_variables_have_their_prefix() -> None:
 
 
 def test_answer_without_a_checksum(server: OSSEmulator, client: OSSObjectClient) -> None:
-    """An object that OSS tells no CRC-64 of has none, which is not zero."""
+    """An object of which OSS returns no CRC-64 has none, which is not zero."""
     assert crc64_of({}) is None
     assert crc64_of({"x-oss-hash-crc64ecma": "0"}) == 0
     server.faults.add(Fault(operation="PutObject", latency_seconds=0.0))

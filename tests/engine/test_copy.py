@@ -566,7 +566,7 @@ def test_a_copy_that_differs(stage: Stage, threshold: int) -> None:
 
 @both_forms
 def test_an_answer_without_checksum(stage: Stage, threshold: int) -> None:
-    """When OSS tells no CRC-64 of the copy as it makes it, the copy is looked at."""
+    """When OSS returns no CRC-64 of the copy as it makes it, the copy is looked at."""
     result = stage.run(client=Telling(stage.scene.client, [{}, {}]), multipart_threshold_bytes=threshold)
     assert stage.scene.operations()[-1] == "HeadObject"
     assert result.crc64 == str(crc64(DATA))

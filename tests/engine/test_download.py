@@ -22,7 +22,7 @@ import pytest
 from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.clients.credentials.sources import Credentials
 from airflow_provider_oss.emulator import Fault, RecordedRequest
-from airflow_provider_oss.engine import local_target, partial_file
+from airflow_provider_oss.engine import partial_file
 from airflow_provider_oss.engine.download import Download
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
@@ -380,7 +380,7 @@ def test_a_range_of_what(stage: Stage) -> None:
 
 @pytest.mark.parametrize("data", [DATA[:10], DATA], ids=["small", "large"])
 def test_an_object_without_crc64(stage: Stage, data: bytes, caplog: pytest.LogCaptureFixture) -> None:
-    """When OSS tells no CRC-64 size and ETag decide, which the log says; a file of that size proves nothing."""
+    """When OSS returns no CRC-64 size and ETag decide, which the log says; a file of that size proves nothing."""
     caplog.set_level("INFO")
     stage.put(data)
     stage.path.write_bytes(data)
@@ -813,9 +813,9 @@ class InterruptedByTestError(BaseException):
 
 
 class InterruptAt:
-    """Raises at the n-th line, as a signal handler may, of the modules that open, name and remove files."""
+    """Raises at the n-th line, as a signal handler may, of the module that opens, names and removes files."""
 
-    files = (partial_file.__file__, local_target.__file__)
+    files = (partial_file.__file__,)
 
     def __init__(self, line: int) -> None:
         self.left = line

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from airflow_provider_oss.engine.partial_file import DownloadedVersion, PartialFile
+from airflow_provider_oss.engine.partial_file import DownloadedVersion, PartialFile, publish
 from airflow_provider_oss.engine.plan import make_plan
 from airflow_provider_oss.exceptions import OSSInvalidTarget
 from airflow_provider_oss.model import ObjectRef
@@ -148,3 +150,84 @@ def test_killed_while_it_was_published(path: Path) -> None:
     partial.leave()
     partial.close()
     assert_published(path)
+
+
+# How it takes its name. Where it may be is in test_download.py
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """Where it is meanwhile."""
+    return tmp_path / "part"
+
+
+@pytest.fixture
+def descriptor(beside: Path) -> Iterator[int]:
+    """The file, open."""
+    descriptor = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    os.fchmod(descriptor, 0o640)
+    os.write(descriptor, DATA)
+    yield descriptor
+    os.close(descriptor)
+
+
+@pytest.fixture(params=["EPERM", "EOPNOTSUPP", "ENOTSUP", "ENOSYS", "EMLINK", None])
+def _with_and_without_links(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """File systems that have no hard links, and one that has."""
+
+    def refuse(*_: Any, **__: Any) -> None:
+        number = getattr(errno, request.param)
+        raise OSError(number, os.strerror(number))
+
+    if request.param is not None:
+        monkeypatch.setattr(os, "link", refuse)
+
+
+@pytest.mark.usefixtures("_with_and_without_links")
+def test_a_name_that_is_free(beside: Path, descriptor: int, path: Path) -> None:
+    """The file has the name, its own permissions, and no other name."""
+    publish(beside, descriptor, path, overwrite=False)
+    assert path.read_bytes() == DATA
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert not beside.exists()
+
+
+@pytest.mark.usefixtures("_with_and_without_links")
+def test_a_name_that_is_taken(beside: Path, descriptor: int, path: Path) -> None:
+    """Another's file that may not be replaced stays as it is."""
+    path.write_bytes(b"another's")
+    with pytest.raises(FileExistsError):
+        publish(beside, descriptor, path, overwrite=False)
+    assert path.read_bytes() == b"another's"
+    assert beside.read_bytes() == DATA
+
+
+@pytest.mark.usefixtures("_with_and_without_links")
+def test_a_claimed_name_is_given_back(beside: Path, descriptor: int, path: Path) -> None:
+    """When the file cannot take the name that was claimed for it, no empty file is left there."""
+    beside.unlink()
+    with pytest.raises(FileNotFoundError):
+        publish(beside, descriptor, path, overwrite=False)
+    assert not path.exists()
+
+
+def test_other_errors_of_linking(beside: Path, descriptor: int, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What else goes wrong is no reason to try another way."""
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", fail)
+    with pytest.raises(OSError, match="Input/output error"):
+        publish(beside, descriptor, path, overwrite=False)
+    assert not path.exists()
+
+
+def test_a_file_is_replaced(beside: Path, descriptor: int, path: Path) -> None:
+    """The new file has the old one's name and permissions."""
+    path.write_bytes(b"old")
+    path.chmod(0o444)
+    publish(beside, descriptor, path, overwrite=True)
+    assert path.read_bytes() == DATA
+    assert path.stat().st_mode & 0o777 == 0o444
+    assert not beside.exists()

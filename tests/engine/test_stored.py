@@ -146,7 +146,7 @@ def test_a_fault_is_not_an_answer(scene: Scene) -> None:
 
 
 def test_an_object_without_crc64_proves_nothing(scene: Scene) -> None:
-    """When OSS tells no CRC-64 the object is not taken for the source."""
+    """When OSS returns no CRC-64 the object is not taken for the source."""
     put(scene, DATA)
 
     def without_crc64(ref: ObjectRef) -> ObjectInfo:

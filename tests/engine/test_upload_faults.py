@@ -217,7 +217,7 @@ def test_an_object_that_is_not_the_source_is_no_success(scene: Scene, size_bytes
 
 
 class SilentAnswer(PassingClient):
-    """A server that tells no CRC-64 of an object."""
+    """A server that returns no CRC-64 of an object."""
 
     def call(self, name: str, act: Any) -> Any:
         stored = act()

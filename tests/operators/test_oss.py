@@ -20,7 +20,7 @@ from airflow_provider_oss.limits import KIB
 from airflow_provider_oss.operators.oss import OSSPutObjectOperator, OSSPutStreamOperator, OSSResumableUploadOperator
 from tests.checkpoint.airflow_edge import Supervisor
 from tests.emulator.support import accept, callback_server
-from tests.operators.conftest import DATA, Build, Run
+from tests.operators.conftest import DATA, REFUSED, Build, Run
 from tests.support.airflow_version import STORES
 from tests.support.stores import MemoryStore
 
@@ -230,6 +230,15 @@ def test_checkpoint_anchor(run: Run, supervisor: Supervisor, file: Path) -> None
     assert [warning.filename for warning in warned] == [__file__]
     [(dag_id, run_id, task_id, *_)] = supervisor.xcoms
     assert (dag_id, run_id, task_id) == ("export", "manual__1", "notify")
+
+
+@pytest.mark.filterwarnings("ignore:checkpoint_anchor is deprecated")
+@pytest.mark.parametrize("checkpoint", ["xcom:notify", "xcom:{{ 'notify' }}"])
+def test_two_anchors(run: Run, server: OSSEmulator, file: Path, checkpoint: str) -> None:
+    """Two arguments that name two tasks are refused: by the DAG file, or where a template names one, by the attempt."""
+    with pytest.raises(REFUSED, match="checkpoint='xcom:notify' and checkpoint_anchor='other' name two tasks"):
+        run(resumable(file, checkpoint=checkpoint, checkpoint_anchor="other"))
+    assert server.requests == ()
 
 
 def test_store_of_the_user(run: Run, supervisor: Supervisor, file: Path) -> None:
