@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from typing_extensions import override
+
 from airflow_provider_oss.exceptions import (
     OSSConnectionError,
     OSSPermanentError,
@@ -52,6 +54,16 @@ class Failure:
     def text(self) -> str:
         """The error, of bounded length."""
         return shortened(printable(f"{type(self.error).__name__}: {self.error}"), 500)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldFailure(Failure):
+    """One that another task has told of: its error is nothing but the text."""
+
+    @property
+    @override
+    def text(self) -> str:
+        return str(self.error)
 
 
 class Failures:

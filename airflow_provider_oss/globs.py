@@ -16,6 +16,7 @@ _Step: TypeAlias = Callable[[str], object] | None
 
 _ANY_DEPTH: Final = "**"
 _WILDCARD: Final = re.compile(r"[*?[]")
+_MOST_PREFIXES: Final = 100
 
 
 class Selection:
@@ -32,7 +33,10 @@ class Selection:
     """
 
     def __init__(self, include: str | Iterable[str] | None = None, exclude: str | Iterable[str] | None = None) -> None:
-        self._include = None if include is None else _globs("include", include)
+        named = None if include is None else [include] if isinstance(include, str) else list(include)
+        self._include = None if named is None else _globs("include", named)
+        self.prefixes = ("",) if named is None else _prefixes(map(literal_prefix, named))
+        """What the names of all files that are meant begin with, in order; none of these begins with another."""
         self._exclude = () if exclude is None else _globs("exclude", exclude)
 
     @property
@@ -70,6 +74,21 @@ def has_wildcard(glob: str) -> bool:
 def literal_prefix(glob: str) -> str:
     """Return what every name that matches begins with: the text before the first wildcard."""
     return _WILDCARD.split(glob, maxsplit=1)[0]
+
+
+def _prefixes(found: Iterable[str]) -> tuple[str, ...]:
+    """
+    Return them in order, without those that begin with another one.
+
+    Where more than 100 are left, which a listing would have to ask for one by one, the folders that they are in.
+    """
+    kept: list[str] = []
+    for prefix in sorted(set(found)):
+        if not (kept and prefix.startswith(kept[-1])):
+            kept.append(prefix)
+    if len(kept) <= _MOST_PREFIXES:
+        return tuple(kept)
+    return _prefixes(prefix[: prefix.rstrip("/").rfind("/") + 1] for prefix in kept)
 
 
 def key_matcher(glob: str) -> Callable[[str], bool]:

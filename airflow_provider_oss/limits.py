@@ -43,3 +43,6 @@ MAX_TRAFFIC_LIMIT_BITS: Final = 838_860_800
 
 MIN_POKE_INTERVAL_SECONDS: Final = 1.0
 """Between two looks of a sensor: OSS bills each of them, and a wait without pauses would be nothing but looks."""
+
+MAX_MAPPED_TASKS: Final = 1024
+"""How many tasks Airflow makes of a mapped one unless its ``[core] max_map_length`` says otherwise."""

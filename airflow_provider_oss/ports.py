@@ -119,7 +119,9 @@ class SendingClient(ObjectClient, Protocol):
 class TreeClient(SendingClient, Protocol):
     """What lists and deletes, too: it makes the objects below a prefix equal to a tree of files."""
 
-    def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
+    def list_objects(
+        self, bucket: str, prefix: str, delimiter: str, token: str, *, start_after: str = ""
+    ) -> Page[ListedObject]:
         """Return one page of the objects whose key begins with ``prefix``, by key (ListObjectsV2)."""
 
     def delete_object(self, ref: ObjectRef) -> None:

@@ -164,6 +164,7 @@ def get_provider_info() -> dict[str, Any]:
                     "airflow_provider_oss.operators.oss",
                     "airflow_provider_oss.operators.directory",
                     "airflow_provider_oss.operators.files",
+                    "airflow_provider_oss.operators.shards",
                     "airflow_provider_oss.operators.copy",
                     "airflow_provider_oss.operators.download",
                     "airflow_provider_oss.operators.objects",

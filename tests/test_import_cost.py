@@ -131,6 +131,8 @@ CALLS = {
     "plan_upload": lambda: planned.append(hook.plan_upload("group", FileSource(str(file)))[0]),
     "send_parts": lambda: sent.append(hook.send_parts(planned[0], "1-1", FileSource(str(file)))),
     "complete_upload": lambda: hook.complete_upload(planned[0], sent),
+    "plan_directory": lambda: hook.plan_directory(folder),
+    "delete_removed": lambda: hook.delete_removed("tree", folder, shards=hook.plan_directory(folder)),
     "abandon_upload": lambda: hook.abandon_upload(MemoryStore()),
     "list_buckets": hook.list_buckets,
     "bucket_info": hook.bucket_info,

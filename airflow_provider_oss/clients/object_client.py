@@ -206,9 +206,20 @@ class OSSObjectClient(OSSPropertyClient):
             return deleted_keys(self._api.call("POST", details, {"delete": "", **SAFE_IN_XML}, headers, body).body)
 
     def list_objects(
-        self, bucket: str, prefix: str, delimiter: str, token: str, most: int = _KEYS_PER_PAGE
+        self,
+        bucket: str,
+        prefix: str,
+        delimiter: str,
+        token: str,
+        most: int = _KEYS_PER_PAGE,
+        *,
+        start_after: str = "",
     ) -> Page[ListedObject]:
-        """ListObjectsV2, one page of at most so many entries. Common prefixes are in ``prefixes``."""
+        """
+        ListObjectsV2, one page of at most so many entries. Common prefixes are in ``prefixes``.
+
+        Without a token the first page begins behind the key ``start_after``.
+        """
         details = ErrorDetails(bucket)
         params = {
             "list-type": "2",
@@ -216,6 +227,7 @@ class OSSObjectClient(OSSPropertyClient):
             "delimiter": delimiter,
             "continuation-token": token,
             "max-keys": str(most),
+            **({"start-after": start_after} if start_after else {}),
             **SAFE_IN_XML,
         }
         with renamed(details):

@@ -16,7 +16,7 @@ from airflow_provider_oss.engine.copy import Copy
 from airflow_provider_oss.engine.download import Download, read_whole
 from airflow_provider_oss.engine.source import path_text
 from airflow_provider_oss.engine.stale import StaleUploads, StaleUploadsResult
-from airflow_provider_oss.engine.tree.compare import check_all_deleted, delete_all
+from airflow_provider_oss.engine.tree.remote import check_all_deleted, delete_all
 from airflow_provider_oss.exceptions import (
     ErrorDetails,
     OSSAccessDenied,

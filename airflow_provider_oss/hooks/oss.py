@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, Unpack
+from typing import Any, Unpack, overload
 
 from airflow_provider_oss import limits
 from airflow_provider_oss import provider_info as classic_form
@@ -16,9 +16,18 @@ from airflow_provider_oss.engine.planned import MOST_RANGES, Cut, PlannedUpload,
 from airflow_provider_oss.engine.put import SinglePut
 from airflow_provider_oss.engine.ranges import RangeUpload
 from airflow_provider_oss.engine.source import BytesSource, FileSource, Stream, StreamSource, path_text
+from airflow_provider_oss.engine.tree.remote import Removed, TreeRemoval
 from airflow_provider_oss.engine.tree.result import FilesResult, TreeResult
+from airflow_provider_oss.engine.tree.shards import plan_shards
 from airflow_provider_oss.engine.tree.upload import FilesUpload, TreeUpload
-from airflow_provider_oss.engine.tree.walk import NamedFiles, TreeRules, TreeSource, checked_symlinks, named_paths
+from airflow_provider_oss.engine.tree.walk import (
+    NamedFiles,
+    TreeRules,
+    TreeSource,
+    checked_symlinks,
+    named_paths,
+    range_of,
+)
 from airflow_provider_oss.engine.upload import Upload, UploadSettings
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.file_range import Buffer, bytes_of
@@ -236,6 +245,7 @@ class OSSUploadHook(OSSBaseHook):
         delete_removed: bool = False,
         allow_empty: bool = False,
         dry_run: bool = False,
+        shard: Mapping[str, Any] | None = None,
         part_size: int | str | None = None,
         parallel: int | str = limits.DEFAULT_PARALLEL,
         progress: ProgressCallback | None = None,
@@ -251,11 +261,12 @@ class OSSUploadHook(OSSBaseHook):
         all objects.
 
         :param key: a prefix, or ``oss://bucket/prefix``; it gets a slash at its end. "" is the whole bucket.
+        :param shard: one of what ``plan_directory`` returned: only what is in it; None for all.
         :param checkpoints: stores for the uploads of large files: a later call with the same ones continues, one that
             fails for each. Without any an upload that fails is aborted.
         """
         upload = TreeUpload(
-            TreeSource(path_text(directory, "directory"), Selection(include, exclude), checked_symlinks(symlinks)),
+            _tree(directory, include, exclude, symlinks, shard),
             self.resolve_prefix(key, bucket_name, storing=True),
             self._means(cancellation),
             parse_options(**options),
@@ -388,6 +399,67 @@ class OSSUploadHook(OSSBaseHook):
         completion = Completion(upload, results, self._means(cancellation), parse_options(**options))
         return report_upload(self, completion.run(), upload.source)
 
+    def plan_directory(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        shards: int | str = 8,
+        shard_files: int | str | None = None,
+        max_shards: int | str = limits.MAX_MAPPED_TASKS,
+        include: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
+        symlinks: str = "follow",
+        allow_empty: bool = False,
+        cancellation: Cancellation | None = None,
+    ) -> list[dict[str, Any]]:
+        """
+        Cut a directory into shards of about equal work, one for each call of ``upload_directory``; OSS is not asked.
+
+        Each is a dict: ``after`` and ``until``, between which the paths of its files are, and about how many ``files``
+        and bytes (``size``) it has. The same directory gives the same shards. For the arguments see
+        OSSPlanDirectoryOperator, for memory and precision ``airflow_provider_oss.engine.tree.shards``.
+        """
+        found = plan_shards(
+            _tree(directory, include, exclude, symlinks),
+            (cancellation or self.cancellation).check,
+            shards=_positive("shards", whole_number("shards", shards, 8)),
+            shard_files=_positive("shard_files", whole_number("shard_files", shard_files)),
+            max_shards=_positive("max_shards", whole_number("max_shards", max_shards, limits.MAX_MAPPED_TASKS)),
+            allow_empty=allow_empty,
+        )
+        return [shard.plain for shard in found]
+
+    def delete_removed(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
+        self,
+        key: str,
+        directory: str | os.PathLike[str],
+        bucket_name: str | None = None,
+        *,
+        shards: Iterable[Mapping[str, Any]],
+        include: str | Iterable[str] | None = None,
+        exclude: str | Iterable[str] | None = None,
+        symlinks: str = "follow",
+        allow_empty: bool = False,
+        dry_run: bool = False,
+        cancellation: Cancellation | None = None,
+    ) -> Removed:
+        """
+        Delete what a directory that was stored by shards does not have.
+
+        The guards are those of ``upload_directory``: never without a prefix, nor of an empty directory unless
+        ``allow_empty``. See TreeRemoval for what is raised.
+
+        :param shards: what ``plan_directory`` returned.
+        """
+        sources = [_tree(directory, include, exclude, symlinks, shard) for shard in shards]
+        removal = TreeRemoval(
+            sources,
+            self.resolve_prefix(key, bucket_name, storing=True),
+            self._means(cancellation),
+            TreeRules(allow_empty=allow_empty, dry_run=dry_run),
+        )
+        return removal.run()
+
     def abandon_upload(self, checkpoint: CheckpointStore) -> None:
         """
         Abort the upload that a checkpoint names, if it names one, and delete the checkpoint: nobody continues it.
@@ -422,6 +494,32 @@ class OSSHook(OSSUploadHook, OSSBucketHook):
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return what the connection form calls Airflow's fields. Called by Airflow below 3.2 only."""
         return classic_form.field_behaviour()
+
+
+def _tree(
+    directory: str | os.PathLike[str],
+    include: str | Iterable[str] | None,
+    exclude: str | Iterable[str] | None,
+    symlinks: str,
+    shard: Mapping[str, Any] | None = None,
+) -> TreeSource:
+    return TreeSource(
+        path_text(directory, "directory"),
+        Selection(include, exclude),
+        checked_symlinks(symlinks),
+        None if shard is None else range_of(shard),
+        has_files=shard is not None and bool(shard.get("files")),
+    )
+
+
+@overload
+def _positive(name: str, number: int) -> int: ...
+@overload
+def _positive(name: str, number: int | None) -> int | None: ...
+def _positive(name: str, number: int | None) -> int | None:
+    if number is not None and number < 1:
+        raise OSSInvalidArgument(f"{name}={number} is less than 1: give a positive number")
+    return number
 
 
 def _length(content_length: int | str | None) -> int | None:

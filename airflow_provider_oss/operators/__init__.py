@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable, Collection, Mapping, MutableMapping, Sequence
     from datetime import datetime, timedelta
     from typing import Any, TypeAlias, TypedDict
@@ -166,6 +167,27 @@ if TYPE_CHECKING:
         progress: ProgressCallback | None
         """called as ``progress(fraction, checkpoint, response)`` after every part."""
 
+    class TreeOptions(ConnectionOptions, total=False):
+        """Arguments of OSSTreeBaseOperator."""
+
+        bucket_name: str | XComArg | None
+        """bucket; None for the connection's schema."""
+        include: str | Sequence[str | XComArg] | XComArg | None
+        """globs of the files that are meant; None for all. See OSSUploadDirectoryOperator."""
+        exclude: str | Sequence[str | XComArg] | XComArg | None
+        """globs of files that are not meant, though ``include`` names them."""
+        symlinks: str | XComArg
+        """``"follow"``, ``"skip"`` or ``"error"``. See OSSUploadDirectoryOperator."""
+        allow_empty: bool
+        """let there be no file that the globs mean."""
+
+    class MappedDirectoryOptions(ResumableOptions, TreeOptions, total=False):
+        """Arguments of ``mapped_directory_upload`` that its tasks take, beside the directory and the key."""
+
+        skip_unchanged: bool
+        delete_removed: bool
+        dry_run: bool
+
     class StreamOptions(ResumableOptions, total=False):
         """Arguments of OSSStreamBaseOperator."""
 
@@ -184,6 +206,12 @@ if TYPE_CHECKING:
     class _Keyed(TypedDict):
         key: str | XComArg
         """object name, or a whole ``oss://bucket/key``. Templated."""
+
+    class _Directory(TypedDict):
+        directory: str | os.PathLike[str] | XComArg
+        """path of the directory on the worker. Templated, like every text below."""
+        key: str | XComArg
+        """the prefix, or ``oss://bucket/prefix``; it gets a slash at its end if it has none."""
 
     class AirflowKeywords(AirflowOptions, _Task):
         """What OSSBaseOperator passes on."""
@@ -205,6 +233,9 @@ if TYPE_CHECKING:
 
     class ResumableKeywords(ResumableOptions, _Keyed, _Task):
         """What is passed on to OSSResumableBaseOperator."""
+
+    class TreeKeywords(TreeOptions, _Directory, _Task):
+        """What is passed on to OSSTreeBaseOperator."""
 
     class KeylessKeywords(ResumableOptions, _Task):
         """The same, by an operator that takes the key itself."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
@@ -18,6 +18,24 @@ if TYPE_CHECKING:
     from airflow_provider_oss.engine.tree.result import TreeResult
     from airflow_provider_oss.lineage import TaskLineage
     from airflow_provider_oss.operators import ResumableKeywords
+
+
+_MOST_OF_A_PATH: Final = 80
+"""Characters of each end, of which Airflow's page of mapped tasks shows no more than 250 in all."""
+
+
+def name_of_shard(shard: Mapping[str, Any]) -> str:
+    """Return what a shard is called where people read it. Its first file is the one behind ``after``."""
+    begin, end = shard.get("after"), shard.get("until")
+    ends = f"{_end_of(begin) if begin else 'the beginning'} to {_end_of(end) if end else 'the end'}"
+    return f"{ends}, about {shard['files']:,} files" if "files" in shard else ends
+
+
+def _end_of(path: str) -> str:
+    from airflow_provider_oss.shown import printable
+
+    shown = printable(path)
+    return shown if len(shown) <= _MOST_OF_A_PATH else f"...{shown[-_MOST_OF_A_PATH:]}"
 
 
 class OSSUploadDirectoryOperator(OSSFilesBaseOperator):
@@ -60,13 +78,16 @@ class OSSUploadDirectoryOperator(OSSFilesBaseOperator):
         without ``include``; let ``delete_removed`` delete all of the objects then.
     :param dry_run: only report what would be sent and deleted: in the log the first 1,000 names of each, in the result
         the first ten (``would_send``, ``would_delete``) and the numbers.
+    :param shard: what OSSPlanDirectoryOperator returned for one shard: only what is in it is stored; None for all. It
+        may have no file, and nothing is deleted: see OSSFinishDirectoryOperator. Templated.
     :param progress: called as ``progress(fraction, checkpoint, response)`` after every file and every part of a large
         one: the fraction of all bytes that is done; an UploadResult, a part, or None for what OSS held already.
     """
 
     template_fields: Sequence[str] = (
-        *OSSFilesBaseOperator.template_fields, "directory", "include", "exclude", "symlinks",
+        *OSSFilesBaseOperator.template_fields, "directory", "include", "exclude", "symlinks", "shard",
     )  # fmt: skip
+    exclusive: ClassVar[Sequence[str]] = ("shard", "delete_removed")
 
     directory: str | os.PathLike[str]
     include: str | Sequence[str] | None
@@ -76,8 +97,9 @@ class OSSUploadDirectoryOperator(OSSFilesBaseOperator):
     delete_removed: bool
     allow_empty: bool
     only_tell: bool
+    shard: Mapping[str, Any] | None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
         self,
         *,
         directory: str | os.PathLike[str] | XComArg,
@@ -88,6 +110,7 @@ class OSSUploadDirectoryOperator(OSSFilesBaseOperator):
         delete_removed: bool = False,
         allow_empty: bool = False,
         dry_run: bool = False,
+        shard: Mapping[str, Any] | XComArg | None = None,
         **kwargs: Unpack[ResumableKeywords],
     ) -> None:
         super().__init__(**kwargs)
@@ -100,7 +123,34 @@ class OSSUploadDirectoryOperator(OSSFilesBaseOperator):
             delete_removed=delete_removed,
             allow_empty=allow_empty,
             only_tell=dry_run,
+            shard=shard,
         )
+
+    @override
+    def contradiction(self) -> str | None:
+        if self.shard is None or not self.delete_removed:
+            return None
+        return (
+            "delete_removed=True with a shard: what is gone can be deleted when all shards are stored; give "
+            "delete_removed to OSSFinishDirectoryOperator"
+        )
+
+    @property
+    def shard_name(self) -> str:
+        """What is stored, for people: ``a/b.csv to c/d.csv, about 1,200 files``. For ``map_index_template``."""
+        if self.shard is None:
+            return str(self.directory)
+        return name_of_shard(self.shard)
+
+    def check_arguments(self) -> None:
+        """Check also that each of several tasks has a place of its own for what is unfinished."""
+        from airflow_provider_oss.exceptions import OSSInvalidArgument
+
+        super().check_arguments()
+        if self.shard is not None and not isinstance(self.checkpoint, str):
+            raise OSSInvalidArgument(
+                f"checkpoint={self.checkpoint!r} would be one place for the tasks of all shards: name a store"
+            )
 
     @override
     def work(self, context: Context) -> TreeResult:
@@ -115,6 +165,7 @@ class OSSUploadDirectoryOperator(OSSFilesBaseOperator):
             delete_removed=self.delete_removed,
             allow_empty=self.allow_empty,
             dry_run=self.only_tell,
+            shard=self.shard,
             **self.sending_arguments(context),
         )
 

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.engine.retry import make_retrying
-from airflow_provider_oss.engine.tree.compare import delete_all
+from airflow_provider_oss.engine.tree.remote import delete_all
 from airflow_provider_oss.exceptions import OSSAccessDenied
 from airflow_provider_oss.model import ObjectOptions, ObjectRef
 from airflow_provider_oss.proof import crc64

@@ -32,6 +32,7 @@ STORING: dict[str, Call] = {
     "upload_directory": lambda hook, file: hook.upload_directory(ADDRESS, file.parent, include=file.name),
     "upload_batch": lambda hook, file: hook.upload_batch(ADDRESS, [file]),
     "plan_upload": lambda hook, _: hook.plan_upload(ADDRESS, BytesSource(b"a")),
+    "delete_removed": lambda hook, file: hook.delete_removed(ADDRESS, file.parent, shards=[]),
     "copy_object": lambda hook, _: hook.copy_object(WHOLE, ADDRESS),
     "initiate_multipart_upload": lambda hook, _: hook.initiate_multipart_upload(ADDRESS),
     "sign_url": lambda hook, _: hook.sign_url("PUT", ADDRESS, 60),

@@ -29,6 +29,9 @@ from airflow_provider_oss.hooks.oss import OSSHook
 from tests.conftest import BUCKET
 from tests.support.stores import MemoryDirectory
 
+ALL = {"after": None, "until": None}
+"""A shard that is the whole directory."""
+
 
 def raise_first(outcomes: Iterator[FileOutcome]) -> None:
     error = next(outcomes).error
@@ -63,6 +66,7 @@ def test_an_error_is_no_answer(
         "upload_file": lambda: hook.upload_file("key", Path(__file__)),
         "upload_directory": lambda: hook.upload_directory("key", Path(__file__).parent, dry_run=True),
         "upload_batch": lambda: raise_problem(hook.upload_batch("key", [Path(__file__)])),
+        "delete_removed": lambda: hook.delete_removed("key", Path(__file__).parent, shards=[ALL]),
         "upload_files": lambda: raise_first(hook.upload_files([("key", Path(__file__))])),
         "upload_source": lambda: hook.upload_source("key", BytesSource(b"data")),
         "upload_stream": lambda: hook.upload_stream("key", lambda: io.BytesIO(b"data")),
@@ -97,8 +101,8 @@ def test_an_error_is_no_answer(
         calls["delete_bucket"] = lambda: hook.delete_bucket(BUCKET)
     classes = OSSHook.__mro__[: OSSHook.__mro__.index(OSSBaseHook)]
     own = {name for cls in classes for name, value in vars(cls).items() if inspect.isfunction(value)}
-    # One asks nothing of OSS; an upload that may not be aborted is named in the log, as the engine does
-    apart = {"sign_url", "abandon_upload", "bucket_exists", "delete_bucket"}
+    # Two ask nothing of OSS; an upload that may not be aborted is named in the log, as the engine does
+    apart = {"plan_directory", "sign_url", "abandon_upload", "bucket_exists", "delete_bucket"}
     assert {name for name in own if not name.startswith("_")} - apart == set(calls) - apart
 
     # These have a patience of their own, which the engine's tests cut short

@@ -21,7 +21,21 @@ from tests.chaos.edges import StateFile, airflow_edges, store_context
 from tests.conftest import BUCKET
 from tests.support.discovery import operators
 
-SENDS_NOTHING: Final = frozenset({"OSSPresignURLOperator"})
+SENDS_NOTHING: Final = frozenset({"OSSPlanDirectoryOperator", "OSSPresignURLOperator"})
+
+_SIZES: Final = ("size", "sent_size", "skipped_size", "deleted_size", "failed_size", "bytes_sent", "bytes_verified")
+_NUMBERS: Final = ("files", "sent", "skipped", "deleted", "failed", "not_tried", "left_out", "elapsed_seconds")
+RESULT: Final[Mapping[str, Any]] = {
+    "directory": "tree",
+    "bucket": BUCKET,
+    "prefix": "a/",
+    "uri": f"oss://{BUCKET}/a/",
+    "dry_run": False,
+    "failures": [],
+    "shard": {"after": None, "until": None},
+    **dict.fromkeys((*_SIZES, *_NUMBERS), 0),
+}
+"""What the task of a shard has returned."""
 
 
 def _chunks() -> Iterator[bytes]:
@@ -64,10 +78,18 @@ ARGUMENTS: Final[Mapping[str, Callable[[Path], dict[str, Any]]]] = {
     "OSSDeleteObjectTagsOperator": lambda _: {"key": "a"},
     "OSSDeleteObjectsOperator": lambda _: {"prefix": "logs/"},
     "OSSDownloadObjectOperator": lambda folder: {"key": "a", "file_path": folder / "got"},
+    "OSSFinishDirectoryOperator": lambda folder: {
+        "key": "a",
+        "directory": folder / "tree",
+        "shards": [{"after": None, "until": None}],
+        "results": [RESULT],
+        "delete_removed": True,
+    },
     "OSSGetObjectTagsOperator": lambda _: {"key": "a"},
     "OSSKeySensor": lambda _: {"key": "a", "poke_interval": 60},
     "OSSKeysUnchangedSensor": lambda _: {"prefix": "a", "poke_interval": 60},
     "OSSListOperator": lambda _: {"prefix": "a"},
+    "OSSPlanDirectoryOperator": lambda folder: {"key": "a", "directory": folder / "tree"},
     "OSSPresignURLOperator": lambda _: {"key": "a"},
     "OSSPutObjectOperator": lambda folder: {"key": "a", "file_path": folder / "tree" / "large"},
     "OSSPutStreamOperator": lambda _: {"key": "a", "stream": _chunks},

@@ -128,6 +128,14 @@ class MetadataDatabase:
         key = {"dag_id": dag_id, "run_id": run_id, "task_id": task_id, "map_index": map_index}
         return [_attempt(row) for row in self._select(_ATTEMPTS, key)]
 
+    def names_of_mapped(self, dag_id: str, run_id: str, task_id: str) -> list[str | None]:
+        """Return what people see in place of the map indexes of a mapped task, in their order."""
+        query = """
+            SELECT rendered_map_index FROM task_instance
+            WHERE dag_id = ? AND run_id = ? AND task_id = ? AND map_index >= 0 ORDER BY map_index
+        """
+        return [row["rendered_map_index"] for row in self._select(query, (dag_id, run_id, task_id))]
+
     def xcom_rows(self) -> list[XComRow]:
         """Return all XComs of all runs."""
         return [

@@ -1,39 +1,31 @@
-"""
-What differs between a tree of files and the objects below a prefix.
-
-Objects are listed, and compared with the files of their keys: by ETag where that is enough, else by the CRC-64 that
-HeadObject returns. Objects without a file are deleted, as many in a request as OSS takes.
-"""
+"""Which files differ from the objects of their keys: by ETag where that is enough, else by HeadObject's CRC-64."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import Cancellation, check_in_force, nothing
-from airflow_provider_oss.engine.retry import Repeating, raising
+from airflow_provider_oss.engine.retry import raising
 from airflow_provider_oss.engine.source import FileReader, FileSource
-from airflow_provider_oss.engine.tree.walk import LocalFile, TreeSource
+from airflow_provider_oss.engine.tree.walk import LocalFile
 from airflow_provider_oss.engine.workers import AT_ONCE, Tasks, left_by
 from airflow_provider_oss.exceptions import (
-    ErrorDetails,
     OSSAccessDenied,
-    OSSBadResponse,
     OSSInvalidSource,
     OSSNoSuchKey,
     OSSProviderError,
     OSSSourceChanged,
     OSSUploadCancelled,
 )
-from airflow_provider_oss.model import ListedObject, ObjectInfo, ObjectPrefix, ObjectRef, Page, pages
-from airflow_provider_oss.ports import SendingClient, TreeClient
+from airflow_provider_oss.model import ObjectInfo, ObjectRef
+from airflow_provider_oss.ports import SendingClient
 from airflow_provider_oss.proof import EMPTY, Content, crc64, md5_etag
 from airflow_provider_oss.shown import Log
 
@@ -224,92 +216,3 @@ def _read_large(candidate: Candidate, given_up: Cancellation) -> Content | None:
         except (OSSSourceChanged, OSError):
             return None
     return Content(candidate.file.size_bytes, crc)
-
-
-# Listing and deleting
-
-_NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
-"""The request's list of keys is XML 1.0, which cannot hold these: a CR would name the key with an LF in its place."""
-
-
-def delete_all(client: TreeClient, call: Repeating, bucket: str, keys: Sequence[str]) -> Iterator[list[str]]:
-    """Delete these objects; yield the keys that OSS reports deleted, missing ones too, after every request."""
-    listed = [key for key in keys if not _NOT_IN_XML.search(key)]
-    for start in range(0, len(listed), limits.MAX_KEYS_PER_DELETE):
-        yield call(client.delete_objects, bucket, listed[start : start + limits.MAX_KEYS_PER_DELETE])
-    for key in keys:
-        if _NOT_IN_XML.search(key):
-            call(client.delete_object, ObjectRef(bucket, key))
-            yield [key]
-
-
-def check_all_deleted(bucket: str, wanted: Sequence[str], reported: Sequence[str]) -> None:
-    """Raise OSSBadResponse unless OSS reported all of these deleted: another attempt deletes the rest."""
-    done = set(reported)
-    if left := [key for key in wanted if key not in done]:
-        raise OSSBadResponse(
-            f"OSS did not report {len(left)} of {len(wanted)} objects deleted, among them {left[0]!r}",
-            ErrorDetails(bucket),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What of a listing matters. Names are those below the prefix."""
-
-    same_size: dict[str, str] = field(default_factory=dict)
-    """ETags of the objects that have the size of their file."""
-    surplus: dict[str, int] = field(default_factory=dict)
-    """Bytes of the objects that the selection means and that have no file."""
-
-
-class RemoteTree:
-    """Lists and deletes. ``idle`` is called between two requests, and may raise to stop."""
-
-    def __init__(self, client: TreeClient, call: Repeating, target: ObjectPrefix, idle: Callable[[], None]) -> None:
-        self._client = client
-        self._call = call
-        self._target = target
-        self._idle = idle
-
-    def find(self, files: Mapping[str, LocalFile], source: TreeSource) -> Found:
-        """Return what is there, of all pages: a listing that is not complete raises."""
-        found = Found()
-        for listed in self._listed():
-            name = self._target.below(listed.ref)
-            file = files.get(name)
-            if file is not None and file.size_bytes == listed.size_bytes:
-                found.same_size[file.relative] = listed.etag
-            elif file is None and _may_be_surplus(name) and source.selection.matches(name):
-                found.surplus[name] = listed.size_bytes
-        return found
-
-    def _listed(self) -> Iterator[ListedObject]:
-        for page in pages(self._page, "", ErrorDetails(self._target.bucket)):
-            yield from page.items
-
-    def _page(self, token: str) -> Page[ListedObject]:
-        self._idle()
-        return self._call(self._client.list_objects, self._target.bucket, self._target.prefix, "", token)
-
-    def delete(self, surplus: dict[str, int]) -> None:
-        """
-        Delete these, and take them out of ``surplus`` as OSS reports them deleted.
-
-        Raises OSSBadResponse when it does not report all of them.
-        """
-        keys = [self._target.ref(name).key for name in surplus]
-        for reported in delete_all(self._client, self._call, self._target.bucket, keys):
-            for key in reported:
-                surplus.pop(key[len(self._target.prefix) :], None)
-            self._idle()
-        if surplus:
-            raise OSSBadResponse(
-                f"OSS did not report {len(surplus)} objects below {self._target} deleted, among them "
-                f"{next(iter(surplus))!r}"
-            )
-
-
-def _may_be_surplus(name: str) -> bool:
-    """Whether a file could have this name: what ends with a slash stands for a folder, which files never are."""
-    return bool(name) and not name.endswith("/")

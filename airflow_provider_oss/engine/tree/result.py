@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
 from typing_extensions import override
 
 from airflow_provider_oss.engine.progress import LOG_INTERVAL_SECONDS
-from airflow_provider_oss.failures import CallbackFailed, Failure, error_of_many
+from airflow_provider_oss.failures import CallbackFailed, Failure, ToldFailure, error_of_many
 from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.model import Checkpoint, Result, UploadResult
 from airflow_provider_oss.ports import Clock, ProgressCallback
-from airflow_provider_oss.shown import Log, printable
+from airflow_provider_oss.shown import MOST_NAMED, Log, printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,9 @@ class Tally:
     def plus(self, size_bytes: int) -> Tally:
         """Return the tally with one more."""
         return Tally(self.count + 1, self.size_bytes + size_bytes)
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(self.count + other.count, self.size_bytes + other.size_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +125,8 @@ class TreeResult(FilesResult):
     """Symlinks that were not followed, and what is neither file nor directory."""
     would_send: tuple[str, ...] = ()
     would_delete: tuple[str, ...] = ()
+    shard: Mapping[str, str | None] | None = None
+    """``after`` and ``until`` of the part of the directory that was meant; None for all of it."""
 
     @override
     def describe(self) -> str:
@@ -133,7 +140,9 @@ class TreeResult(FilesResult):
 
     @override
     def as_dict(self) -> dict[str, Any]:
-        shown = {"would_send": list(self.would_send), "would_delete": list(self.would_delete)} if self.dry_run else {}
+        shown: dict[str, Any] = {} if self.shard is None else {"shard": dict(self.shard)}
+        if self.dry_run:
+            shown |= {"would_send": list(self.would_send), "would_delete": list(self.would_delete)}
         return {
             **FilesResult.as_dict(self),
             "directory": printable(self.directory),
@@ -143,6 +152,50 @@ class TreeResult(FilesResult):
             "left_out": self.left_out,
             **shown,
         }
+
+
+def sum_of(results: Sequence[Mapping[str, Any]]) -> TreeResult:
+    """
+    Return the sum of what ``as_dict`` made of the results of shards of one directory, of which there is at least one.
+
+    No retry of whoever sums them can mend a failure: the task that met it has to run again.
+    """
+
+    def tally(name: str) -> Tally:
+        return Tally(_sum(results, name), _sum(results, "size" if name == "files" else f"{name}_size"))
+
+    first = results[0]
+    return TreeResult(
+        directory=first["directory"],
+        bucket=first["bucket"],
+        prefix=first["prefix"],
+        uri=first["uri"],
+        dry_run=any(one["dry_run"] for one in results),
+        files=tally("files"),
+        sent=tally("sent"),
+        skipped=tally("skipped"),
+        deleted=tally("deleted"),
+        failed=tally("failed"),
+        not_tried=Tally(_sum(results, "not_tried")),
+        left_out=_sum(results, "left_out"),
+        bytes_sent=_sum(results, "bytes_sent"),
+        bytes_verified=_sum(results, "bytes_verified"),
+        elapsed_seconds=round(sum(one["elapsed_seconds"] for one in results), 3),
+        problems=tuple(
+            ToldFailure(failed["file"], Exception(failed["error"]), may_pass=False)
+            for failed in _first(results, "failures")
+        ),
+        is_permanent=True,
+        would_send=tuple(_first(results, "would_send")),
+    )
+
+
+def _sum(results: Iterable[Mapping[str, Any]], name: str) -> int:
+    return sum(one[name] for one in results)
+
+
+def _first(results: Iterable[Mapping[str, Any]], name: str) -> list[Any]:
+    return list(islice(chain.from_iterable(one.get(name, ()) for one in results), MOST_NAMED))
 
 
 log = Log(__name__)

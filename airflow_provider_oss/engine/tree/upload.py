@@ -10,11 +10,10 @@ is yesterday's run by today's.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar
+from typing import Any, Generic, TypeVar
 
 from typing_extensions import override
 
@@ -25,13 +24,24 @@ from airflow_provider_oss.engine.plan import make_plan
 from airflow_provider_oss.engine.resume import is_of_file
 from airflow_provider_oss.engine.retry import Means
 from airflow_provider_oss.engine.source import FileSource
-from airflow_provider_oss.engine.tree.compare import Candidate, Comparison, Found, RemoteTree
+from airflow_provider_oss.engine.tree.compare import Candidate, Comparison
+from airflow_provider_oss.engine.tree.remote import RemoteTree, Removal, Surplus, Told, check_prefix, remove_again
 from airflow_provider_oss.engine.tree.result import FilesResult, Tally, TreeProgress, TreeResult
-from airflow_provider_oss.engine.tree.walk import Files, LocalFile, LocalTree, TreeRules, TreeSource, problem
+from airflow_provider_oss.engine.tree.shards import MOST_AT_ONCE, TreePieces
+from airflow_provider_oss.engine.tree.walk import (
+    Files,
+    LocalFile,
+    LocalTree,
+    PathRange,
+    TreeRules,
+    TreeSource,
+    check_meant,
+    is_empty,
+    problem,
+)
 from airflow_provider_oss.engine.upload import UploadSettings
 from airflow_provider_oss.exceptions import (
     OSSInvalidArgument,
-    OSSInvalidSource,
     OSSPermanentError,
     OSSProviderError,
     OSSSourceMissing,
@@ -42,14 +52,12 @@ from airflow_provider_oss.failures import CallbackFailed, Failure, Failures
 from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.model import Checkpoint, ObjectInfo, ObjectOptions, ObjectPrefix, ObjectRef
 from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, TreeClient
-from airflow_provider_oss.shown import MOST_NAMED, Log
+from airflow_provider_oss.shown import Log
 
 log = Log(__name__)
 
 Outcome = TypeVar("Outcome")
-
-_SHOWN_IN_LOG: Final = 1000
-"""Names of each kind that a dry run logs."""
+Source = TypeVar("Source", bound=Files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +85,7 @@ class FilesUpload:
 
         Raises OSSInvalidArgument for what cannot work, and what the checkpoint stores or the callback raise.
         """
-        return _obediently(self.means, _Attempt(self).run)
+        return _obediently(self.means, _Attempt(self, self.source).run)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +94,21 @@ class TreeUpload(FilesUpload):
 
     source: TreeSource
     rules: TreeRules = field(default_factory=TreeRules)
+    most_at_once: int = MOST_AT_ONCE
+    """Files in memory at a time."""
 
     @override
     def run(self) -> TreeResult:
         """
         Make one attempt, as FilesUpload does; return what became of all files of the directory.
 
-        Nothing is deleted unless every file was stored or found equal.
+        Nothing is deleted unless every file was stored or found equal. Memory: 0.2 to 0.7 KB for each file, but of
+        ``most_at_once`` at most: a larger tree is cut into shards, which are worked at one after the other.
 
         Raises OSSInvalidSource when the directory cannot be read, but OSSSourceElsewhere when it is missing or empty
-        here and a checkpoint shows that an earlier attempt has read a file of it; OSSInvalidArgument for what cannot
-        work, and what the listing, a deletion, the checkpoint stores or the callback raise.
+        here and a checkpoint, or the plan that it is a shard of, shows that a file of it has been seen;
+        OSSInvalidArgument for what cannot work, and what the listing, a deletion, the checkpoint stores or the callback
+        raise.
         """
         return _obediently(self.means, _TreeAttempt(self).run)
 
@@ -111,32 +123,54 @@ def _obediently(means: Means[TreeClient], run: Callable[[], Outcome]) -> Outcome
     raise failure  # here, so that nothing of ours becomes its context
 
 
-class _Attempt:
+class _Attempt(Generic[Source]):
     """One attempt. Files are known by their names, which are their keys below the prefix."""
 
-    def __init__(self, upload: FilesUpload) -> None:
+    def __init__(self, upload: FilesUpload, source: Source) -> None:
         self._upload = upload
-        self._source = upload.source
+        self._source = source
         self._target = upload.target
         self._means = upload.means
         self._stores = StorePool(upload.stores)
         self._failures = Failures()
         self._started = self._means.clock.monotonic()
-        self._tree = LocalTree()
-        self._files: dict[str, LocalFile] = {}
-        self._unfinished: set[ObjectRef] = set()
+        self._comparison = Comparison(upload.means.client, self._ask_again, upload.settings.parallel, self._idle)
         self._progress = TreeProgress(Tally(), None, self._means.clock)
+        self._unfinished: set[ObjectRef] = set()
+        self._seen = Tally()
+        self._is_all_readable = True
+        self._files: dict[str, LocalFile] = {}
+        """Those of the piece that is worked at."""
 
     def run(self) -> FilesResult:
         """Make it."""
-        self._check_arguments()
-        self._read()
-        to_send = self._to_send()
-        if not self._failures.is_hopeless:
-            self._send(to_send)
+        self._work_at_all()
         self._drop_checkpoints()
         self._progress.line()
         return FilesResult(**self._sums(self._progress.sent))
+
+    def _work_at_all(self) -> None:
+        """Go through the files, piece by piece, as long as there is hope."""
+        self._check_arguments()
+        total, pieces = self._read()
+        self._progress = TreeProgress(total, self._upload.progress, self._means.clock)
+        log.log(
+            logging.INFO if total.count else logging.WARNING,
+            "%s: %d files, %.1f MiB",
+            *(self._source, total.count, total.size_bytes / MIB),
+        )
+        for source, tree in pieces:
+            self._take(source, tree)
+            self._work_at(source)
+            if self._failures.is_hopeless:
+                break
+        else:
+            self._progress.total = self._seen
+
+    def _work_at(self, source: Source) -> None:  # noqa: ARG002 - a piece of a directory is listed
+        to_send = self._to_send()
+        if not self._failures.is_hopeless:
+            self._send(to_send)
 
     def _check_arguments(self) -> None:
         make_plan(0, self._upload.settings.part_size_bytes)  # raises what it would raise for each file
@@ -147,26 +181,28 @@ class _Attempt:
 
     # What is there
 
-    def _read(self) -> None:
-        self._tree = self._source.read(self._means.cancellation.check)
-        problems = list(self._tree.problems)
-        for file in self._tree.files:
+    def _read(self) -> tuple[Tally, Iterable[tuple[Source, LocalTree]]]:
+        """Return how many files there are, and all of them, piece by piece."""
+        tree = self._source.read(self._means.cancellation.check)
+        return Tally(len(tree.files) + len(tree.problems), tree.size_bytes), [(self._source, tree)]
+
+    def _take(self, source: Source, tree: LocalTree) -> None:  # noqa: ARG002 - as in _work_at
+        """Begin with a piece."""
+        if self._seen.count:
+            self._unfinished &= {checkpoint.ref for checkpoint in self._stores.held}
+        problems = list(tree.problems)
+        self._files = {}
+        for file in tree.files:
             try:
                 self._target.ref(file.relative)
             except OSSInvalidArgument as error:
                 problems.append(self._problem(file, error))
             else:
                 self._files[file.relative] = file
-        size_bytes = sum(file.size_bytes for file in self._tree.files)
-        total = Tally(len(self._files) + len(problems), size_bytes)
-        self._progress = TreeProgress(total, self._upload.progress, self._means.clock)
+        self._seen += Tally(len(self._files) + len(problems), tree.size_bytes)
+        self._is_all_readable = self._is_all_readable and not tree.problems
         for failure in problems:
             self._note_failure(failure)
-        log.log(
-            logging.INFO if total.count else logging.WARNING,
-            "%s: %d files, %.1f MiB",
-            *(self._source, total.count, total.size_bytes / MIB),
-        )
 
     def _problem(self, file: LocalFile, error: OSSProviderError | OSError) -> Failure:
         """Return the failure of a file: one that is missing is looked for again by every attempt."""
@@ -179,9 +215,8 @@ class _Attempt:
         return [file for relative, file in self._files.items() if relative not in unchanged]
 
     def _find_unchanged(self) -> set[str]:
-        comparison = Comparison(self._means.client, self._ask_again, self._upload.settings.parallel, self._idle)
         unchanged = set()
-        with closing(comparison.run(self._candidates())) as outcomes:
+        with closing(self._comparison.run(self._candidates())) as outcomes:
             for outcome in outcomes:
                 file = outcome.candidate.file
                 if outcome.error is not None:
@@ -249,7 +284,7 @@ class _Attempt:
 
         Not when a part of the tree could not be read, or was not tried: they may be of a file in there.
         """
-        if self._tree.problems or self._failures.is_hopeless:
+        if not self._is_all_readable or self._failures.is_hopeless:
             return
         for store, checkpoint in self._stores.left_behind(self._unfinished):
             log.info("%s: nothing is left to send, aborting upload %s", checkpoint.ref, checkpoint.upload_id)
@@ -261,7 +296,7 @@ class _Attempt:
         """Return what a FilesResult has."""
         progress, total = self._progress, self._progress.total
         failed = Tally(self._failures.count, self._failures.size_bytes)
-        ended = (sent, progress.skipped, failed)
+        ended = sent + progress.skipped + failed
         return {
             "bucket": self._target.bucket,
             "prefix": self._target.prefix,
@@ -270,10 +305,7 @@ class _Attempt:
             "sent": sent,
             "skipped": progress.skipped,
             "failed": failed,
-            "not_tried": Tally(
-                total.count - sum(one.count for one in ended),
-                total.size_bytes - sum(one.size_bytes for one in ended),
-            ),
+            "not_tried": Tally(max(0, total.count - ended.count), max(0, total.size_bytes - ended.size_bytes)),
             "bytes_sent": progress.bytes_sent,
             "bytes_verified": progress.bytes_verified,
             "elapsed_seconds": round(self._means.clock.monotonic() - self._started, 3),
@@ -282,60 +314,87 @@ class _Attempt:
         }
 
 
-class _TreeAttempt(_Attempt):
+class _TreeAttempt(_Attempt[TreeSource]):
     """One attempt with a directory: the names of files are their paths below it."""
 
     def __init__(self, upload: TreeUpload) -> None:
-        super().__init__(upload)
-        self._directory = upload.source
+        super().__init__(upload, upload.source)
+        self._most_at_once = upload.most_at_once
         self._rules = upload.rules
         self._remote = RemoteTree(upload.means.client, upload.means.call, upload.target, self._idle)
-        self._found = Found()
+        self._surplus = Surplus(upload.most_at_once)
+        self._left_out = 0
+        self._also_of_the_next: set[str] = set()
+        """Directories that could not be read, and have files in the next piece too: one failure is enough."""
+        self._would_send = Told("sent")
+        self._same_size: dict[str, str] = {}
+        """Of the piece that is worked at."""
 
     @override
     def run(self) -> TreeResult:
-        self._check_arguments()
-        self._read()
-        self._check_meant()
-        if self._upload.skip_unchanged or self._rules.delete_removed:
-            self._found = self._remote.find(self._files, self._directory)
-        self._check_surplus()
-        to_send = self._to_send()
-        if self._rules.dry_run:
-            return self._shown(to_send)
-        if not self._failures.is_hopeless:
-            self._send(to_send)
-        self._drop_checkpoints()
-        deleted = self._delete()
-        self._progress.line()
-        return self._result(self._progress.sent, deleted)
+        self._work_at_all()
+        would_send = self._would_send.end()
+        if not self._rules.dry_run:
+            self._drop_checkpoints()
+        removal = self._delete()
+        if not self._rules.dry_run:
+            self._progress.line()
+        return self._result(removal, would_send)
 
     @override
     def _check_arguments(self) -> None:
         super()._check_arguments()
-        if self._rules.delete_removed and not self._target.prefix:
-            raise OSSInvalidArgument(
-                f"delete_removed=True with the whole bucket {self._target.bucket!r} as its target: give key a prefix"
-            )
+        if self._rules.delete_removed:
+            check_prefix(self._target)
+            if self._source.shard is not None:
+                raise OSSInvalidArgument(
+                    "delete_removed=True with a shard: what is gone is deleted when all shards are stored, by "
+                    "OSSFinishDirectoryOperator or the hook's delete_removed"
+                )
 
     # What is there
 
     @override
-    def _read(self) -> None:
+    def _read(self) -> tuple[Tally, TreePieces]:
         try:
-            super()._read()
+            self._pieces = TreePieces(self._source, self._means.cancellation.check, self._most_at_once)
         except OSSSourceMissing as missing:
-            if self._was_read_before():
-                raise seen_elsewhere(f"directory={self._directory.directory!r}") from missing
+            if self._source.shard is not None or self._was_read_before():
+                raise seen_elsewhere(f"directory={self._source.directory!r}") from missing
             raise
+        return self._pieces.total, self._pieces
+
+    @override
+    def _take(self, source: TreeSource, tree: LocalTree) -> None:
+        rest = PathRange(source.between.until)
+        known, self._also_of_the_next = (
+            self._also_of_the_next,
+            {one.name for one in tree.problems if rest.may_be_below(one.name)},
+        )
+        self._left_out += tree.left_out
+        tree.problems = [one for one in tree.problems if one.name not in known]
+        super()._take(source, tree)
+
+    @override
+    def _work_at(self, source: TreeSource) -> None:
+        self._check_meant()
+        self._same_size = {}
+        if self._upload.skip_unchanged or self._rules.delete_removed:
+            self._same_size = self._remote.find(self._files, source, self._surplus)
+        self._check_surplus()
+        if not self._rules.dry_run:
+            super()._work_at(source)
+            return
+        for file in self._to_send():
+            self._would_send.add(file.relative, file.size_bytes)
 
     @override
     def _problem(self, file: LocalFile, error: OSSProviderError | OSError) -> Failure:
         return problem(file.relative, error, file.size_bytes)
 
     def _was_read_before(self) -> bool:
-        """Whether a checkpoint shows that an earlier attempt has read a file of the directory."""
-        return any(
+        """Whether a checkpoint, or a plan, shows that a file of the directory has been seen."""
+        return self._source.has_files or any(
             self._target.has(one.ref) and is_of_file(one, one.ref, self._source.path(self._target.below(one.ref)))
             for one in self._stores.held
         )
@@ -343,94 +402,62 @@ class _TreeAttempt(_Attempt):
     @property
     def _may_not_be_empty(self) -> bool:
         """Whether the directory has no file that is meant, and nobody said that this may be."""
-        return not (self._files or self._failures.count or self._rules.allow_empty)
+        return not (self._seen.count or self._rules.allow_empty)
 
     def _check_meant(self) -> None:
         """
-        Raise OSSInvalidSource when the globs mean nothing of what is there. An empty directory is no error.
+        Raise OSSInvalidSource when the globs mean nothing of what is there. An empty directory is no error, or shard.
 
         But OSSSourceElsewhere when it was not empty before: so looks the place of a volume that is not mounted here.
         """
-        source = self._directory
-        if not self._may_not_be_empty or self._tree.left_out:
+        source = self._source
+        if not self._may_not_be_empty or self._left_out:
             return
-        if self._was_read_before():
+        if (source.shard is None or is_empty(source)) and self._was_read_before():
             raise seen_elsewhere(f"what was in directory={source.directory!r}")
-        if source.selection.is_everything:
-            return
-        with os.scandir(source.directory) as entries:
-            has_others = any(entries)
-        if has_others or source.selection.names_files:
-            raise OSSInvalidSource(
-                f"directory={source.directory!r} has no file that include and exclude mean: check the globs, which are "
-                "compared with whole paths below the directory ('**/*.csv' is at any depth, '*.csv' in the directory "
-                "itself), or set allow_empty=True if that may be"
-            )
+        if source.shard is None:
+            check_meant(source)
 
     def _check_surplus(self) -> None:
         """Raise OSSInvalidArgument rather than empty the prefix because the directory is empty."""
-        if self._rules.delete_removed and self._found.surplus and self._may_not_be_empty:
+        count = self._surplus.tally.count
+        if self._rules.delete_removed and count and self._may_not_be_empty:
             raise OSSInvalidArgument(
-                f"directory={self._directory.directory!r} has no file that include and exclude mean, so "
-                f"delete_removed=True would delete all {len(self._found.surplus)} objects below {self._target}: set "
+                f"directory={self._source.directory!r} has no file that include and exclude mean, so "
+                f"delete_removed=True would delete all {count} objects below {self._target}: set "
                 "allow_empty=True if that is meant"
             )
 
     @override
     def _candidates(self) -> Iterator[Candidate]:
-        return (self._candidate(relative, etag) for relative, etag in self._found.same_size.items())
+        return (self._candidate(relative, etag) for relative, etag in self._same_size.items())
 
     # Deleting
 
-    def _delete(self) -> Tally:
+    def _delete(self) -> Removal:
         """Delete what the directory does not have, if that is asked for and all that it has is stored."""
-        surplus = self._to_delete()
-        deleted = Tally(len(surplus), sum(surplus.values()))
-        self._remote.delete(surplus)
-        return deleted
-
-    def _to_delete(self) -> dict[str, int]:
-        """Return the objects to delete, but for those whose file has come up since the directory was read."""
-        if not self._rules.delete_removed or not self._found.surplus:
-            return {}
+        removal = Removal(self._remote, self._source.directory, dry_run=self._rules.dry_run)
+        if not self._rules.delete_removed or not self._surplus.tally.count:
+            return removal
         if self._failures.count:
             log.warning("Nothing is deleted below %s: not every file could be stored", self._target)
-            return {}
-        return {
-            name: size_bytes
-            for name, size_bytes in self._found.surplus.items()
-            if not (_may_be_of_a_file(name) and os.path.lexists(self._source.path(name)))
-        }
+        elif self._surplus.names is None:
+            remove_again(self._remote, removal, self._pieces)
+        else:
+            removal.remove(self._surplus.names.items())
+        return removal
 
     # Reporting
 
-    def _shown(self, to_send: Sequence[LocalFile]) -> TreeResult:
-        """Report what would be done."""
-        surplus = self._to_delete()
-        for names, action in (([file.relative for file in to_send], "sent"), (list(surplus), "deleted")):
-            for name in names[:_SHOWN_IN_LOG]:
-                log.info("Would be %s: %s", action, name)
-            if len(names) > _SHOWN_IN_LOG:
-                log.info("Would be %s: %d more", action, len(names) - _SHOWN_IN_LOG)
-        sent = Tally(len(to_send), sum(file.size_bytes for file in to_send))
-        return self._result(
-            sent,
-            Tally(len(surplus), sum(surplus.values())),
-            would_send=tuple(file.relative for file in to_send[:MOST_NAMED]),
-            would_delete=tuple(list(surplus)[:MOST_NAMED]),
-        )
-
-    def _result(self, sent: Tally, deleted: Tally, **would: Any) -> TreeResult:
+    def _result(self, removal: Removal, would_send: tuple[str, ...]) -> TreeResult:
+        shard = self._source.shard
         return TreeResult(
-            **self._sums(sent),
-            directory=self._directory.directory,
+            **self._sums(self._would_send.tally if self._rules.dry_run else self._progress.sent),
+            directory=self._source.directory,
             dry_run=self._rules.dry_run,
-            deleted=deleted,
-            left_out=self._tree.left_out,
-            **would,
+            deleted=removal.deleted,
+            left_out=self._left_out,
+            would_send=would_send,
+            would_delete=removal.end(),
+            shard=None if shard is None else shard.ends,
         )
-
-
-def _may_be_of_a_file(name: str) -> bool:
-    """Whether a file below the directory has this name when it is stored: others lead elsewhere, or nowhere."""
-    return not {"", ".", ".."}.intersection(name.split("/")) and "\0" not in name

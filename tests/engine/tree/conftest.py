@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_provider_oss.engine.tree.result import TreeResult
+from airflow_provider_oss.engine.tree.shards import MOST_AT_ONCE
 from airflow_provider_oss.engine.tree.upload import TreeUpload
 from airflow_provider_oss.engine.tree.walk import TreeRules, TreeSource
 from airflow_provider_oss.globs import Selection
@@ -31,6 +32,8 @@ class TreeScene:
     scene: Scene
     directory: Path
     stores: list[MemoryStore] = field(default_factory=lambda: [MemoryStore(), MemoryStore()])
+    most_at_once: int = MOST_AT_ONCE
+    """Files of a piece."""
 
     def write(self, files: dict[str, bytes]) -> None:
         """Write files into the tree."""
@@ -39,7 +42,8 @@ class TreeScene:
     def upload(self, rules: dict[str, Any] | None = None, **changes: Any) -> TreeUpload:
         """Return one attempt; ``include``, ``exclude`` and ``symlinks`` are the source's."""
         globs = {name: changes.pop(name) for name in ("include", "exclude") if name in changes}
-        source = TreeSource(str(self.directory), Selection(**globs), changes.pop("symlinks", "follow"))
+        shard = changes.pop("shard", None)
+        source = TreeSource(str(self.directory), Selection(**globs), changes.pop("symlinks", "follow"), shard)
         rules = dict(rules or {})
         usual = TreeUpload(
             source,
@@ -49,6 +53,7 @@ class TreeScene:
             stores=self.stores,
             skip_unchanged=rules.pop("skip_unchanged", True),
             rules=TreeRules(**rules),
+            most_at_once=self.most_at_once,
         )
         return changed(usual, **changes)
 
@@ -95,14 +100,20 @@ class Meanwhile:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._client, name)
 
-    def list_objects(self, bucket: str, prefix: str, delimiter: str, token: str) -> Page[ListedObject]:
+    def list_objects(
+        self, bucket: str, prefix: str, delimiter: str, token: str, *, start_after: str = ""
+    ) -> Page[ListedObject]:
         self._act()
-        return self._client.list_objects(bucket, prefix, delimiter, token)
+        return self._client.list_objects(bucket, prefix, delimiter, token, start_after=start_after)
+
+
+both_ways = pytest.mark.parametrize("tree", [MOST_AT_ONCE, 3], indirect=True, ids=["whole", "in pieces"])
+"""For what must hold of a tree that is in memory at once, and of one that is worked at piece by piece."""
 
 
 @pytest.fixture
-def tree(scene: Scene, tmp_path: Path) -> TreeScene:
+def tree(scene: Scene, tmp_path: Path, request: pytest.FixtureRequest) -> TreeScene:
     """An empty tree."""
     directory = tmp_path / "tree"
     directory.mkdir()
-    return TreeScene(scene, directory)
+    return TreeScene(scene, directory, most_at_once=getattr(request, "param", MOST_AT_ONCE))

@@ -38,7 +38,7 @@ from airflow_provider_oss.proof import crc64
 from airflow_provider_oss.shown import host_name
 from tests.engine.conftest import PART
 from tests.engine.doubles import HandClock
-from tests.engine.tree.conftest import PREFIX, Meanwhile, TreeScene
+from tests.engine.tree.conftest import PREFIX, Meanwhile, TreeScene, both_ways
 from tests.support.sources import edit_unnoticed, some_bytes
 from tests.support.stores import FailingStore, MemoryStore, StoreDownError
 from tests.support.trees import write_tree
@@ -61,6 +61,7 @@ def failures(result: TreeResult) -> dict[str, type[Exception]]:
     return {problem.name: type(problem.error) for problem in result.problems}
 
 
+@both_ways
 @pytest.mark.parametrize("parallel", [1, 2, 5])
 def test_the_tree_is_kept(tree: TreeScene, parallel: int) -> None:
     """Files of every size and name arrive whole under their paths; the numbers say so."""
@@ -132,6 +133,7 @@ def test_an_object_that_tells_no_md5(tree: TreeScene) -> None:
     assert tree.operations() == ["ListObjectsV2", "HeadObject"]
 
 
+@both_ways
 def test_objects_that_may_not_be_looked_at(tree: TreeScene, caplog: pytest.LogCaptureFixture) -> None:
     """Without the permission for HeadObject what needs it is sent again; the log says so once."""
     tree.write(FILES | {"another.bin": some_bytes(MEDIUM, 9)})
@@ -151,6 +153,7 @@ def test_an_object_that_goes_away_meanwhile(tree: TreeScene) -> None:
     assert tree.run().sent.count == 1
 
 
+@both_ways
 def test_globs(tree: TreeScene) -> None:
     """Only what the globs mean is stored."""
     tree.write(FILES)
@@ -170,6 +173,7 @@ def test_more_than_one_page(tree: TreeScene) -> None:
 # What fails
 
 
+@both_ways
 def test_one_that_fails_does_not_stop_the_others(tree: TreeScene) -> None:
     """What is refused, broken or has no possible key is reported, the rest is stored, and then the task is to fail."""
     tree.write(FILES)
@@ -191,6 +195,7 @@ def test_one_that_fails_does_not_stop_the_others(tree: TreeScene) -> None:
     assert r"\udcff\udcfe" in [one["file"] for one in result.as_dict()["failures"]]
 
 
+@both_ways
 def test_only_permanent_failures(tree: TreeScene) -> None:
     """When no retry can mend any of the failures the error is permanent, and the next attempt would be pointless."""
     tree.write(FILES | {"\udcff": b""})
@@ -200,6 +205,7 @@ def test_only_permanent_failures(tree: TreeScene) -> None:
     assert "small.bin: OSSAccessDenied: " in str(caught.value)
 
 
+@both_ways
 def test_so_many_failures(tree: TreeScene, caplog: pytest.LogCaptureFixture) -> None:
     """Of many failures the first ten are named and the rest counted, in the result, the error and the log."""
     tree.write({f"{number:03}": b"x" for number in range(50)})
@@ -238,6 +244,7 @@ def test_oss_that_cannot_be_reached(tree: TreeScene, fault: dict[str, Any], size
     assert tree.objects() == tree.files()
 
 
+@both_ways
 def test_oss_that_cannot_be_reached_while_comparing(tree: TreeScene) -> None:
     """The same holds for the questions that comparing asks."""
     tree.write({f"{number:03}": some_bytes(MEDIUM, number) for number in range(20)})
@@ -352,6 +359,7 @@ def test_a_part_size_that_oss_refuses(tree: TreeScene, part_size_bytes: int) -> 
     assert tree.operations() == []
 
 
+@both_ways
 def test_forbid_overwrite(tree: TreeScene) -> None:
     """Equal objects are fine, another one fails its file for good and stays."""
     tree.write(FILES)
@@ -363,6 +371,7 @@ def test_forbid_overwrite(tree: TreeScene) -> None:
     assert tree.objects()["small.bin"] == FILES["small.bin"]
 
 
+@both_ways
 def test_credentials_that_expire(tree: TreeScene) -> None:
     """Whatever the call that meets an expired token, new credentials are asked for and nothing is lost."""
     tree.write(FILES | {"changed": b"1"})
@@ -404,6 +413,7 @@ def stop_at_part(tree: TreeScene, name: str, number: int) -> TreeResult:
     return result
 
 
+@both_ways
 def test_large_files_that_fail_are_continued(tree: TreeScene) -> None:
     """Each of several large files keeps what arrived of it, while the others go on; nothing is left in the end."""
     tree.write({name: some_bytes(LARGE, seed) for seed, name in enumerate("abcd")})
@@ -425,6 +435,7 @@ def test_large_files_that_fail_are_continued(tree: TreeScene) -> None:
     assert {store.data for store in tree.stores} == {None}
 
 
+@both_ways
 def test_more_unfinished_files_than_stores(tree: TreeScene) -> None:
     """One store more than there are is taken from the file that had it last: its upload is aborted, not forgotten."""
     tree.write({name: some_bytes(LARGE, seed) for seed, name in enumerate("abc")})
@@ -441,6 +452,7 @@ def test_more_unfinished_files_than_stores(tree: TreeScene) -> None:
     assert tree.scene.uploads() == []
 
 
+@both_ways
 @pytest.mark.parametrize("change", ["deleted", "shrunk", "equal", "other prefix"])
 def test_an_unfinished_upload_that_nobody_needs(tree: TreeScene, change: str) -> None:
     """When the file of an unfinished upload is not to be sent any more, the upload is aborted in the end."""
@@ -461,6 +473,7 @@ def test_an_unfinished_upload_that_nobody_needs(tree: TreeScene, change: str) ->
     assert {store.data for store in tree.stores} == {None}
 
 
+@both_ways
 def test_an_unfinished_upload_that_is_needed(tree: TreeScene) -> None:
     """It is not aborted by an attempt that could not come to its file."""
     tree.write({"a": b"1", "large": some_bytes(LARGE)})
@@ -499,6 +512,7 @@ def test_a_checkpoint_that_cannot_be_read(tree: TreeScene, caplog: pytest.LogCap
     assert tree.stores[0].data is None
 
 
+@both_ways
 def test_asked_to_stop(tree: TreeScene) -> None:
     """After a request to stop nothing more is begun, and the next attempt sends what is missing."""
     tree.write({f"{number:03}": b"x%d" % number for number in range(50)})
@@ -534,6 +548,7 @@ def test_asked_to_stop_while_comparing(tree: TreeScene) -> None:
 # Progress
 
 
+@both_ways
 def test_progress_is_told(tree: TreeScene) -> None:
     """The callback hears after every file and every part: how much of the whole tree's bytes is done."""
     tree.write(FILES)
@@ -613,6 +628,7 @@ def test_nothing_is_deleted_unasked(tree: TreeScene) -> None:
     assert set(OLD) < set(tree.objects())
 
 
+@both_ways
 def test_what_the_tree_does_not_have_is_deleted(tree: TreeScene) -> None:
     """Only below the prefix, and never what stands for a folder."""
     prepared(tree)
@@ -626,6 +642,7 @@ def test_what_the_tree_does_not_have_is_deleted(tree: TreeScene) -> None:
     assert tree.run({"delete_removed": True}).deleted == Tally()
 
 
+@both_ways
 def test_only_what_the_globs_mean_is_deleted(tree: TreeScene) -> None:
     """What include does not name, or exclude does, is not the tree's business."""
     prepared(tree)
@@ -635,6 +652,7 @@ def test_only_what_the_globs_mean_is_deleted(tree: TreeScene) -> None:
     assert "a/medium.bin" in tree.objects()
 
 
+@both_ways
 def test_nothing_is_deleted_when_a_file_failed(tree: TreeScene, caplog: pytest.LogCaptureFixture) -> None:
     """One file that was not stored, for whatever reason, keeps everything; the log says so."""
     prepared(tree)
@@ -673,6 +691,7 @@ def test_globs_that_mean_what_is_left_out_or_fails(tree: TreeScene) -> None:
     assert tree.run(include="link").failed.count == 1
 
 
+@both_ways
 def test_an_empty_directory_deletes_nothing(tree: TreeScene) -> None:
     """It is an error that says how many objects were in danger, unless that is allowed."""
     prepared(tree)
@@ -701,6 +720,7 @@ def test_a_bucket_is_never_emptied(tree: TreeScene) -> None:
     assert sorted(tree.keys()) == sorted(FILES)
 
 
+@both_ways
 def test_a_file_that_comes_up_meanwhile(tree: TreeScene) -> None:
     """An object whose file is there when it is about to be deleted stays: symlinks left out, files just written."""
     prepared(tree)
@@ -714,6 +734,7 @@ def test_a_file_that_comes_up_meanwhile(tree: TreeScene) -> None:
     assert (result.deleted.count, sorted(set(OLD) & set(tree.objects()))) == (1, ["logs/old.log", "old"])
 
 
+@both_ways
 def test_a_deletion_that_fails(tree: TreeScene) -> None:
     """Its error ends the attempt, after everything was sent; the next one deletes."""
     prepared(tree)
@@ -726,6 +747,7 @@ def test_a_deletion_that_fails(tree: TreeScene) -> None:
     assert tree.run({"delete_removed": True}).deleted.count == 3
 
 
+@both_ways
 def test_a_deletion_that_is_not_reported(tree: TreeScene) -> None:
     """What OSS does not say it deleted does not count as deleted."""
     prepared(tree)
@@ -738,6 +760,7 @@ def test_a_deletion_that_is_not_reported(tree: TreeScene) -> None:
 # Dry run
 
 
+@both_ways
 def test_a_dry_run(tree: TreeScene, caplog: pytest.LogCaptureFixture) -> None:
     """It tells by number and name what would be sent and deleted, and changes nothing."""
     caplog.set_level("INFO")
@@ -761,6 +784,7 @@ def test_a_dry_run(tree: TreeScene, caplog: pytest.LogCaptureFixture) -> None:
     assert "would_send" not in real.as_dict()
 
 
+@both_ways
 def test_a_dry_run_of_many(tree: TreeScene, caplog: pytest.LogCaptureFixture) -> None:
     """Names are told in bounds, numbers in full."""
     caplog.set_level("INFO")
@@ -793,6 +817,7 @@ def test_a_file_that_grows_meanwhile(tree: TreeScene, size_bytes: int) -> None:
     assert (result.sent.count, tree.objects()) == (1, {"x": data + b"more"})
 
 
+@both_ways
 def test_names_of_no_file_are_deleted(tree: TreeScene) -> None:
     """A key that no file below the directory has is surplus, though a file is where its name would lead."""
     tree.write({"a/b": b"kept"})

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from airflow_provider_oss.cancellation import Cancellation
-from airflow_provider_oss.engine.tree.walk import LocalTree, Symlinks, checked_symlinks, read_tree
+from airflow_provider_oss.engine.tree.walk import LocalTree, Symlinks, TreeSource, checked_symlinks, read_tree
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource, OSSSourceChanged, OSSUploadCancelled
 from airflow_provider_oss.globs import Selection
 from tests.support.trees import write_tree
 
 
 def read(directory: Path, symlinks: Any = "follow", **globs: Any) -> LocalTree:
-    return read_tree(str(directory), Selection(**globs), symlinks, Cancellation().check)
+    return read_tree(TreeSource(str(directory), Selection(**globs), symlinks), Cancellation().check)
 
 
 def names(tree: LocalTree) -> list[str]:
@@ -204,7 +204,7 @@ def test_what_goes_away_meanwhile(tmp_path: Path) -> None:
             (tree / "b" / "x").unlink()
             (tree / "b").rmdir()
 
-    found = read_tree(str(tree), Selection(), "follow", check)
+    found = read_tree(TreeSource(str(tree)), check)
 
     assert names(found) == ["a/x"]
     assert problems(found) == {"b": OSSSourceChanged}
@@ -226,7 +226,7 @@ def test_a_directory_that_becomes_a_symlink(tmp_path: Path, symlinks: Symlinks, 
             (tree / "b").rename(tmp_path / "moved")
             (tree / "b").symlink_to(outside)
 
-    found = read_tree(str(tree), Selection(), symlinks, check)
+    found = read_tree(TreeSource(str(tree), symlinks=symlinks), check)
 
     assert names(found) == ["a/x"]
     assert problems(found) == {"b/c" if above else "b": OSSSourceChanged}
@@ -239,7 +239,7 @@ def test_asked_to_stop(tmp_path: Path) -> None:
     cancellation = Cancellation()
     cancellation.request()
     with pytest.raises(OSSUploadCancelled):
-        read_tree(str(tmp_path), Selection(), "follow", cancellation.check)
+        read_tree(TreeSource(str(tmp_path)), cancellation.check)
 
 
 def test_symlinks_argument() -> None:

@@ -26,6 +26,11 @@ from airflow_provider_oss.operators.oss import (
     OSSResumableUploadOperator,
 )
 from airflow_provider_oss.operators.presign import OSSPresignURLOperator
+from airflow_provider_oss.operators.shards import (
+    OSSFinishDirectoryOperator,
+    OSSPlanDirectoryOperator,
+    mapped_directory_upload,
+)
 from airflow_provider_oss.operators.tags import (
     OSSDeleteObjectTagsOperator,
     OSSGetObjectTagsOperator,
@@ -141,6 +146,23 @@ with DAG("right", schedule=None, default_args={"retries": 5}):
     OSSSendPartsOperator(task_id="one", source="/data/dump", upload=plan.output["upload"], parts="1-2", parallel=2)
     OSSAbandonUploadOperator(task_id="abandon", upload=plan.output["upload"])
     mapped_upload("whole", source=upload.output, key="a/{{ ds }}", range_size="8 GiB", meta={"a": 1}, queue="large")
+    cut = OSSPlanDirectoryOperator(task_id="cut", key="a", directory=Path("/data"), shards="4", shard_files=name())
+    shards = OSSUploadDirectoryOperator.partial(task_id="shards", key="a", directory="/data").expand(shard=cut.output)
+    OSSFinishDirectoryOperator(
+        task_id="finish", key="a", directory="/data", shards=cut.output, results=shards.output, delete_removed=True
+    )
+    mapped_directory_upload(
+        "directory",
+        directory=name(),
+        key="a",
+        shards=4,
+        include=["*.csv", name()],
+        delete_removed=True,
+        meta={"rows": 5},
+        parallel=8,
+        retries=5,
+        on_success_callback=[warn],
+    )
     OSSCopyObjectOperator(task_id="copy", key="b", source_key=upload.output["uri"], multipart_threshold="1 GB")
     OSSDownloadObjectOperator(task_id="download", key="a", file_path="/data/b", progress=tell)
     OSSListOperator(task_id="list", prefix="a", include="*.csv", max_keys=None)

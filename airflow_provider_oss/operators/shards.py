@@ -1,0 +1,317 @@
+"""One directory by many mapped tasks: it is cut into shards, each is sent by a task; then what is gone is deleted."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from typing_extensions import override
+
+from airflow_provider_oss.limits import MAX_MAPPED_TASKS
+from airflow_provider_oss.operators.arguments import declared_by
+from airflow_provider_oss.operators.base import OSSBaseOperator
+from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator, name_of_shard
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from airflow.providers.common.compat.sdk import Context, TaskGroup, XComArg
+
+    from airflow_provider_oss.engine.tree.result import TreeResult
+    from airflow_provider_oss.model import PlainResult
+    from airflow_provider_oss.operators import ConnectionKeywords, MappedDirectoryOptions, TreeKeywords
+
+
+class OSSTreeBaseOperator(OSSBaseOperator):
+    """
+    Works with a directory and the prefix that it is stored under.
+
+    :param directory: path of the directory on the worker. Templated, like every text below.
+    :param key: the prefix, or ``oss://bucket/prefix``; it gets a slash at its end if it has none.
+    :param bucket_name: bucket; None for the connection's schema.
+    :param include: globs of the files that are meant; None for all. See OSSUploadDirectoryOperator.
+    :param exclude: globs of files that are not meant, though ``include`` names them.
+    :param symlinks: ``"follow"``, ``"skip"`` or ``"error"``. See OSSUploadDirectoryOperator.
+    :param allow_empty: let there be no file that the globs mean.
+    """
+
+    template_fields: Sequence[str] = (
+        *OSSBaseOperator.template_fields, "directory", "key", "bucket_name", "include", "exclude", "symlinks",
+    )  # fmt: skip
+
+    directory: str | os.PathLike[str]
+    key: str
+    bucket_name: str | None
+    include: str | Sequence[str] | None
+    exclude: str | Sequence[str] | None
+    symlinks: str
+    allow_empty: bool
+
+    def __init__(
+        self,
+        *,
+        directory: str | os.PathLike[str] | XComArg,
+        key: str | XComArg,
+        bucket_name: str | XComArg | None = None,
+        include: str | Sequence[str | XComArg] | XComArg | None = None,
+        exclude: str | Sequence[str | XComArg] | XComArg | None = None,
+        symlinks: str | XComArg = "follow",
+        allow_empty: bool = False,
+        **kwargs: Unpack[ConnectionKeywords],
+    ) -> None:
+        super().__init__(**kwargs)
+        self._keep(
+            directory=directory,
+            key=key,
+            bucket_name=bucket_name,
+            include=include,
+            exclude=exclude,
+            symlinks=symlinks,
+            allow_empty=allow_empty,
+        )
+
+    def check_arguments(self) -> None:
+        """Check also the prefix, before the directory is read."""
+        super().check_arguments()
+        self.hook.resolve_prefix(self.key, self.bucket_name, storing=True)
+
+
+class OSSPlanDirectoryOperator(OSSTreeBaseOperator):
+    """
+    Cuts a directory into shards of about equal work, for as many mapped tasks that store one each.
+
+    A shard is a range of paths in the order of their UTF-8 bytes. Every file is in exactly one, also one that comes up
+    after the planning, and the same directory gives the same shards. The directory is read once, without its files'
+    contents; up to 65,536 files the shards are cut exactly, beyond by a sample, so memory does not grow with the files.
+    The tasks must see the same directory: on a shared volume, or on one worker.
+
+    Returns a list of dicts, for ``OSSUploadDirectoryOperator.partial(...).expand(shard=plan.output)``: ``after`` and
+    ``until``, the ends of the range (None is open), and about how many ``files`` and bytes (``size``) are in it. An
+    empty directory has one shard. See ``mapped_directory_upload`` for all in one call. For the other arguments see
+    OSSTreeBaseOperator and OSSBaseOperator.
+
+    :param shards: how many, if there are as many files. Templated.
+    :param shard_files: so many files each at most, about; ``shards`` is the least number then, and the work is the
+        number of files. Templated.
+    :param max_shards: the task fails when ``shard_files`` makes more: Airflow maps a task over at most ``[core]
+        max_map_length`` things, 1,024 unless it was set. Templated.
+    """
+
+    template_fields: Sequence[str] = (*OSSTreeBaseOperator.template_fields, "shards", "shard_files", "max_shards")
+
+    shards: int | str
+    shard_files: int | str | None
+    max_shards: int | str
+
+    def __init__(
+        self,
+        *,
+        shards: int | str | XComArg = 8,
+        shard_files: int | str | XComArg | None = None,
+        max_shards: int | str | XComArg = MAX_MAPPED_TASKS,
+        **kwargs: Unpack[TreeKeywords],
+    ) -> None:
+        super().__init__(**kwargs)
+        self._keep(shards=shards, shard_files=shard_files, max_shards=max_shards)
+
+    @override
+    def work(self, context: Context) -> PlainResult:
+        from airflow_provider_oss.model import PlainResult
+
+        if not self.do_xcom_push:
+            raise _refused("do_xcom_push=False: the tasks that send learn by XCom what to send")
+        found = self.hook.plan_directory(
+            self.directory,
+            shards=self.shards,
+            shard_files=self.shard_files,
+            max_shards=self.max_shards,
+            include=self.include,
+            exclude=self.exclude,
+            symlinks=self.symlinks,
+            allow_empty=self.allow_empty,
+        )
+        files, size_bytes = (sum(shard[name] for shard in found) for name in ("files", "size"))
+        line = f"{self.directory}: {len(found)} shards, about {files} files and {size_bytes} bytes"
+        return PlainResult(found, line)
+
+
+class OSSFinishDirectoryOperator(OSSTreeBaseOperator):
+    """
+    Ends what mapped tasks have stored of one directory: all shards must be there; then what is gone may be deleted.
+
+    A shard of the plan without a result, as after *mark success*, fails the task for good: the error says which, and
+    what to clear. With ``delete_removed`` the directory is read and the prefix listed once more, shard by shard, in
+    bounded memory, and what OSSUploadDirectoryOperator would delete is deleted. Nothing is when a file of any shard
+    failed, and only reported when the shards were sent with ``dry_run``.
+
+    Returns the sums of the results, a dict like that of OSSUploadDirectoryOperator: ``elapsed_seconds`` is the time of
+    all tasks together, ``failures`` are the first ten. A failed file fails the task. For the other arguments see
+    OSSTreeBaseOperator and OSSBaseOperator; they must be those of the tasks that sent.
+
+    :param shards: what OSSPlanDirectoryOperator returned: ``plan.output``. Templated.
+    :param results: what the mapped OSSUploadDirectoryOperator returned: ``send.output``. Templated.
+    :param delete_removed: delete the objects below the prefix that the globs mean and the directory does not have.
+        Never without a prefix, nor what stands for a folder, nor all because the directory is empty, unless
+        ``allow_empty``.
+    """
+
+    template_fields: Sequence[str] = (*OSSTreeBaseOperator.template_fields, "shards", "results")
+
+    shards: Sequence[Mapping[str, Any]]
+    results: Sequence[Mapping[str, Any] | None]
+    delete_removed: bool
+
+    def __init__(
+        self,
+        *,
+        shards: Sequence[Mapping[str, Any]] | XComArg,
+        results: Sequence[Mapping[str, Any] | None] | XComArg,
+        delete_removed: bool = False,
+        **kwargs: Unpack[TreeKeywords],
+    ) -> None:
+        super().__init__(**kwargs)
+        self._keep(shards=shards, results=results, delete_removed=delete_removed)
+
+    @override
+    def work(self, context: Context) -> TreeResult:
+        from dataclasses import replace
+
+        from airflow_provider_oss.engine.tree.result import sum_of
+        from airflow_provider_oss.shown import Log
+
+        shards = list(self.shards[:])  # at once: to go through what Airflow gives asks it for each
+        total = sum_of(self._results_of(shards))
+        if not self.delete_removed:
+            return total
+        if total.failed.count or total.not_tried.count:
+            Log(__name__).warning("Nothing is deleted below %s: not every file could be stored", total.uri)
+            return total
+        removed = self.hook.delete_removed(
+            self.key,
+            self.directory,
+            self.bucket_name,
+            shards=shards,
+            include=self.include,
+            exclude=self.exclude,
+            symlinks=self.symlinks,
+            allow_empty=self.allow_empty,
+            dry_run=total.dry_run,
+        )
+        return replace(total, deleted=removed.deleted, would_delete=removed.would_delete)
+
+    def _results_of(self, shards: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Return the result of each shard. Raises OSSInvalidArgument when one is missing, or of something else."""
+        by_ends: dict[tuple[Any, Any], Mapping[str, Any]] = {}
+        for result in self.results[:]:
+            if isinstance(result, Mapping) and isinstance(result.get("shard"), Mapping):
+                by_ends.setdefault(_ends(result["shard"]), result)
+        found = [self._result_of(index, shard, by_ends) for index, shard in enumerate(shards)]
+        if not found:
+            raise _refused("shards is empty: give what OSSPlanDirectoryOperator returned, which has one at least")
+        return found
+
+    def _result_of(
+        self, index: int, shard: Mapping[str, Any], by_ends: Mapping[tuple[Any, Any], Mapping[str, Any]]
+    ) -> Mapping[str, Any]:
+        result = by_ends.get(_ends(shard))
+        if result is None:
+            raise _refused(
+                f"shard {index} of {self.directory} ({name_of_shard(shard)}) has no result: its task was marked as "
+                f"success, or ran with another plan; clear the task with map index {index}, and this one after it"
+            )
+        target = self.hook.resolve_prefix(self.key, self.bucket_name, storing=True)
+        if result["uri"] != target.uri:
+            raise _refused(
+                f"shard {index} was stored below {result['uri']}, and key={self.key!r} means {target.uri}: give the "
+                "key and bucket_name of the tasks that sent"
+            )
+        return result
+
+
+def _ends(shard: Mapping[str, Any]) -> tuple[Any, Any]:
+    return shard.get("after"), shard.get("until")
+
+
+def _refused(text: str) -> Exception:
+    from airflow_provider_oss.exceptions import OSSInvalidArgument
+
+    return OSSInvalidArgument(text)
+
+
+def mapped_directory_upload(
+    group_id: str,
+    *,
+    directory: str | os.PathLike[str] | XComArg,
+    key: str | XComArg,
+    shards: int | str | XComArg = 8,
+    shard_files: int | str | XComArg | None = None,
+    max_shards: int | str | XComArg = MAX_MAPPED_TASKS,
+    **arguments: Unpack[MappedDirectoryOptions],
+) -> TaskGroup:
+    """
+    Make a task group that stores one directory by many tasks: ``plan`` cuts it, ``send`` is mapped, ``finish`` ends it.
+
+    It pays where one worker is the limit: its network, its disk, its CPU. All workers must see the same directory. A
+    task that fails is retried, or cleared, by itself, and sends what is missing of its shard; ``plan`` need not run
+    again, and if it does, the same directory gives the same shards. ``finish`` returns the sums, and deletes what is
+    gone if ``delete_removed``. Must be called in a DAG.
+
+    Arguments of Airflow (``retries``, ``pool``, ``queue``, ...) hold for all three, but ``inlets`` and ``trigger_rule``
+    for ``plan`` alone, ``outlets`` and ``on_success_callback`` for ``finish`` alone, and what is said of mapped tasks
+    (``map_index_template``, ``max_active_tis_per_dagrun``) for ``send`` alone.
+
+    :param group_id: name of the group: its tasks are ``group_id.plan`` and so on.
+    :param directory: see OSSUploadDirectoryOperator, as for ``key`` and all other arguments.
+    :param key: the prefix, or ``oss://bucket/prefix``.
+    :param shards: how many, if there are as many files; see OSSPlanDirectoryOperator.
+    :param shard_files: so many files each at most, about.
+    :param max_shards: at most ``[core] max_map_length``.
+    """
+    from airflow.providers.common.compat.sdk import TaskGroup
+
+    given: dict[str, Any] = {
+        "map_index_template": "{{ task.shard_name }}",
+        **arguments,
+        "directory": directory,
+        "key": key,
+        "shards": shards,
+        "shard_files": shard_files,
+        "max_shards": max_shards,
+    }
+    to_finish = _arguments_of(OSSFinishDirectoryOperator, given)
+    to_send = _arguments_of(OSSUploadDirectoryOperator, given)
+    to_send.pop("delete_removed", None)
+    with TaskGroup(group_id) as group:
+        plan = OSSPlanDirectoryOperator(task_id="plan", **_arguments_of(OSSPlanDirectoryOperator, given))
+        send = OSSUploadDirectoryOperator.partial(task_id="send", **to_send).expand(shard=plan.output)
+        to_finish |= {"shards": plan.output, "results": send.output}
+        OSSFinishDirectoryOperator(task_id="finish", **to_finish)
+    return group
+
+
+_OF_ONE: Final[Mapping[str, type[OSSBaseOperator]]] = {
+    "inlets": OSSPlanDirectoryOperator,
+    "trigger_rule": OSSPlanDirectoryOperator,
+    "map_index_template": OSSUploadDirectoryOperator,
+    "max_active_tis_per_dag": OSSUploadDirectoryOperator,
+    "max_active_tis_per_dagrun": OSSUploadDirectoryOperator,
+    "outlets": OSSFinishDirectoryOperator,
+    "on_success_callback": OSSFinishDirectoryOperator,
+}
+"""Arguments of Airflow that are about the group as a whole, or about one of its tasks."""
+
+
+def _arguments_of(operator: type[OSSBaseOperator], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is given to an operator of the group: its own arguments, and those that are Airflow's."""
+    own = declared_by(operator)
+    all_own = {
+        name
+        for one in (OSSPlanDirectoryOperator, OSSUploadDirectoryOperator, OSSFinishDirectoryOperator)
+        for name in declared_by(one)
+    }
+    return {
+        name: value
+        for name, value in given.items()
+        if (name in own or name not in all_own) and _OF_ONE.get(name, operator) is operator
+    }
