@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 NODES: Final = ("node-a", "node-b")
-HEARTBEAT_TIMEOUT_SECONDS: Final = 30
+HEARTBEAT_TIMEOUT_SECONDS: Final = 20
 """A task whose heartbeats are missing for so long is taken for dead (Airflow's default: 300)."""
 
 _SETTINGS: Final = {

@@ -20,8 +20,8 @@ from tests.integration.uploading import Uploads
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-_ROOT = Path(__file__).parents[2]
-_DAGS = ("tests/integration/dags/uploads.py", "tests/integration/dags/waiting.py")
+_TESTS = Path(__file__).parents[1]
+_DAGS = ("integration/dags/uploads.py", "integration/dags/waiting.py", "distributed/dags/mapped.py")
 
 
 @pytest.fixture(scope="package")
@@ -37,7 +37,7 @@ def dags_folder(folder: Path) -> Path:
     dags = folder / "dags"
     dags.mkdir()
     for name in _DAGS:
-        shutil.copy(_ROOT / name, dags)
+        shutil.copy(_TESTS / name, dags)
     return dags
 
 

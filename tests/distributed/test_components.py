@@ -20,7 +20,7 @@ pytestmark = pytest.mark.distributed
 
 def test_api_server_restarted(stage: Stage, file_64: Path) -> None:
     """Parts are sent while the API server is away, and none is sent twice, whether the attempt outlives that or not."""
-    upload = stage.begin("server-away.bin", file_64)
+    upload = stage.begin("server-away.bin", file_64, mib_per_second=0.25)
     killed, stored = now(), upload.stored_parts()
     stage.airflow.kill_server()
     stage.airflow.start_server()
@@ -40,12 +40,14 @@ def test_cleared_while_running(stage: Stage, file_64: Path) -> None:
     cleared = now()
     upload.clear()
     stage.wait_for_successor(upload, cleared)
+    stage.wait_until_ended(upload, 1)
+    stage.tell("first ended after", since(cleared))
     stage.hurry()
     assert upload.end() == "success"
 
     assert upload.attempts()[-1] == "success"
     assert upload.result()["resumed"]
-    stage.assert_whole(upload, sent_twice_bytes=IN_FLIGHT_BYTES)
+    stage.assert_whole(upload, sent_twice_bytes=2 * IN_FLIGHT_BYTES)
 
 
 def test_triggerer_killed(stage: Stage) -> None:

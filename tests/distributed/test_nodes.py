@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.distributed.playing import IN_FLIGHT_BYTES, now
-from tests.support.airflow_processes import wait_until_gone
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +23,7 @@ def test_no_accident(stage: Stage, file_64: Path) -> None:
     assert upload.end() == "success"
 
     assert upload.attempts() == ["success"]
-    assert stage.node_of(upload) in stage.airflow.nodes
+    assert stage.nodes_of(upload)[0] in stage.airflow.nodes
     stage.assert_whole(upload, sent_twice_bytes=0)
 
 
@@ -46,14 +45,14 @@ def test_node_killed(stage: Stage, file_64: Path) -> None:
 def test_node_frozen_and_woken_after_the_end(stage: Stage, file_64: Path) -> None:
     """When a node hangs and comes back after another has finished, its task ends and changes nothing."""
     upload = stage.begin("frozen-late.bin", file_64)
-    node, pid, frozen = stage.node_of(upload), stage.pid_of(upload), now()
+    node, frozen = stage.node_of(upload), now()
     stage.airflow.freeze_node(node)
     stage.wait_for_successor(upload, frozen)
     stage.hurry()
     assert upload.end() == "success"
     stage.uploads.assert_equal(upload.key, file_64)
     stage.airflow.wake_node(node)
-    wait_until_gone(pid)
+    stage.wait_until_ended(upload, 1)
 
     assert upload.attempts() == ["failed", "success"]
     assert stage.nodes_of(upload) == [node, stage.airflow.other_node(node)]
@@ -63,11 +62,11 @@ def test_node_frozen_and_woken_after_the_end(stage: Stage, file_64: Path) -> Non
 def test_node_frozen_and_woken_before_the_end(stage: Stage, file_64: Path) -> None:
     """When a node comes back while another continues its upload, both send for a moment, and one of them finishes."""
     upload = stage.begin("frozen-early.bin", file_64)
-    node, pid, frozen = stage.node_of(upload), stage.pid_of(upload), now()
+    node, frozen = stage.node_of(upload), now()
     stage.airflow.freeze_node(node)
     stage.wait_for_successor(upload, frozen)
     stage.airflow.wake_node(node)
-    wait_until_gone(pid)
+    stage.wait_until_ended(upload, 1)
     stage.hurry()
     assert upload.end() == "success"
 
