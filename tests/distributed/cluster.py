@@ -55,10 +55,10 @@ class DistributedAirflow(LocalAirflow):
         self.nodes = tuple(nodes)
         self._slots = slots
 
-    def _prepare(self, stack: ExitStack) -> Mapping[str, str]:
+    def _prepare(self, stack: ExitStack) -> dict[str, str]:
         make_home(self.home)
         database = stack.enter_context(running_postgres(max_connections="200"))
-        self.database = PostgresMetadata(database)
+        self.database = PostgresMetadata(database.folder, database)
         settings = _SETTINGS | {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": database.url("psycopg2"),
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{database.url('psycopg2')}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import closing
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from psycopg.rows import dict_row
@@ -18,21 +19,24 @@ if TYPE_CHECKING:
     from tests.support.postgres import PostgresServer
 
 
+@dataclass(frozen=True, slots=True)
 class PostgresMetadata(MetadataDatabase):
     """Reads one Airflow PostgreSQL database, with a new connection for each question."""
 
-    __slots__ = ("_server",)
-
-    def __init__(self, server: PostgresServer) -> None:
-        super().__init__(server.folder)
-        object.__setattr__(self, "_server", server)
+    server: PostgresServer
 
     def _select(self, query: str, parameters: tuple[Any, ...] | dict[str, Any] = ()) -> Sequence[Row]:
-        with closing(self._server.connect()) as connection:
-            set_json_loads(bytes.decode, connection)  # as text, which SQLite has too
+        with closing(self.server.connect()) as connection:
+            set_json_loads(_as_stored, connection)
             with connection.cursor(row_factory=dict_row) as cursor:
                 cursor.execute(as_postgres(query).encode(), parameters or None)
-                return cursor.fetchall()
+                rows: Sequence[Row] = cursor.fetchall()
+        return rows
+
+
+def _as_stored(value: str | bytes) -> str:
+    """Leave JSON a text: SQLite has nothing else."""
+    return value.decode() if isinstance(value, bytes) else value
 
 
 def as_postgres(query: str) -> str:

@@ -80,7 +80,7 @@ class LocalAirflow:
         self.wait_until_healthy()
         self._api.log_in()
 
-    def _prepare(self, _stack: ExitStack) -> Mapping[str, str]:
+    def _prepare(self, stack: ExitStack) -> dict[str, str]:  # noqa: ARG002 - for those who take something
         """Make the home and its database, and return the settings that go with them; the stack ends what it takes."""
         prepare_home(self.home)
         return {}
