@@ -67,8 +67,8 @@ lint: $(INSTALLED)  ## Check format, style and types
 house: $(INSTALLED)  ## Measure the structure of this package; BASE=/path another checkout, or any package, beside it
 	@$(BIN)/python -m tests.house $(BASE)
 
-bench: $(INSTALLED)  ## Measure this package and its peers on this machine; ONLY="upload https" and ROUNDS narrow it
-	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group bench
+bench: $(INSTALLED) $(REDIS_SERVER)  ## Measure this package and its peers on this machine; ONLY="upload https" and ROUNDS narrow it
+	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group bench --group distributed
 	@$(BIN)/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 compare: $(INSTALLED)  ## Measure another checkout (BASE=/path) and this one in turn; ONLY="upload files", ROUNDS, SCALE narrow it

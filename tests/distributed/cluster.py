@@ -21,7 +21,7 @@ from tests.support.redis_server import running_redis
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
@@ -87,6 +87,11 @@ class DistributedAirflow(LocalAirflow):
         for name in set(self.nodes) - {component.name for component in self._started()}:
             self.start_node(name)
         self.wait_for_nodes()
+
+    def add_nodes(self, names: Iterable[str]) -> None:
+        """Start more nodes, and wait until all take tasks."""
+        self.nodes = (*self.nodes, *names)
+        self.start_missing_nodes()
 
     def start_node(self, name: str) -> None:
         """Start a node."""
