@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BROWSER := .cache/chromium/chromium
 MARIADB_SERVER := .cache/mariadb/mariadbd
+REDIS_SERVER := .cache/redis/redis-server
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test matrix screenshots chaos forks lint house bench compare constraints clean
+.PHONY: help demo check test matrix distributed screenshots chaos forks lint house bench compare constraints clean
 
 help:  ## List the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
@@ -31,6 +32,10 @@ $(MARIADB_SERVER): | $(INSTALLED)
 	@echo "Looking for a MariaDB, or fetching Debian's into .cache (once; a few seconds)"
 	@MARIADB="$(MARIADB)" $(BIN)/python -m tests.support.mariadb
 
+$(REDIS_SERVER): | $(INSTALLED)
+	@echo "Looking for a Redis, or fetching Debian's into .cache (once; a few seconds)"
+	@REDIS="$(REDIS)" $(BIN)/python -m tests.support.redis_server
+
 check: $(INSTALLED) $(MARIADB_SERVER) lint  ## Check style and types, and run the tests that start no Airflow: what to do before each commit
 	@$(BIN)/python -m pytest -q --numprocesses 2 --dist loadgroup -m "not starts_airflow"
 
@@ -40,6 +45,10 @@ test: $(INSTALLED) $(BROWSER) $(MARIADB_SERVER) lint  ## Check style and types, 
 
 matrix: $(INSTALLED) $(BROWSER) $(MARIADB_SERVER)  ## Run all tests on every Airflow, each in its own environment; ONLY="2.11 3.0" narrows it
 	@$(BIN)/python -m tests.matrix $(if $(ONLY),--only "$(ONLY)")
+
+distributed: $(INSTALLED) $(REDIS_SERVER)  ## Play deaths of machines in an Airflow of two nodes; ONLY="killed or frozen" narrows it
+	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group distributed
+	@$(BIN)/python -m pytest -q -n 0 --timeout 600 -m distributed $(if $(ONLY),-k "$(ONLY)") tests/distributed
 
 screenshots: $(INSTALLED) $(BROWSER)  ## Take the pictures of the connection form in docs/images again
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -n 0 tests/browser
@@ -58,8 +67,8 @@ lint: $(INSTALLED)  ## Check format, style and types
 house: $(INSTALLED)  ## Measure the structure of this package; BASE=/path another checkout, or any package, beside it
 	@$(BIN)/python -m tests.house $(BASE)
 
-bench: $(INSTALLED)  ## Measure this package and its peers on this machine; ONLY="upload https" and ROUNDS narrow it
-	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group bench
+bench: $(INSTALLED) $(REDIS_SERVER)  ## Measure this package and its peers on this machine; ONLY="upload https" and ROUNDS narrow it
+	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group bench --group distributed
 	@$(BIN)/python -m benchmarks $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 compare: $(INSTALLED)  ## Measure another checkout (BASE=/path) and this one in turn; ONLY="upload files", ROUNDS, SCALE narrow it

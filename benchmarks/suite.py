@@ -18,6 +18,7 @@ SUITES: Final = {
     "sql_export": "benchmarks.ways.sql_export",
     "parse": "benchmarks.tasks.parse",
     "checkpoints": "benchmarks.tasks.checkpoints",
+    "distributed": "benchmarks.tasks.distributed",
 }
 """
 The modules of the suites by name, in the order in which they run.

@@ -35,6 +35,7 @@ TINY_PARTS = Limits(min_part_size_bytes=1)
 STARTERS = {
     "tests.support.airflow_home",
     "tests.support.local_airflow",
+    "tests.distributed.cluster",
     "tests.support.airflow_processes",
     "tests.chaos.scenario",
 }

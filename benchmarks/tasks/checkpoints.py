@@ -8,7 +8,6 @@ finds the most ranges that there can be. Key and path are as long as can be, in 
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 from collections.abc import Iterator, Sequence
@@ -20,10 +19,10 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from benchmarks.clients.credentials import ACCESS_KEY_ID, ACCESS_KEY_SECRET, REGION
 from benchmarks.rounds import BUCKET, BenchmarkError, Sink, running_sink
 from benchmarks.suite import Options, Result, Verdict, at_most
 from benchmarks.tables import markdown
+from benchmarks.tasks.airflow_connection import connection_json
 from benchmarks.tasks.write_log import Write, WriteLog
 from tests.support.airflow_database import TaskInstanceRow
 from tests.support.airflow_processes import wait_until_gone
@@ -160,21 +159,9 @@ def _bench(folder: Path, parts: int) -> Iterator[Bench]:
     file.touch()
     os.truncate(file, parts * _PART_BYTES)
     with running_sink() as sink:
-        environment = {"AIRFLOW_CONN_OSS_DEFAULT": _connection(sink), "PYTHONPATH": str(_CHECKOUT)}
+        environment = {"AIRFLOW_CONN_OSS_DEFAULT": connection_json(sink), "PYTHONPATH": str(_CHECKOUT)}
         with LocalAirflow(folder / "airflow", _DAGS, environment) as airflow:
             yield Bench(airflow, sink, WriteLog(airflow.database.path), file, parts)
-
-
-def _connection(sink: Sink) -> str:
-    fields = {
-        "conn_type": "aliyun_oss",
-        "host": sink.endpoint,
-        "login": ACCESS_KEY_ID,
-        "password": ACCESS_KEY_SECRET,
-        "schema": BUCKET,
-        "extra": {"region": REGION},
-    }
-    return json.dumps(fields)
 
 
 def _dag_id(store: str) -> str:

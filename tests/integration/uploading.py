@@ -127,9 +127,9 @@ class RunningUpload:
         assert self.end() == "failed"
         wait_until_gone(pid)
 
-    def clear(self) -> None:
-        """Clear the task."""
-        self._airflow.clear(self.dag_id, self.run_id, self.task_id)
+    def clear(self, *, downstream: bool = False) -> None:
+        """Clear the task, and all that follow it, if asked."""
+        self._airflow.clear(self.dag_id, self.run_id, self.task_id, self.map_index, downstream=downstream)
 
     def end(self) -> str:
         """Wait for the end of the run and return its state."""

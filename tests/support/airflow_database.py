@@ -12,8 +12,11 @@ from typing import TYPE_CHECKING, Any
 from tests.support.airflow_version import HAS_TASK_STATE, SERVED_DAG
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
+
+
+Row = sqlite3.Row | dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,13 +180,13 @@ class MetadataDatabase:
                 for column in row.keys():  # noqa: SIM118 - a Row iterates over its values
                     yield f"{name}.{column}", row[column]
 
-    def _select(self, query: str, parameters: tuple[Any, ...] | dict[str, Any] = ()) -> list[sqlite3.Row]:
+    def _select(self, query: str, parameters: tuple[Any, ...] | dict[str, Any] = ()) -> Sequence[Row]:
         with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True, timeout=30)) as connection:
             connection.row_factory = sqlite3.Row
             return connection.execute(query, parameters).fetchall()
 
 
-def _attempt(row: sqlite3.Row) -> TaskInstanceRow:
+def _attempt(row: Row) -> TaskInstanceRow:
     return TaskInstanceRow(
         task_id=row["task_id"],
         map_index=row["map_index"],
@@ -197,10 +200,10 @@ def _attempt(row: sqlite3.Row) -> TaskInstanceRow:
     )
 
 
-def _time(stored: str | None) -> datetime | None:
-    """Read a time as Airflow stores it in SQLite: UTC without saying so."""
-    if stored is None:
-        return None
+def _time(stored: str | datetime | None) -> datetime | None:
+    """Read a time as Airflow stores it: in SQLite as text, UTC without saying so."""
+    if stored is None or isinstance(stored, datetime):
+        return stored
     return datetime.fromisoformat(stored).replace(tzinfo=UTC)
 
 

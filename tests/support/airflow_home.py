@@ -77,15 +77,16 @@ def prepare_home(home: Path, cache: Path = CACHE) -> None:
 
     Raises ``FileExistsError`` when ``home`` already holds a database.
     """
-    home.mkdir(parents=True, exist_ok=True)
-    _write_expected_files(home)
+    make_home(home)
     database = home / DATABASE_NAME
     if database.exists():
         raise FileExistsError(f"{home} already holds an Airflow database")
     shutil.copyfile(_template_database(cache), database)
 
 
-def _write_expected_files(home: Path) -> None:
+def make_home(home: Path) -> None:
+    """Make ``home`` an Airflow home without a database."""
+    home.mkdir(parents=True, exist_ok=True)
     for name, text in SERVER.files.items():
         (home / name).write_text(text)
 
@@ -105,17 +106,22 @@ def _migrate_into(template: Path) -> None:
     """Make the template whole or not at all."""
     with tempfile.TemporaryDirectory(dir=template.parent) as folder:
         home = Path(folder)
-        _write_expected_files(home)
-        for arguments in SERVER.preparations:
-            _run_airflow(home, arguments)
+        make_home(home)
+        migrate(home, {})
         _use_write_ahead_log(home / DATABASE_NAME)
         (home / DATABASE_NAME).replace(template)
 
 
-def _run_airflow(home: Path, arguments: tuple[str, ...]) -> None:
+def migrate(home: Path, settings: Mapping[str, str]) -> None:
+    """Make, in an Airflow home, the database that the settings name."""
+    for arguments in SERVER.preparations:
+        _run_airflow(home, arguments, settings)
+
+
+def _run_airflow(home: Path, arguments: tuple[str, ...], settings: Mapping[str, str]) -> None:
     done = subprocess.run(
         [str(airflow_executable()), *arguments],
-        env=airflow_environment(home, home, {}),
+        env=airflow_environment(home, home, settings),
         cwd=home,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -21,7 +21,7 @@ from tests.support.airflow_home import airflow_executable
 from tests.support.waiting import POLL_INTERVAL_SECONDS, wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
 TAIL_LINES = 40
@@ -52,13 +52,17 @@ class AirflowProcesses:
         self.environment = environment
         self.components: list[Component] = []
 
-    def start(self, name: str, arguments: Sequence[str]) -> Component:
-        """Start ``airflow <arguments>`` in a session of its own, its output in ``<home>/<name>.log``."""
+    def start(self, name: str, arguments: Sequence[str], variables: Mapping[str, str] | None = None) -> Component:
+        """
+        Start ``airflow <arguments>`` in a session of its own, its output in ``<home>/<name>.log``.
+
+        ``variables`` are its own, beside the environment that all components share.
+        """
         log = self.home / f"{name}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [str(airflow_executable()), *arguments],
-                env=dict(self.environment),
+                env=dict(self.environment) | dict(variables or {}),
                 cwd=self.home,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -75,12 +79,40 @@ class AirflowProcesses:
 
     def kill(self, component: Component) -> None:
         """Kill one component with all that it has started, as when its machine dies."""
-        for process in self.alive():
-            with suppress(psutil.NoSuchProcess, ProcessLookupError):
-                if os.getsid(process.pid) == component.process.pid:
-                    process.kill()
+        self._until_each(component, lambda process: process.kill(), {psutil.STATUS_ZOMBIE})
         component.process.wait(_KILL_SECONDS)
         self.components.remove(component)
+
+    def freeze(self, component: Component) -> None:
+        """Stop one component with all that it has started, as when its machine hangs."""
+        self._until_each(component, lambda process: process.suspend(), {psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE})
+
+    def wake(self, component: Component) -> None:
+        """Let go on what was frozen."""
+        for process in self._session(component):
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
+
+    def leave(self, component: Component) -> None:
+        """Tell one component to end when it has done what it does, which is no failure of it."""
+        self.components.remove(component)
+        component.process.terminate()
+
+    def _until_each(self, component: Component, act: Callable[[psutil.Process], None], wanted: set[str]) -> None:
+        """Do it to each process of the component, those started meanwhile too, until each is in a wanted state."""
+
+        def look() -> bool | None:
+            others = [process for process in self._session(component) if _status(process) not in wanted]
+            for process in others:
+                with suppress(psutil.NoSuchProcess):
+                    act(process)
+            return None if others else True
+
+        wait_until(look, _KILL_SECONDS, f"all of {component.name} to obey", lambda: str(self._session(component)))
+
+    def _session(self, component: Component) -> list[psutil.Process]:
+        """Return the component's process and all that it has started; tasks have groups, not sessions, of their own."""
+        return [process for process in psutil.process_iter() if _session_of(process) == component.process.pid]
 
     def check_alive(self) -> None:
         """Raise ``RuntimeError`` with the end of every component's output when one of them has ended."""
@@ -146,6 +178,20 @@ def _is_running(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def _status(process: psutil.Process) -> str:
+    try:
+        return str(process.status())
+    except psutil.NoSuchProcess:
+        return str(psutil.STATUS_ZOMBIE)
+
+
+def _session_of(process: psutil.Process) -> int | None:
+    try:
+        return os.getsid(process.pid)
+    except (ProcessLookupError, PermissionError):
+        return None
 
 
 def _belongs(process: psutil.Process, sessions: set[int], home: str) -> bool:

@@ -10,8 +10,7 @@ Measured with Airflow 3.3.2 on 2 cores: 13 to 16 s until a DAG can be triggered 
 from __future__ import annotations
 
 import os
-import socket
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from signal import SIGKILL, Signals
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ from tests.support.airflow_database import MetadataDatabase, TaskInstanceRow, Ta
 from tests.support.airflow_home import DATABASE_NAME, LOOPBACK, airflow_environment, prepare_home
 from tests.support.airflow_processes import TAIL_LINES, AirflowProcesses
 from tests.support.airflow_version import RETRIES_KILLED_TASKS, SERVER
+from tests.support.ports import reserved_port
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -65,21 +65,38 @@ class LocalAirflow:
         self._exit.close()
 
     def _start(self, stack: ExitStack) -> None:
-        prepare_home(self.home)
-        with _reserved_port() as port:
-            self.url = url = f"http://{LOOPBACK}:{port}"
-            server = {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/", "AIRFLOW__API__BASE_URL": url}
-            environment = airflow_environment(self.home, self.dags_folder, server | self.env)
-            self._processes = AirflowProcesses(self.home, environment)
-            stack.callback(self._processes.stop)
-            where = [SERVER.host_option, LOOPBACK, "--port", str(port)]
-            self._processes.start(SERVER.command, [SERVER.command, *where])
-            if not self.only_server:
-                for name, arguments in SERVER.others.items():
-                    self._processes.start(name, arguments)
-            self._api = stack.enter_context(AirflowApi(url))
-            self._wait_until_healthy()
+        prepared = self._prepare(stack)
+        port = stack.enter_context(reserved_port())  # kept, so that the server can come back there
+        self.url = url = f"http://{LOOPBACK}:{port}"
+        server = {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/", "AIRFLOW__API__BASE_URL": url}
+        environment = airflow_environment(self.home, self.dags_folder, server | prepared | self.env)
+        self._processes = AirflowProcesses(self.home, environment)
+        stack.callback(self._processes.stop)
+        self._serve = [SERVER.command, SERVER.host_option, LOOPBACK, "--port", str(port)]
+        self.start_server()
+        if not self.only_server:
+            self._start_others()
+        self._api = stack.enter_context(AirflowApi(url))
+        self.wait_until_healthy()
         self._api.log_in()
+
+    def _prepare(self, stack: ExitStack) -> dict[str, str]:  # noqa: ARG002 - for those who take something
+        """Make the home and its database, and return the settings that go with them; the stack ends what it takes."""
+        prepare_home(self.home)
+        return {}
+
+    def _start_others(self) -> None:
+        for name, arguments in SERVER.others.items():
+            self._processes.start(name, arguments)
+
+    def start_server(self) -> None:
+        """Start what serves the UI and the APIs, which is up at first; ``wait_until_healthy`` waits for it."""
+        self._processes.start(SERVER.command, self._serve)
+
+    def kill_server(self) -> None:
+        """Kill it as when its machine dies; tasks that run try to reach it again and again."""
+        for component in self._processes.named(SERVER.command):
+            self._processes.kill(component)
 
     def start_triggerer(self) -> None:
         """Start what waits for deferred tasks, unless it runs: few tests need it."""
@@ -90,6 +107,20 @@ class LocalAirflow:
         """Kill it as when its machine dies: the next one takes its triggers over when heartbeats are missed (10 s)."""
         for component in self._processes.named("triggerer"):
             self._processes.kill(component)
+
+    def wait_until_healthy(self) -> None:
+        """Wait until all that was started is up."""
+
+        def look() -> bool | None:
+            self._processes.check_alive()
+            return None if self._missing() else True
+
+        wait_until(
+            look,
+            START_TIMEOUT_SECONDS,
+            "Airflow to start",
+            lambda: f"not up: {', '.join(self._missing())}\n{self._processes.tails()}",
+        )
 
     def wait_for_dag(self, dag_id: str, timeout: float = 60.0) -> None:
         """Wait until the DAG can be triggered. Raises ``RuntimeError`` with the traceback when a DAG file is broken."""
@@ -255,10 +286,14 @@ class LocalAirflow:
 
     def task_log(self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> str:
         """Return the attempt's log, one JSON object a line. Raises ``FileNotFoundError`` when it did not log."""
-        folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={task_id}"
-        if map_index >= 0:
-            folder /= f"map_index={map_index}"
-        return (folder / f"attempt={try_number}.log").read_text()
+        mapped = f"map_index={map_index}/" if map_index >= 0 else ""
+        name = f"dag_id={dag_id}/run_id={run_id}/task_id={task_id}/{mapped}attempt={try_number}.log"
+        *others, last = [folder / name for folder in self._log_folders()]
+        return next((log for log in others if log.exists()), last).read_text()
+
+    def _log_folders(self) -> list[Path]:
+        """Return the folders in which tasks may have logged."""
+        return [self.home / "logs"]
 
     def _seen(self, dag_id: str, run_id: str) -> str:
         tasks = [
@@ -270,35 +305,12 @@ class LocalAirflow:
 
     def _log_tails(self, dag_id: str, run_id: str) -> Iterator[str]:
         """Give the end of each attempt's log under a heading that names it."""
-        folder = self.home / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
-        for log in sorted(folder.rglob("*.log")):
-            lines = log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
-            yield "\n".join([f"--- last lines of {log.relative_to(folder)}:", *lines])
-
-    def _wait_until_healthy(self) -> None:
-        def look() -> bool | None:
-            self._processes.check_alive()
-            return None if self._missing() else True
-
-        wait_until(
-            look,
-            START_TIMEOUT_SECONDS,
-            "Airflow to start",
-            lambda: f"not up: {', '.join(self._missing())}\n{self._processes.tails()}",
-        )
+        for logs in self._log_folders():
+            folder = logs / f"dag_id={dag_id}" / f"run_id={run_id}"
+            for log in sorted(folder.rglob("*.log")):
+                lines = log.read_text(errors="replace").splitlines()[-TAIL_LINES:]
+                yield "\n".join([f"--- last lines of {log.relative_to(folder)}:", *lines])
 
     def _missing(self) -> list[str]:
         """Return what was started and is not up yet."""
         return self._api.unhealthy(("metadatabase",) if self.only_server else SERVER.needed_components)
-
-
-@contextmanager
-def _reserved_port() -> Iterator[int]:
-    """Give a free port that nobody else is given while the block lasts.
-
-    The socket is bound but does not listen, which lets a server that sets SO_REUSEADDR (as uvicorn does) listen on it.
-    """
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        holder.bind((LOOPBACK, 0))
-        yield int(holder.getsockname()[1])

@@ -66,6 +66,10 @@ class PostgresServer:
         )
         return [(str(state), query) for state, query in rows]
 
+    def url(self, driver: str) -> str:
+        """Return the address of its database for SQLAlchemy."""
+        return f"postgresql+{driver}://{USER}@/{DATABASE}?host={self.folder}"
+
     def wait_until_released(self) -> None:
         """
         Wait until no other session is open. Raises TimeoutError that shows those that are.
@@ -82,18 +86,18 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
-    """Make a database cluster, start its server, and end and remove both."""
+def running_postgres(**settings: str) -> Iterator[PostgresServer]:
+    """Make a database cluster, start its server with these settings, and end and remove both."""
     folder = Path(tempfile.mkdtemp(prefix="oss-pg-"))
     try:
         programs = _programs(folder)
         _own(folder)
         data, log = folder / "data", folder / "log"
         _run(programs / "initdb", "-D", data, "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-        settings = [f"--{name}={value}" for name, value in _SETTINGS.items()]
+        options = [f"--{name}={value}" for name, value in (_SETTINGS | settings).items()]
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [programs / "postgres", "-D", data, "-k", folder, *settings],
+                [programs / "postgres", "-D", data, "-k", folder, *options],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
