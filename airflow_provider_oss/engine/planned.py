@@ -36,6 +36,7 @@ from airflow_provider_oss.exceptions import (
     OSSProviderError,
     naming_exhaustion,
 )
+from airflow_provider_oss.limits import MAX_MAPPED_TASKS
 from airflow_provider_oss.model import (
     Checkpoint,
     CompletedPart,
@@ -52,8 +53,6 @@ from airflow_provider_oss.shown import Log, shortened
 log = Log(__name__)
 
 DEFAULT_RANGES: Final = 8
-MOST_RANGES: Final = 1024
-"""As many instances of a mapped task as Airflow allows unless it is told more ([core] max_map_length)."""
 
 _DIGEST_CHARS: Final = 16
 _RANGE: Final = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
@@ -204,7 +203,7 @@ class Cut:
 
     ranges: int | None = None
     range_size_bytes: int | None = None
-    most: int = MOST_RANGES
+    most: int = MAX_MAPPED_TASKS
 
     def __call__(self, plan: PartPlan) -> list[PartRange]:
         """Return the ranges. Raises OSSInvalidArgument for more than ``most``."""

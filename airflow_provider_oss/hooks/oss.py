@@ -12,7 +12,7 @@ from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.engine.checkpoints import StorePool, abandon
 from airflow_provider_oss.engine.completion import Completion
 from airflow_provider_oss.engine.many_files import FileOutcome, FileToStore, FileUploads
-from airflow_provider_oss.engine.planned import MOST_RANGES, Cut, PlannedUpload, RangeResult, UploadPlanning
+from airflow_provider_oss.engine.planned import Cut, PlannedUpload, RangeResult, UploadPlanning
 from airflow_provider_oss.engine.put import SinglePut
 from airflow_provider_oss.engine.ranges import RangeUpload
 from airflow_provider_oss.engine.source import BytesSource, FileSource, Stream, StreamSource, path_text
@@ -325,7 +325,7 @@ class OSSUploadHook(OSSBaseHook):
         part_size: int | str | None = None,
         ranges: int | str | None = None,
         range_size: int | str | None = None,
-        max_ranges: int = MOST_RANGES,
+        max_ranges: int = limits.MAX_MAPPED_TASKS,
         checkpoint: CheckpointStore | None = None,
         cancellation: Cancellation | None = None,
         **options: Unpack[ObjectOptionArguments],

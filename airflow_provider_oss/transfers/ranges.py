@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
 
-from airflow_provider_oss.limits import DEFAULT_PARALLEL
+from airflow_provider_oss.limits import DEFAULT_PARALLEL, MAX_MAPPED_TASKS
 from airflow_provider_oss.operators.base import OSSBaseOperator, OSSUploadBaseOperator
+from airflow_provider_oss.operators.groups import Kinds, handed_out
 
 if TYPE_CHECKING:
     from typing import Unpack
@@ -82,7 +82,7 @@ class OSSPlanUploadOperator(OSSUploadBaseOperator):
         part_size: int | str | XComArg | None = None,
         ranges: int | str | XComArg | None = None,
         range_size: int | str | XComArg | None = None,
-        max_ranges: int = 1024,
+        max_ranges: int = MAX_MAPPED_TASKS,
         checkpoint: str | XComArg = "auto",
         **kwargs: Unpack[UploadKeywords],
     ) -> None:
@@ -351,7 +351,7 @@ def mapped_upload(  # noqa: PLR0913 - one argument for each thing a user may wan
     part_size: int | str | XComArg | None = None,
     ranges: int | str | XComArg | None = None,
     range_size: int | str | XComArg | None = None,
-    max_ranges: int = 1024,
+    max_ranges: int = MAX_MAPPED_TASKS,
     parallel: int | str | XComArg | None = DEFAULT_PARALLEL,
     checkpoint: str | XComArg = "auto",
     progress: ProgressCallback | None = None,
@@ -360,10 +360,11 @@ def mapped_upload(  # noqa: PLR0913 - one argument for each thing a user may wan
     """
     Return a task group that uploads one object by many mapped tasks: ``plan``, ``send`` for each range, ``complete``.
 
-    Arguments of Airflow (``retries``, ``pool``, ``queue``, ``max_active_tis_per_dagrun``, ...) hold for all three, but
-    ``outlets`` and ``on_success_callback`` for ``complete`` alone, ``inlets`` for ``plan`` alone. The object's result
-    is the output of ``complete``: ``group.children[f"{group_id}.complete"].output``. For the other arguments see
-    OSSPlanUploadOperator, OSSSendPartsOperator and OSSUploadBaseOperator.
+    Arguments of Airflow (``retries``, ``pool``, ``queue``, ...) hold for all three, but ``inlets`` and ``trigger_rule``
+    for ``plan`` alone, ``max_active_tis_per_dagrun`` and ``map_index_template`` for ``send``, ``outlets`` and
+    ``on_success_callback`` for ``complete``. The object's result is the output of ``complete``:
+    ``group.children[f"{group_id}.complete"].output``. For the other arguments see OSSPlanUploadOperator,
+    OSSSendPartsOperator and OSSUploadBaseOperator.
     """
     from airflow.providers.common.compat.sdk import TaskGroup
 
@@ -380,43 +381,16 @@ def mapped_upload(  # noqa: PLR0913 - one argument for each thing a user may wan
         "checkpoint": checkpoint,
         "progress": progress,
     }
+    to_plan, to_send, to_complete = handed_out(_KINDS, given)
     with TaskGroup(group_id) as group:
-        plan = OSSPlanUploadOperator(task_id="plan", **_arguments_of(OSSPlanUploadOperator, given))
+        plan = OSSPlanUploadOperator(task_id="plan", **to_plan)
         upload = plan.output[UPLOAD_KEY]
-        send = OSSSendPartsOperator.partial(
-            task_id="send", upload=upload, **_arguments_of(OSSSendPartsOperator, given)
-        ).expand(parts=plan.output)
-        OSSCompleteUploadOperator(
-            task_id="complete",
-            upload=upload,
-            results=send.output,
-            **_arguments_of(OSSCompleteUploadOperator, given),
-        )
+        send = OSSSendPartsOperator.partial(task_id="send", upload=upload, **to_send).expand(parts=plan.output)
+        OSSCompleteUploadOperator(task_id="complete", upload=upload, results=send.output, **to_complete)
     return group
 
 
-_OF_ONE: Final = {
-    "inlets": OSSPlanUploadOperator,
-    "outlets": OSSCompleteUploadOperator,
-    "on_success_callback": OSSCompleteUploadOperator,
-    "map_index_template": OSSSendPartsOperator,
-}
-"""Arguments of Airflow that are about the group as a whole."""
-
-
-def _arguments_of(operator: type[OSSBaseOperator], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is given to an operator of the group: its own arguments, and those that are Airflow's."""
-    own = signature(operator).parameters
-    all_own = {
-        name
-        for one in (OSSPlanUploadOperator, OSSSendPartsOperator, OSSCompleteUploadOperator)
-        for name in signature(one).parameters
-    }
-    return {
-        name: value
-        for name, value in given.items()
-        if (name in own or name not in all_own) and _OF_ONE.get(name, operator) is operator
-    }
+_KINDS: Final = Kinds(OSSPlanUploadOperator, OSSSendPartsOperator, OSSCompleteUploadOperator)
 
 
 def planned_upload(given: Any) -> PlannedUpload:
