@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from airflow_provider_oss.limits import MAX_MAPPED_TASKS
-from airflow_provider_oss.operators.arguments import declared_by
 from airflow_provider_oss.operators.base import OSSBaseOperator
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator, name_of_shard
 
@@ -270,6 +269,8 @@ def mapped_directory_upload(
     """
     from airflow.providers.common.compat.sdk import TaskGroup
 
+    from airflow_provider_oss.operators.groups import Kinds, handed_out
+
     given: dict[str, Any] = {
         "map_index_template": "{{ task.shard_name }}",
         **arguments,
@@ -279,39 +280,12 @@ def mapped_directory_upload(
         "shard_files": shard_files,
         "max_shards": max_shards,
     }
-    to_finish = _arguments_of(OSSFinishDirectoryOperator, given)
-    to_send = _arguments_of(OSSUploadDirectoryOperator, given)
-    to_send.pop("delete_removed", None)
+    kinds = Kinds(OSSPlanDirectoryOperator, OSSUploadDirectoryOperator, OSSFinishDirectoryOperator)
+    to_plan, to_send, to_finish = handed_out(kinds, given)
+    to_send.pop("delete_removed", None)  # which the last task does
     with TaskGroup(group_id) as group:
-        plan = OSSPlanDirectoryOperator(task_id="plan", **_arguments_of(OSSPlanDirectoryOperator, given))
+        plan = OSSPlanDirectoryOperator(task_id="plan", **to_plan)
         send = OSSUploadDirectoryOperator.partial(task_id="send", **to_send).expand(shard=plan.output)
         to_finish |= {"shards": plan.output, "results": send.output}
         OSSFinishDirectoryOperator(task_id="finish", **to_finish)
     return group
-
-
-_OF_ONE: Final[Mapping[str, type[OSSBaseOperator]]] = {
-    "inlets": OSSPlanDirectoryOperator,
-    "trigger_rule": OSSPlanDirectoryOperator,
-    "map_index_template": OSSUploadDirectoryOperator,
-    "max_active_tis_per_dag": OSSUploadDirectoryOperator,
-    "max_active_tis_per_dagrun": OSSUploadDirectoryOperator,
-    "outlets": OSSFinishDirectoryOperator,
-    "on_success_callback": OSSFinishDirectoryOperator,
-}
-"""Arguments of Airflow that are about the group as a whole, or about one of its tasks."""
-
-
-def _arguments_of(operator: type[OSSBaseOperator], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what is given to an operator of the group: its own arguments, and those that are Airflow's."""
-    own = declared_by(operator)
-    all_own = {
-        name
-        for one in (OSSPlanDirectoryOperator, OSSUploadDirectoryOperator, OSSFinishDirectoryOperator)
-        for name in declared_by(one)
-    }
-    return {
-        name: value
-        for name, value in given.items()
-        if (name in own or name not in all_own) and _OF_ONE.get(name, operator) is operator
-    }
