@@ -188,8 +188,11 @@ def check_nothing_sent_again(world: World, transfer: Transfer, fault: str) -> in
     return 0 if fault in _SEND_AGAIN else again
 
 
-_SEND_AGAIN = ("flip-sent", "moved", "stall")
-"""What is damaged or has changed is replaced; and with a short timeout an acknowledgement may come too late."""
+_SEND_AGAIN = ("flip-sent", "moved", "stall", "refused")
+"""
+What is damaged or has changed is replaced; with a short timeout an acknowledgement may come too late, and a server that
+closes its port cuts what it is about to answer to other calls.
+"""
 
 _INVISIBLE = ("clock", "expired-renewed", "gone", "finished", "slow")
 """What no attempt fails of, however often it happens."""

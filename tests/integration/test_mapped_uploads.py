@@ -12,7 +12,6 @@ from tests.integration.conftest import random_file
 from tests.integration.dags.groups import PART_SIZE
 from tests.integration.uploading import RunningUpload, Uploads
 from tests.support.airflow_processes import wait_until_gone
-from tests.support.airflow_version import HAS_TASK_STATE
 
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("airflow")]
 
@@ -61,7 +60,6 @@ def test_a_killed_range(uploads: Uploads, folder: Path) -> None:
     assert uploads.unfinished() == []
 
 
-@pytest.mark.skipif(not HAS_TASK_STATE, reason="the shorter story above is played on every Airflow")
 def test_cleared_as_a_whole(uploads: Uploads, folder: Path) -> None:
     """A group whose range was marked as successful says so; cleared from its plan on, it continues and is whole."""
     file = random_file(folder / "marked.bin", 12 * MIB)

@@ -12,13 +12,9 @@ from pathlib import Path
 import pytest
 
 from tests.signatures import every_argument
-from tests.support.airflow_version import HAS_TASK_STATE
 from tests.support.discovery import operators
 
-pytestmark = [
-    pytest.mark.skipif(not HAS_TASK_STATE, reason="the types are those of the newest Airflow"),
-    pytest.mark.xdist_group("checkers"),
-]
+pytestmark = pytest.mark.xdist_group("checkers")
 
 ROOT = Path(__file__).parents[2]
 DAGS = Path(__file__).with_name("dags")

@@ -22,6 +22,7 @@ from airflow_provider_oss.operators.buckets import OSSCreateBucketOperator, OSSD
 from airflow_provider_oss.operators.copy import OSSCopyObjectOperator
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
 from airflow_provider_oss.operators.download import OSSDownloadObjectOperator
+from airflow_provider_oss.operators.files import OSSUploadFilesOperator
 from airflow_provider_oss.operators.maintenance import OSSAbortStaleUploadsOperator
 from airflow_provider_oss.operators.objects import OSSDeleteObjectsOperator, OSSListOperator
 from airflow_provider_oss.operators.oss import (
@@ -176,6 +177,7 @@ RESULTS: dict[str, Callable[[Place], BaseOperator]] = {
     "delete_bucket": lambda _: OSSDeleteBucketOperator(task_id="a", bucket_name="other"),
     "copy": lambda _: OSSCopyObjectOperator(task_id="a", source_key="source.bin", key="b"),
     "directory": lambda place: OSSUploadDirectoryOperator(task_id="a", directory=str(place.folder), key="d/"),
+    "files": lambda place: OSSUploadFilesOperator(task_id="a", files=[place.file], key="d/"),
     "download": lambda place: OSSDownloadObjectOperator(
         task_id="a", key="source.bin", file_path=str(place.folder / "result.bin")
     ),
