@@ -13,6 +13,7 @@ from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.limits import MIB
 from tests.conftest import BUCKET, connection_json
 from tests.distributed.cluster import DistributedAirflow
+from tests.distributed.mapped import MappedDirectory
 from tests.distributed.playing import Stage
 from tests.integration.conftest import random_file
 from tests.integration.uploading import Uploads
@@ -71,6 +72,15 @@ def stage(
 def file_64(folder: Path) -> Path:
     """64 MiB of random bytes."""
     return random_file(folder / "64-mib.bin", 64 * MIB)
+
+
+@pytest.fixture(scope="package")
+def tree(folder: Path) -> Path:
+    """160 files of 128 KiB in eight directories."""
+    root = folder / "tree"
+    for number in range(160):
+        random_file(root / f"d{number % 8}" / f"{number:03}.bin", MappedDirectory.UNIT_BYTES)
+    return root
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -14,14 +14,17 @@ from tests.support.airflow_processes import wait_until_gone
 from tests.support.waiting import wait_until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.airflow_database import TaskInstanceRow
 
 IN_FLIGHT_BYTES: Final = (PARALLEL + 1) * PART_SIZE
 """The parts that one attempt may have begun and not stored."""
+BYTES_PER_SECOND: Final = PARALLEL * MIB
+"""What one attempt sends: 64 MiB take 16 s."""
 _STORED_PARTS: Final = 4
+_WAIT_SECONDS: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,39 +71,47 @@ class Stage:
         wait_until_gone(pid)
 
     def wait_until_all_ended(self, *uploads: RunningUpload) -> None:
-        """Wait until no process of any attempt is left."""
+        """Wait until no process of any attempt is left, nor any request of one."""
         for upload in uploads:
             for attempt in self.attempts(upload):
                 if attempt.pid is not None:  # it has not run when what comes before has failed
                     wait_until_gone(attempt.pid)
+        running: Any = self.uploads.server._running
+        being_served = running._server.config.app._open
+        self.wait_until(lambda: not being_served, "the server to have read what the network still has")
 
     def hurry(self) -> None:
         """Let the server take what comes as fast as it can."""
         self.uploads.server.faults.clear()
 
-    def assert_whole(self, upload: RunningUpload, *, sent_twice_bytes: int, kept: Collection[str] = ()) -> None:
-        """The object is the file, at most so much was sent beyond it, and nothing is left but these checkpoints."""
+    def wait_until(self, is_so: Callable[[], bool], wanted: str) -> None:
+        """Wait until it is so."""
+        wait_until(lambda: is_so() or None, _WAIT_SECONDS, wanted, lambda: "not so")
+
+    def checkpoints_of(self, upload: RunningUpload) -> set[str]:
+        """Return the checkpoints of all tasks of this run that Airflow holds anywhere."""
+        return {one for one in self.uploads.checkpoints() if f" {upload.dag_id}/{upload.run_id}/" in one}
+
+    def assert_whole(self, upload: RunningUpload, *, sent_twice_bytes: int) -> None:
+        """The object is the file, at most so much was sent beyond it, and nothing is left in OSS or Airflow."""
         self.wait_until_all_ended(upload)
-        self._wait_until_all_is_received()
         size = upload.file.stat().st_size
         received = sum(request.bytes_received for request in self.uploads.part_requests(upload.key))
         self.tell("sent again", f"{(received - size) / MIB:.1f} MiB")
         assert size <= received <= size + sent_twice_bytes
         self.uploads.assert_equal(upload.key, upload.file)
         assert self.uploads.unfinished() == []
-        of_this_run = f" {upload.dag_id}/{upload.run_id}/"
-        assert {one for one in self.uploads.checkpoints() if of_this_run in one} <= set(kept)
-
-    def _wait_until_all_is_received(self) -> None:
-        """Wait until the server has read what the network still has of senders that are gone."""
-        running: Any = self.uploads.server._running
-        being_served = running._server.config.app._open
-        wait_until(lambda: None if being_served else True, 60.0, "all requests to end", lambda: str(being_served))
+        assert self.checkpoints_of(upload) == set()
 
 
 def now() -> datetime:
     """Return the time as Airflow's database has it."""
     return datetime.now(UTC)
+
+
+def seconds_since(moment: datetime) -> float:
+    """Return how long it is since the moment."""
+    return (now() - moment).total_seconds()
 
 
 def since(moment: datetime, until: datetime | None = None) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.distributed.playing import IN_FLIGHT_BYTES, now
+from tests.distributed.playing import BYTES_PER_SECOND, IN_FLIGHT_BYTES, now, seconds_since
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,12 +66,14 @@ def test_node_frozen_and_woken_before_the_end(stage: Stage, file_64: Path) -> No
     stage.airflow.freeze_node(node)
     stage.wait_for_successor(upload, frozen)
     stage.airflow.wake_node(node)
+    woken = now()
     stage.wait_until_ended(upload, 1)
+    both_sent_bytes = round(seconds_since(woken) * BYTES_PER_SECOND)
     stage.hurry()
     assert upload.end() == "success"
 
     assert upload.attempts() == ["failed", "success"]
-    stage.assert_whole(upload, sent_twice_bytes=2 * IN_FLIGHT_BYTES)
+    stage.assert_whole(upload, sent_twice_bytes=2 * IN_FLIGHT_BYTES + both_sent_bytes)
 
 
 def test_node_shut_down(stage: Stage, file_64: Path) -> None:
