@@ -9,10 +9,10 @@ quantiles of the work. Of a file of weight w the priority is w / u, where u in (
 being the highest priority that was left out. So large files count as they are, the many small ones by a few of them,
 and the same tree gives the same shards, on any worker.
 
-Up to 65,536 files the plan is exact. Beyond, memory does not grow: some 25 MB for the sample whether there are 100,000
-files or ten million, and the directories that wait to be read. Ten million files take what their names and sizes take
-to be read once, and some microseconds each for the hash: measured, 5 to 10 million a minute from a local disk.
-The work of one of N shards is then off by about sqrt(N / 65,536): 1 % with 8 shards, 4 % with 100.
+Up to 65,536 files the plan is exact. Beyond, memory does not grow: some 20 MB for the sample whether there are 100,000
+files or ten million, and the directories that wait to be read. Ten million files take what it takes to read their names
+and sizes once, and 3.5 microseconds each for the sample: measured on two busy cores and a local disk, 4 million a
+minute. The work of one of N shards is then off by about sqrt(N / 65,536): 1 % with 8 shards, 4 % with 100.
 """
 
 from __future__ import annotations
