@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from airflow.providers.common.compat.sdk import DAG, Param
 
-from airflow_provider_oss.operators.shards import mapped_directory_upload
+from airflow_provider_oss.operators.directory import mapped_directory_upload
 
 with DAG(
     dag_id="oss_mapped_directory",

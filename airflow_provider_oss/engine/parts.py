@@ -15,9 +15,9 @@ from hashlib import sha256
 from typing import Final
 from urllib.parse import quote
 
-from airflow_provider_oss.engine.plan import Parts, in_working_order, whole
+from airflow_provider_oss.engine.plan import Parts, in_working_order
 from airflow_provider_oss.engine.retry import Means, RetryingClient
-from airflow_provider_oss.engine.source import CopiedSlice, Slice, SourceParts
+from airflow_provider_oss.engine.source import CopiedSlice, Slice, SourceParts, whole
 from airflow_provider_oss.engine.stored import source_crc64
 from airflow_provider_oss.engine.workers import ConcurrencyLimiter, Leaving, PartWorkers
 from airflow_provider_oss.exceptions import OSSChecksumMismatch, OSSConnectionTimeout, OSSProviderError

@@ -9,9 +9,8 @@ from itertools import chain, pairwise, zip_longest
 from typing import ClassVar, Final, TypeAlias, overload
 
 from airflow_provider_oss import limits
-from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource
+from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.model import CONSTANT_PARTS, Part
-from airflow_provider_oss.ports import SourceReader
 from airflow_provider_oss.quantities import check_part_size
 
 DEFAULT_PART_SIZE_BYTES: Final = 8 * limits.MIB
@@ -199,14 +198,6 @@ def make_plan(size_bytes: int | None, part_size_bytes: int | None = None) -> Pla
             f"allows {limits.MAX_PARTS}, so use at least {-(-size_bytes // limits.MAX_PARTS)} bytes or leave it out"
         )
     return plan
-
-
-def whole(reader: SourceReader) -> Part:
-    """Return the whole source as one part. Raises OSSInvalidSource when the reader does not know its size."""
-    fingerprint = reader.fingerprint
-    if fingerprint.size_bytes is None:
-        raise OSSInvalidSource(f"the size of {fingerprint.name!r} is not known: upload it as a stream")
-    return Part(1, 0, fingerprint.size_bytes)
 
 
 def in_working_order(parts: Parts, stored: Collection[int]) -> Iterator[Part]:

@@ -24,9 +24,10 @@ from typing_extensions import override
 
 from airflow_provider_oss.cancellation import obeying
 from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, UploadIds, open_source
-from airflow_provider_oss.engine.plan import PartPlan, PartRange, Plan, cut_evenly, make_plan, whole
+from airflow_provider_oss.engine.plan import PartPlan, PartRange, Plan, cut_evenly, make_plan
 from airflow_provider_oss.engine.resume import Continue, Decision, UploadGoal, decide
 from airflow_provider_oss.engine.retry import Means, RetryingClient
+from airflow_provider_oss.engine.source import whole
 from airflow_provider_oss.engine.stored import look_at
 from airflow_provider_oss.exceptions import (
     OSSInvalidArgument,

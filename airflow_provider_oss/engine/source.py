@@ -30,7 +30,7 @@ from airflow_provider_oss.exceptions import (
 )
 from airflow_provider_oss.file_range import Body, Buffer, FileRange, Pace
 from airflow_provider_oss.model import Fingerprint, ObjectRange, Part
-from airflow_provider_oss.ports import Clock
+from airflow_provider_oss.ports import Clock, SourceReader
 from airflow_provider_oss.shown import a_type, host_name
 
 if TYPE_CHECKING:
@@ -39,6 +39,14 @@ if TYPE_CHECKING:
 _FOLDER: Final = os.O_DIRECTORY | os.O_CLOEXEC | getattr(os, "O_PATH", os.O_RDONLY)
 """Where the system has that, only to go on from: a directory need not be readable for that."""
 _SYMLINK: Final = (errno.ELOOP, errno.ENOTDIR)
+
+
+def whole(reader: SourceReader) -> Part:
+    """Return the whole source as one part. Raises OSSInvalidSource when the reader does not know its size."""
+    fingerprint = reader.fingerprint
+    if fingerprint.size_bytes is None:
+        raise OSSInvalidSource(f"the size of {fingerprint.name!r} is not known: upload it as a stream")
+    return Part(1, 0, fingerprint.size_bytes)
 
 
 def path_text(given: Any, name: str = "file_path") -> str:

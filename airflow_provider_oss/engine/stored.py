@@ -13,8 +13,9 @@ from functools import partial
 from typing import Final, TypeAlias
 
 from airflow_provider_oss.cancellation import check_in_force
-from airflow_provider_oss.engine.plan import DEFAULT_PART_SIZE_BYTES, PartPlan, whole
+from airflow_provider_oss.engine.plan import DEFAULT_PART_SIZE_BYTES, PartPlan
 from airflow_provider_oss.engine.progress import ReadingReporter, SystemClock, make_result
+from airflow_provider_oss.engine.source import whole
 from airflow_provider_oss.engine.workers import Promise, Tasks, left_by
 from airflow_provider_oss.exceptions import OSSAccessDenied, OSSNoSuchKey
 from airflow_provider_oss.model import ObjectInfo, ObjectRef, Part, Progress, StoredObject, UploadResult

@@ -1,25 +1,46 @@
-"""One directory by many mapped tasks: it is cut into shards, each is sent by a task; then what is gone is deleted."""
+"""
+The first and the last task of those that store one directory together: it is cut into shards; what is gone is deleted.
+
+The tasks in between, and ``mapped_directory_upload``, which makes all of them, are in ``operators.directory``.
+"""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
 from airflow_provider_oss.limits import MAX_MAPPED_TASKS
 from airflow_provider_oss.operators.base import OSSBaseOperator
-from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator, name_of_shard
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from airflow.providers.common.compat.sdk import Context, TaskGroup, XComArg
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_oss.engine.tree.result import TreeResult
     from airflow_provider_oss.model import PlainResult
-    from airflow_provider_oss.operators import ConnectionKeywords, MappedDirectoryOptions, TreeKeywords
+    from airflow_provider_oss.operators import ConnectionKeywords, TreeKeywords
+
+
+_MOST_OF_A_PATH: Final = 80
+"""Characters of each end, of which Airflow's page of mapped tasks shows no more than 250 in all."""
+
+
+def name_of_shard(shard: Mapping[str, Any]) -> str:
+    """Return what a shard is called where people read it. Its first file is the one behind ``after``."""
+    begin, end = shard.get("after"), shard.get("until")
+    ends = f"{_end_of(begin) if begin else 'the beginning'} to {_end_of(end) if end else 'the end'}"
+    return f"{ends}, about {shard['files']:,} files" if "files" in shard else ends
+
+
+def _end_of(path: str) -> str:
+    from airflow_provider_oss.shown import printable
+
+    shown = printable(path)
+    return shown if len(shown) <= _MOST_OF_A_PATH else f"...{shown[-_MOST_OF_A_PATH:]}"
 
 
 class OSSTreeBaseOperator(OSSBaseOperator):
@@ -236,56 +257,3 @@ def _refused(text: str) -> Exception:
     from airflow_provider_oss.exceptions import OSSInvalidArgument
 
     return OSSInvalidArgument(text)
-
-
-def mapped_directory_upload(
-    group_id: str,
-    *,
-    directory: str | os.PathLike[str] | XComArg,
-    key: str | XComArg,
-    shards: int | str | XComArg = 8,
-    shard_files: int | str | XComArg | None = None,
-    max_shards: int | str | XComArg = MAX_MAPPED_TASKS,
-    **arguments: Unpack[MappedDirectoryOptions],
-) -> TaskGroup:
-    """
-    Make a task group that stores one directory by many tasks: ``plan`` cuts it, ``send`` is mapped, ``finish`` ends it.
-
-    It pays where one worker is the limit: its network, its disk, its CPU. All workers must see the same directory. A
-    task that fails is retried, or cleared, by itself, and sends what is missing of its shard; ``plan`` need not run
-    again, and if it does, the same directory gives the same shards. ``finish`` returns the sums, and deletes what is
-    gone if ``delete_removed``. Must be called in a DAG.
-
-    Arguments of Airflow (``retries``, ``pool``, ``queue``, ...) hold for all three, but ``inlets`` and ``trigger_rule``
-    for ``plan`` alone, ``outlets`` and ``on_success_callback`` for ``finish`` alone, and what is said of mapped tasks
-    (``map_index_template``, ``max_active_tis_per_dagrun``) for ``send`` alone.
-
-    :param group_id: name of the group: its tasks are ``group_id.plan`` and so on.
-    :param directory: see OSSUploadDirectoryOperator, as for ``key`` and all other arguments.
-    :param key: the prefix, or ``oss://bucket/prefix``.
-    :param shards: how many, if there are as many files; see OSSPlanDirectoryOperator.
-    :param shard_files: so many files each at most, about.
-    :param max_shards: at most ``[core] max_map_length``.
-    """
-    from airflow.providers.common.compat.sdk import TaskGroup
-
-    from airflow_provider_oss.operators.groups import Kinds, handed_out
-
-    given: dict[str, Any] = {
-        "map_index_template": "{{ task.shard_name }}",
-        **arguments,
-        "directory": directory,
-        "key": key,
-        "shards": shards,
-        "shard_files": shard_files,
-        "max_shards": max_shards,
-    }
-    kinds = Kinds(OSSPlanDirectoryOperator, OSSUploadDirectoryOperator, OSSFinishDirectoryOperator)
-    to_plan, to_send, to_finish = handed_out(kinds, given)
-    to_send.pop("delete_removed", None)  # which the last task does
-    with TaskGroup(group_id) as group:
-        plan = OSSPlanDirectoryOperator(task_id="plan", **to_plan)
-        send = OSSUploadDirectoryOperator.partial(task_id="send", **to_send).expand(shard=plan.output)
-        to_finish |= {"shards": plan.output, "results": send.output}
-        OSSFinishDirectoryOperator(task_id="finish", **to_finish)
-    return group

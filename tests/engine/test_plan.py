@@ -18,9 +18,8 @@ from airflow_provider_oss.engine.plan import (
     automatic_part_size_bytes,
     in_working_order,
     make_plan,
-    whole,
 )
-from airflow_provider_oss.engine.source import BytesReader, BytesSource
+from airflow_provider_oss.engine.source import BytesReader, BytesSource, whole
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSInvalidSource
 from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.model import Fingerprint, Part

@@ -13,12 +13,8 @@ from airflow.providers.common.compat.sdk import DAG, AirflowException, AirflowFa
 from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSPermanentError, OSSTransientError
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
-from airflow_provider_oss.operators.shards import (
-    OSSFinishDirectoryOperator,
-    OSSPlanDirectoryOperator,
-    mapped_directory_upload,
-)
+from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator, mapped_directory_upload
+from airflow_provider_oss.operators.shards import OSSFinishDirectoryOperator, OSSPlanDirectoryOperator
 from tests.checkpoint.airflow_edge import Supervisor
 from tests.conftest import BUCKET
 from tests.operators.conftest import REFUSED, Run

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_oss.operators.shards import mapped_directory_upload
+from airflow_provider_oss.operators.directory import mapped_directory_upload
 from airflow_provider_oss.transfers.ranges import mapped_upload
 
 GROUP = "group"

@@ -14,7 +14,7 @@ from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.model import Checkpoint, UploadResult
 from airflow_provider_oss.operators.buckets import OSSCreateBucketOperator, OSSDeleteBucketOperator
 from airflow_provider_oss.operators.copy import OSSCopyObjectOperator
-from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator
+from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator, mapped_directory_upload
 from airflow_provider_oss.operators.download import OSSDownloadObjectOperator
 from airflow_provider_oss.operators.files import OSSUploadFilesOperator
 from airflow_provider_oss.operators.maintenance import OSSAbortStaleUploadsOperator
@@ -26,11 +26,7 @@ from airflow_provider_oss.operators.oss import (
     OSSResumableUploadOperator,
 )
 from airflow_provider_oss.operators.presign import OSSPresignURLOperator
-from airflow_provider_oss.operators.shards import (
-    OSSFinishDirectoryOperator,
-    OSSPlanDirectoryOperator,
-    mapped_directory_upload,
-)
+from airflow_provider_oss.operators.shards import OSSFinishDirectoryOperator, OSSPlanDirectoryOperator
 from airflow_provider_oss.operators.tags import (
     OSSDeleteObjectTagsOperator,
     OSSGetObjectTagsOperator,
