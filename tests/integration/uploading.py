@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import oss2
 
 _WAIT_SECONDS = 120.0
+_PLAN = ".plan"
+"""How the ids of the tasks end that plan."""
 
 
 @dataclass(frozen=True)
@@ -53,8 +55,12 @@ class Uploads:
         return [upload.key for upload in unfinished_uploads(self.bucket)]
 
     def checkpoints(self) -> set[str]:
-        """Return the store and the task instance of every checkpoint that Airflow holds anywhere."""
-        return set(checkpoints(self.airflow))
+        """Return the store and the task instance of every checkpoint that Airflow holds, but for those of plans."""
+        return set(checkpoints(self.airflow)) - self.plans()
+
+    def plans(self) -> set[str]:
+        """Return likewise the records of planned uploads, which stay after the end: a task may be cleared then."""
+        return {one for one in checkpoints(self.airflow) if one.endswith(_PLAN)}
 
     def part_requests(self, key: str) -> list[RecordedRequest]:
         """Return the UploadPart requests for the object, whatever became of them."""

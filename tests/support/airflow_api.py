@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from tests.support.airflow_version import SERVER
+from tests.support.airflow_version import IS_AIRFLOW_2, SERVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -61,8 +61,12 @@ class AirflowApi:
         self._request("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}{one}", body)
 
     def clear(self, dag_id: str, run_id: str, task_id: str, map_index: int, *, downstream: bool = False) -> None:
-        """Clear the task instance, whatever its state, and set its run going again; what follows it, too, if asked."""
-        one = [task_id, map_index] if map_index >= 0 else task_id
+        """
+        Clear the task instance, whatever its state, and set its run going again; what follows it, too, if asked.
+
+        Airflow 2's API clears all instances of a mapped task.
+        """
+        one = [task_id, map_index] if map_index >= 0 and not IS_AIRFLOW_2 else task_id
         body = {
             "dry_run": False,
             "only_failed": False,
