@@ -166,6 +166,11 @@ class Fingerprint:
     Strong identity of the content, such as an ETag or a generation: with the same name, size and version the source has
     the same bytes. None when there is none.
     """
+    changed_at: str | None = None
+    """
+    When anything of it last changed, its description too, where the source tells that; never kept. A file that is
+    rewritten and given its old time of modification shows it.
+    """
 
     def __post_init__(self) -> None:
         if self.version is not None and not 1 <= len(self.version) <= MAX_VERSION_CHARS:

@@ -83,6 +83,7 @@ RULES = {
             "engine.source",
             "engine.stale",
             "engine.tree.result",
+            "engine.tree.walk",
             *LEAVES,
         },
         others={"airflow"},

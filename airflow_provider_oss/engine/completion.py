@@ -15,7 +15,6 @@ from airflow_provider_oss.cancellation import obeying
 from airflow_provider_oss.engine.plan import PartRange
 from airflow_provider_oss.engine.planned import PlannedUpload, RangeResult, etags_digest
 from airflow_provider_oss.engine.progress import make_result
-from airflow_provider_oss.engine.put import SinglePut
 from airflow_provider_oss.engine.retry import Means, RetryingClient
 from airflow_provider_oss.engine.stored import find_equal
 from airflow_provider_oss.exceptions import (
@@ -81,10 +80,11 @@ class Completion:
     def _in_order(self) -> list[RangeResult]:
         """Return the results by their parts: of this plan, and of each part once."""
         upload, following = self.upload, 1
-        results = sorted(self.results, key=lambda one: upload.range(one.parts).first)
+        of_it = (one for one in self.results if one.upload == upload.seal)
+        results = sorted(of_it, key=lambda one: upload.range(one.parts).first)
         for one in results:
             found = upload.range(one.parts)
-            if one.upload != upload.seal or found.first != following or found.span.size_bytes != one.size:
+            if found.first != following or found.span.size_bytes != one.size:
                 break
             following = found.last + 1
         else:
@@ -97,8 +97,6 @@ class Completion:
 
     def _stored(self, results: Sequence[RangeResult], crc: int) -> StoredObject:
         upload, client = self.upload, RetryingClient(self.means.client, self.means.retrying())
-        if not upload.size:
-            return SinglePut(upload.ref, self.means, self.options).put_data(b"", EMPTY).stored
 
         def find() -> StoredObject | None:
             return find_equal(client.head_object, upload.ref, lambda: Content(upload.size, crc), upload.size)
@@ -116,7 +114,7 @@ class Completion:
                 raise
             with suppress(OSSNoSuchUpload):
                 client.abort_multipart_upload(upload.ref, upload.upload_id)
-        if found is None and not upload.upload_id:
+        if found is None and upload.size and not upload.upload_id:
             raise OSSObjectAlreadyExists(f"{upload.ref} is another object than the source, and may not be overwritten")
         if found is None:
             raise upload.gone()
@@ -139,13 +137,13 @@ class Completion:
             yield from parts
 
     def _result(self, stored: StoredObject, crc: int) -> UploadResult:
-        begun = datetime.fromisoformat(self.upload.created_at)
+        now = self.means.clock.utc_now()
         progress = Progress(
             self.upload.size,
             sent_bytes=sum(one.bytes_sent for one in self.results),
             verified_bytes=sum(one.bytes_verified for one in self.results),
         )
-        elapsed = datetime.fromisoformat(self.means.clock.utc_now()) - begun
+        elapsed = datetime.fromisoformat(now) - datetime.fromisoformat(self.upload.created_at or now)
         return make_result(
             self.upload.ref, stored, crc, progress, attempts=1, elapsed_seconds=max(0.0, elapsed.total_seconds())
         )

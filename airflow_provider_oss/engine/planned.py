@@ -25,6 +25,7 @@ from typing_extensions import override
 from airflow_provider_oss.cancellation import obeying
 from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, UploadIds, open_source
 from airflow_provider_oss.engine.plan import PartPlan, PartRange, Plan, cut_evenly, make_plan
+from airflow_provider_oss.engine.put import SinglePut
 from airflow_provider_oss.engine.resume import Continue, Decision, UploadGoal, decide
 from airflow_provider_oss.engine.retry import Means, RetryingClient
 from airflow_provider_oss.engine.source import whole
@@ -49,7 +50,8 @@ from airflow_provider_oss.model import (
 )
 from airflow_provider_oss.options import digest
 from airflow_provider_oss.ports import CheckpointStore, SendingClient, Source
-from airflow_provider_oss.shown import Log, shortened
+from airflow_provider_oss.proof import EMPTY
+from airflow_provider_oss.shown import Log, printable, shortened
 
 log = Log(__name__)
 
@@ -111,7 +113,7 @@ class PlannedUpload(Sealed):
     bucket: str
     key: str
     upload_id: str
-    """Empty when nothing is to be sent: there is an object in the way that may be the source's, or no byte at all."""
+    """Empty when nothing is to be sent: an object in the way may be the source's, or one without bytes is stored."""
     size: int
     """Bytes of the source."""
     part_size: int
@@ -124,7 +126,7 @@ class PlannedUpload(Sealed):
     options: str
     """Digest of the options that the upload was begun with."""
     created_at: str
-    """ISO 8601, UTC."""
+    """ISO 8601, UTC; empty where no upload was begun."""
 
     @property
     def ref(self) -> ObjectRef:
@@ -200,11 +202,26 @@ def etags_digest(parts: Iterable[CompletedPart | StoredPart]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Into which ranges the parts are cut: so many, or about so large; without either, 8."""
+    """
+    Into which ranges the parts are cut: so many, or about so large; without either, 8.
+
+    Raises OSSInvalidArgument for both, and for what is less than 1.
+    """
 
     ranges: int | None = None
     range_size_bytes: int | None = None
     most: int = MAX_MAPPED_TASKS
+
+    def __post_init__(self) -> None:
+        if self.ranges is not None and self.range_size_bytes is not None:
+            raise OSSInvalidArgument("give either ranges or range_size, not both")
+        for name, value in (
+            ("ranges", self.ranges),
+            ("range_size", self.range_size_bytes),
+            ("max_ranges", self.most),
+        ):
+            if value is not None and value < 1:
+                raise OSSInvalidArgument(f"{name}={value} is no positive number")
 
     def __call__(self, plan: PartPlan) -> list[PartRange]:
         """Return the ranges. Raises OSSInvalidArgument for more than ``most``."""
@@ -215,8 +232,8 @@ class Cut:
         if len(found) > self.most:
             raise OSSInvalidArgument(
                 f"the {plan.size_bytes} bytes of the source make {len(found)} ranges, and max_ranges is {self.most}: "
-                f"let range_size be at least {-(-plan.size_bytes // self.most)}, ask for fewer ranges, or raise "
-                "max_ranges, and Airflow's [core] max_map_length with it"
+                f"let range_size be at least {-(-plan.count // self.most) * plan.part_size_bytes}, ask for fewer "
+                "ranges, or raise max_ranges, and Airflow's [core] max_map_length with it"
             )
         return found
 
@@ -290,7 +307,9 @@ class _Planning:
                 *(self._wanted.ref, decision.abandoned.upload_id or "an upload without an id", decision.reason),
             )
             self._current.drop_other(decision.abandoned)
-        return self._begun(make_plan(self._size_bytes, self._wanted.part_size_bytes), attempt)
+        plan = make_plan(self._size_bytes, self._wanted.part_size_bytes)
+        self._wanted.cut(plan)
+        return self._begun(plan, attempt)
 
     def _found(self, decision: Continue, attempt: int) -> Checkpoint | None:
         """Return the upload of an earlier attempt, if OSS still has it."""
@@ -306,6 +325,7 @@ class _Planning:
 
     def _begun(self, plan: PartPlan, attempt: int) -> PlannedUpload:
         if not plan.count:
+            SinglePut(self._wanted.ref, self._means, self._wanted.options).put_data(b"", EMPTY)
             return self._upload(plan, None)
         try:
             return self._upload(plan, self._current.begin(plan, self._seen, attempt))
@@ -325,8 +345,8 @@ class _Planning:
             size=self._size_bytes,
             part_size=plan.part_size_bytes,
             parts=plan.count,
-            source=self._seen.name,
+            source=printable(self._seen.name),
             fingerprint=fingerprint_digest(self._seen),
             options=digest(self._wanted.options),
-            created_at=self._means.clock.utc_now() if begun is None else begun.created_at,
+            created_at="" if begun is None else begun.created_at,
         )

@@ -149,9 +149,9 @@ class FileReader:
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """Path, size and time of last modification when the file was opened."""
+        """Path, size and times when the file was opened."""
         modified = datetime.fromtimestamp(self._status.st_mtime, UTC).isoformat()  # pendulum takes ten times as long
-        return Fingerprint(self._path, self._size_bytes, modified)
+        return Fingerprint(self._path, self._size_bytes, modified, changed_at=str(self._status.st_ctime_ns))
 
     def whole(self) -> FileRange:
         """Return all bytes that the file had when it was opened, to be read when they are used."""

@@ -24,6 +24,7 @@ from airflow_provider_oss.engine.tree.walk import (
     NamedFiles,
     TreeRules,
     TreeSource,
+    check_plan,
     checked_symlinks,
     named_paths,
     range_of,
@@ -451,7 +452,9 @@ class OSSUploadHook(OSSBaseHook):
 
         :param shards: what ``plan_directory`` returned.
         """
-        sources = [_tree(directory, include, exclude, symlinks, shard) for shard in shards]
+        all_of_it = list(shards)
+        check_plan(all_of_it)
+        sources = [_tree(directory, include, exclude, symlinks, shard) for shard in all_of_it]
         removal = TreeRemoval(
             sources,
             self.resolve_prefix(key, bucket_name, storing=True),

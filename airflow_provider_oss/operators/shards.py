@@ -197,15 +197,9 @@ class OSSFinishDirectoryOperator(OSSTreeBaseOperator):
     def work(self, context: Context) -> TreeResult:
         from dataclasses import replace
 
-        from airflow_provider_oss.engine.tree.result import sum_of
-        from airflow_provider_oss.shown import Log
-
         shards = list(self.shards[:])  # at once: to go through what Airflow gives asks it for each
-        total = sum_of(self._results_of(shards))
+        total = self._sum(shards)
         if not self.delete_removed:
-            return total
-        if total.failed.count or total.not_tried.count:
-            Log(__name__).warning("Nothing is deleted below %s: not every file could be stored", total.uri)
             return total
         removed = self.hook.delete_removed(
             self.key,
@@ -220,25 +214,54 @@ class OSSFinishDirectoryOperator(OSSTreeBaseOperator):
         )
         return replace(total, deleted=removed.deleted, would_delete=removed.would_delete)
 
+    def _sum(self, shards: Sequence[Mapping[str, Any]]) -> TreeResult:
+        """Return the sum of the results of all shards. Raises OSSInvalidArgument where that says less than all."""
+        from airflow_provider_oss.engine.tree.result import sum_of
+        from airflow_provider_oss.engine.tree.walk import check_plan
+        from airflow_provider_oss.exceptions import OSSProviderError
+        from airflow_provider_oss.shown import a_type
+
+        check_plan(shards)
+        try:
+            return sum_of(self._results_of(shards))
+        except OSSProviderError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise _refused(
+                f"results has {a_type(error)} ({error}) in place of what OSSUploadDirectoryOperator returns: give "
+                "send.output as it is"
+            ) from error
+
     def _results_of(self, shards: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Return the result of each shard. Raises OSSInvalidArgument when one is missing, or of something else."""
         by_ends: dict[tuple[Any, Any], Mapping[str, Any]] = {}
         for result in self.results[:]:
             if isinstance(result, Mapping) and isinstance(result.get("shard"), Mapping):
                 by_ends.setdefault(_ends(result["shard"]), result)
-        found = [self._result_of(index, shard, by_ends) for index, shard in enumerate(shards)]
-        if not found:
-            raise _refused("shards is empty: give what OSSPlanDirectoryOperator returned, which has one at least")
-        return found
+        return [self._result_of(index, shard, by_ends) for index, shard in enumerate(shards)]
 
     def _result_of(
         self, index: int, shard: Mapping[str, Any], by_ends: Mapping[tuple[Any, Any], Mapping[str, Any]]
     ) -> Mapping[str, Any]:
+        from airflow_provider_oss.shown import printable
+
         result = by_ends.get(_ends(shard))
         if result is None:
             raise _refused(
                 f"shard {index} of {self.directory} ({name_of_shard(shard)}) has no result: its task was marked as "
                 f"success, or ran with another plan; clear the task with map index {index}, and this one after it"
+            )
+        if result["failed"] or result["not_tried"]:
+            raise _refused(
+                f"shard {index} of {self.directory} ({name_of_shard(shard)}): {result['failed']} of its files were not "
+                f"stored and {result['not_tried']} not tried, such as {result['failures'][:1]}, and its task was "
+                f"marked as success; clear the task with map index {index}, and this one after it"
+            )
+        here = printable(os.fspath(self.directory))
+        if result["directory"] != here:
+            raise _refused(
+                f"shard {index} was read from {result['directory']!r}, and directory={here!r}: give the directory of "
+                "the tasks that sent"
             )
         target = self.hook.resolve_prefix(self.key, self.bucket_name, storing=True)
         if result["uri"] != target.uri:

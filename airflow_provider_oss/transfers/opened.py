@@ -28,7 +28,7 @@ def opened_source(
     """
     from airflow_provider_oss.engine.source import FileSource, path_text
 
-    scheme = urlsplit(given).scheme if isinstance(given, str) and "://" in given else ""
+    scheme = _scheme(given)
     if scheme in {"http", "https"} and isinstance(given, str):
         with _http_source(given, conn_id, connections) as source:
             yield source
@@ -36,6 +36,19 @@ def opened_source(
         yield _storage_source(given, conn_id)
     else:
         yield FileSource(path_text(given, "source"))
+
+
+def _scheme(given: Any) -> str:
+    """Return the scheme of a URL; nothing for a path."""
+    from airflow_provider_oss.exceptions import OSSInvalidArgument
+    from airflow_provider_oss.uri import redacted
+
+    if not isinstance(given, str) or "://" not in given:
+        return ""
+    try:
+        return urlsplit(given).scheme
+    except ValueError as error:
+        raise OSSInvalidArgument(f"source={redacted(given)!r} is no URL: {error}") from None
 
 
 def _storage_source(given: Any, conn_id: str | None) -> Source:

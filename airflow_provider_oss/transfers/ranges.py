@@ -99,18 +99,15 @@ class OSSPlanUploadOperator(OSSUploadBaseOperator):
 
     def check_arguments(self) -> None:
         """Check also how it is cut, and where the upload id is kept."""
-        from airflow_provider_oss.exceptions import OSSInvalidArgument
+        from airflow_provider_oss.engine.planned import Cut
         from airflow_provider_oss.quantities import check_part_size, size_in_bytes, whole_number
 
         super().check_arguments()
         if (part_size := size_in_bytes("part_size", self.part_size)) is not None:
             check_part_size(part_size)
-        for name, value in (
-            ("ranges", whole_number("ranges", self.ranges)),
-            ("range_size", size_in_bytes("range_size", self.range_size)),
-        ):
-            if value is not None and value < 1:
-                raise OSSInvalidArgument(f"{name}={value} is no positive number")
+        Cut(
+            whole_number("ranges", self.ranges), size_in_bytes("range_size", self.range_size), self.max_ranges
+        )  # raises for what is none
         check_named_store(self.checkpoint)
 
     def contradiction(self) -> str | None:

@@ -62,6 +62,14 @@ def test_results_of_another_plan(group: Group) -> None:
     assert group.scene.uploads() == [group.upload.upload_id]
 
 
+def test_results_of_a_larger_source(group: Group) -> None:
+    """Ranges that the source does not have any more are results of another plan, and no wrong argument."""
+    group.scene.write(2 * PART)
+    group.plan()
+    with pytest.raises(OSSPlanOutdated, match="from part 1 on is missing, or of another plan"):
+        group.complete()
+
+
 def test_a_range_twice(group: Group) -> None:
     """Results that overlap are not completed."""
     group.results["again"] = group.results["4-6"]

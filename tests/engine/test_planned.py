@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 from typing import Any
 
 import pytest
@@ -13,6 +16,7 @@ from airflow_provider_oss.exceptions import (
     OSSInvalidArgument,
     OSSInvalidSource,
     OSSObjectAlreadyExists,
+    OSSPlanOutdated,
     OSSServiceUnavailable,
     OSSSourceElsewhere,
 )
@@ -96,14 +100,66 @@ def test_one_part(scene: Scene) -> None:
 
 
 def test_no_bytes(scene: Scene) -> None:
-    """A source without bytes becomes an object without bytes; no upload is begun."""
+    """A source without bytes is stored by its plan; no upload is begun, and what comes after it replaces nothing."""
     data = scene.write(0)
     group = Group(scene, options=parse_options(mime="text/csv"))
-    group.plan()
+    assert group.plan() == group.plan()
     assert (scene.uploads(), group.parts) == ([], ["1-0"])
     group.send_all()
     group.assert_stored(data, group.complete())
     assert scene.client.head_object(scene.ref).content_type == "text/csv"
+    scene.client.put_object(scene.ref, b"newer", crc64(b"newer"), parse_options())
+    with pytest.raises(OSSPlanOutdated, match="is not the source"):
+        group.complete()
+    assert scene.object() == b"newer"
+
+
+def test_a_name_that_is_no_text(scene: Scene) -> None:
+    """What the tasks are told is text that any database takes, whatever the file is called."""
+    scene.path = scene.path.with_name("\udcff.bin")
+    data = scene.write(2 * PART)
+    group = Group(scene)
+    json.dumps(group.plan().as_dict(), ensure_ascii=False).encode()
+    group.send_all()
+    group.assert_stored(data, group.complete())
+
+
+def test_too_many_ranges_of_a_new_upload(group: Group) -> None:
+    """So it is where the upload is gone, and the source would be cut otherwise than it was."""
+    group.scene.path.write_bytes(b"")
+    os.truncate(group.scene.path, 90_000 * MIB)
+    large = group.plan(part_size_bytes=None).part_size
+    group.scene.client.abort_multipart_upload(group.scene.ref, group.upload.upload_id)
+    os.truncate(group.scene.path, 900 * MIB)
+    with pytest.raises(OSSInvalidArgument, match="max_ranges is 100"):
+        group.plan(part_size_bytes=None, cut=Cut(range_size_bytes=large, most=100))
+    assert group.scene.uploads() == []
+
+
+@pytest.mark.parametrize(
+    ("wanted", "complaint"),
+    [
+        ({"ranges": 0}, "ranges=0 is no positive number"),
+        ({"range_size_bytes": -5}, "range_size=-5 is no positive number"),
+        ({"most": 0}, "max_ranges=0 is no positive number"),
+        ({"ranges": 2, "range_size_bytes": 5}, "give either ranges or range_size, not both"),
+    ],
+)
+def test_wrong_cuts(wanted: dict[str, int], complaint: str) -> None:
+    """What says nothing is refused."""
+    with pytest.raises(OSSInvalidArgument, match=complaint):
+        Cut(**wanted)
+
+
+def test_the_remedy_for_too_many_ranges() -> None:
+    """The size that the error names is enough."""
+    upload = planned(size=10_001 * MIB, part_size=MIB + 1)
+    for most in (1, 3, 7, 999):
+        with pytest.raises(OSSInvalidArgument) as caught:
+            Cut(range_size_bytes=1, most=most)(upload.plan)
+        told = re.search(r"range_size be at least (\d+)", str(caught.value))
+        assert told is not None
+        assert len(Cut(range_size_bytes=int(told[1]), most=most)(upload.plan)) <= most
 
 
 def test_an_object_in_the_way(group: Group) -> None:
@@ -149,7 +205,7 @@ def test_cut(ranges: int | None, range_size: int | None, count: int) -> None:
     upload = planned(size=10_000 * 10 * MIB, part_size=10 * MIB)
     cut = Cut(ranges, range_size)
     if count == 1024:
-        with pytest.raises(OSSInvalidArgument, match="max_ranges is 1024: let range_size be at least 102400000"):
+        with pytest.raises(OSSInvalidArgument, match="max_ranges is 1024: let range_size be at least 104857600"):
             cut(upload.plan)
         return
     found = cut(upload.plan)

@@ -51,11 +51,13 @@ def test_a_file_is_read_at_any_offset(path: Path) -> None:
 def test_the_fingerprint_of_a_file(path: Path) -> None:
     """Path, size and time of last modification are those at the opening, whatever the file becomes."""
     os.utime(path, (0, datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC).timestamp()))
+    changed_at = str(path.stat().st_ctime_ns)
     reader = FileSource(str(path)).open()
     path.write_bytes(DATA + b"more")
     try:
         assert reader.whole().in_memory() == DATA
-        assert reader.fingerprint == Fingerprint(str(path), 1000, "2030-01-02T03:04:05+00:00")
+        seen = Fingerprint(str(path), 1000, "2030-01-02T03:04:05+00:00", changed_at=changed_at)
+        assert reader.fingerprint == seen
     finally:
         reader.close()
 

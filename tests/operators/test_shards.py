@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowException, AirflowFailException, BaseOperator
 
 from airflow_provider_oss.emulator import Fault, OSSEmulator
-from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSPermanentError, OSSTransientError
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSSourceElsewhere, OSSTransientError
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.operators.directory import OSSUploadDirectoryOperator, mapped_directory_upload
 from airflow_provider_oss.operators.shards import OSSFinishDirectoryOperator, OSSPlanDirectoryOperator
@@ -201,10 +202,45 @@ def test_a_shard_that_failed(tasks: Tasks, server: OSSEmulator, supervisor: Supe
         tasks.send(shards[1])
     results.append(next(value for key, value in supervisor.xcoms.items() if "return_value" in key))
 
-    with pytest.raises(AirflowFailException, match=r"1 of 4 files .*: z: OSSCredentialsExpired") as caught:
+    with pytest.raises(AirflowFailException, match=r"shard 1 .*: 1 of its files .* clear the task with map index 1"):
         tasks.finish(shards, results, delete_removed=True)
-    assert type(caught.value.__cause__) is OSSPermanentError
     assert "old" in keys()
+
+
+def test_another_directory(tasks: Tasks, directory: Path, tmp_path: Path) -> None:
+    """What was stored is not deleted because another directory, or another volume in its place, does not have it."""
+    shards = tasks.plan(shards=2)
+    results = [tasks.send(shard) for shard in shards]
+    stored = keys()
+    other = tmp_path / "other"
+    write_tree(other, {"foreign": b"1"})
+    with pytest.raises(AirflowFailException, match=r"was read from '.*tree', and directory='.*other'"):
+        tasks.finish(shards, results, directory=str(other), delete_removed=True)
+    shutil.rmtree(directory)
+    write_tree(directory, {"zzz": b"1"})
+    with pytest.raises(OSSSourceElsewhere, match="clear the task that plans if it was removed since"):
+        tasks.finish(shards, results, delete_removed=True)
+    with pytest.raises(OSSSourceElsewhere, match="clear the task that plans if it was removed since"):
+        tasks.send(shards[0])
+    assert keys() == stored
+
+
+def test_what_is_no_plan(tasks: Tasks) -> None:
+    """Shards that are not all of a plan, and results that are none, are refused with what to give."""
+    shards = tasks.plan(shards=3)
+    results = [tasks.send(shard) for shard in shards]
+    assert len(shards) == 3
+    for wrong in ([], shards[:1], shards[1:], shards + shards, [shards[1], shards[0], shards[2]]):
+        with pytest.raises(AirflowFailException, match=r"shards are \d+ that do not follow one another"):
+            tasks.finish(wrong, results)
+    for name in ("uri", "sent", "elapsed_seconds"):
+        broken = [{key: value for key, value in one.items() if key != name} for one in results]
+        with pytest.raises(AirflowFailException, match=r"results has a KeyError .*give send.output as it is"):
+            tasks.finish(shards, broken)
+    with pytest.raises(AirflowFailException, match=r"results has a TypeError .*give send.output as it is"):
+        tasks.finish(shards, [one | {"files": "3"} for one in results])
+    with pytest.raises(OSSInvalidArgument, match="do not follow one another"):
+        OSSHook().delete_removed(PREFIX, "/absent", shards=[])
 
 
 def test_what_must_not_be_deleted(run: Run, tasks: Tasks, directory: Path) -> None:

@@ -32,6 +32,7 @@ from airflow_provider_oss.operators.oss import (
     OSSResumableUploadOperator,
 )
 from airflow_provider_oss.operators.presign import OSSPresignURLOperator
+from airflow_provider_oss.operators.shards import OSSPlanDirectoryOperator
 from airflow_provider_oss.operators.tags import (
     OSSDeleteObjectTagsOperator,
     OSSGetObjectTagsOperator,
@@ -40,6 +41,7 @@ from airflow_provider_oss.operators.tags import (
 from airflow_provider_oss.sensors.oss import OSSKeySensor, OSSKeysUnchangedSensor
 from airflow_provider_oss.transfers.http_to_oss import HttpToOSSOperator
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
+from airflow_provider_oss.transfers.ranges import OSSPlanUploadOperator
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
 from tests.support.s3_server import BUCKET as S3_BUCKET
 from tests.support.sources import some_bytes
@@ -178,6 +180,8 @@ RESULTS: dict[str, Callable[[Place], BaseOperator]] = {
     "copy": lambda _: OSSCopyObjectOperator(task_id="a", source_key="source.bin", key="b"),
     "directory": lambda place: OSSUploadDirectoryOperator(task_id="a", directory=str(place.folder), key="d/"),
     "files": lambda place: OSSUploadFilesOperator(task_id="a", files=[place.file], key="d/"),
+    "plan_directory": lambda place: OSSPlanDirectoryOperator(task_id="a", directory=str(place.folder), key="d/"),
+    "plan_upload": lambda place: OSSPlanUploadOperator(task_id="a", source=str(place.file), key="group.bin"),
     "download": lambda place: OSSDownloadObjectOperator(
         task_id="a", key="source.bin", file_path=str(place.folder / "result.bin")
     ),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,6 +27,7 @@ from airflow_provider_oss.engine.tree.walk import (
     TreeSource,
     TreeWalk,
     in_key_order,
+    not_here,
 )
 from airflow_provider_oss.exceptions import (
     ErrorDetails,
@@ -209,8 +211,9 @@ class Removal:
         Raises OSSBadResponse when OSS does not report all of them deleted, OSError where it cannot be seen whether
         there is a file.
         """
-        gone = ((name, size_bytes) for name, size_bytes in surplus if not self._has_come_up(name))
-        while batch := dict(islice(gone, limits.MAX_KEYS_PER_DELETE)):
+        left = iter(surplus)
+        while listed := dict(islice(left, limits.MAX_KEYS_PER_DELETE)):
+            batch = {name: size_bytes for name, size_bytes in listed.items() if not self._has_come_up(name)}
             if self._told is None:
                 self._remote.delete(batch)
             for name, size_bytes in batch.items():
@@ -226,12 +229,12 @@ class Removal:
         if not _may_be_of_a_file(name):
             return False
         try:
-            os.lstat(os.path.join(self._directory, name))  # noqa: PTH118 - thousands of paths, as text
+            status = os.lstat(os.path.join(self._directory, name))  # noqa: PTH118 - thousands of paths, as text
         except OSError as error:
             if error.errno in _NAMES_NO_FILE:
                 return False
             raise
-        return True
+        return not stat.S_ISDIR(status.st_mode)
 
 
 def _may_be_of_a_file(name: str) -> bool:
@@ -292,8 +295,8 @@ class TreeRemoval:
         Delete the objects below the prefix that the selection means and the directory does not have, shard by shard.
 
         Raises OSSInvalidArgument for a whole bucket, and for an empty tree unless that is allowed; OSSSourceElsewhere
-        when the directory is missing, or is empty and was planned with files; OSSInvalidSource when it cannot be read;
-        and what a listing or a deletion raises.
+        when the directory is missing, or a shard is empty that was planned with files; OSSInvalidSource when it cannot
+        be read; and what a listing or a deletion raises.
         """
         check = self.means.cancellation.check
         with obeying(self.means.cancellation), naming_exhaustion():
@@ -302,7 +305,10 @@ class TreeRemoval:
             remote = RemoteTree(self.means.client, self.means.call, self.target, check)
             removal = Removal(remote, self.shards[0].directory, dry_run=self.rules.dry_run)
             for source in self.shards:
-                remove_again(remote, removal, TreePieces(source, check, self.most_at_once), is_empty=is_empty)
+                pieces = TreePieces(source, check, self.most_at_once)
+                if source.has_files and not pieces.total.count:
+                    raise not_here(source)
+                remove_again(remote, removal, pieces, is_empty=is_empty)
             return Removed(removal.deleted, removal.end())
 
     def _has_any(self, check: Callable[[], None]) -> bool:
@@ -312,6 +318,4 @@ class TreeRemoval:
             found = next(TreeWalk(whole, check, is_quiet=True).run(), None)
         except OSSSourceMissing as missing:
             raise seen_elsewhere(f"directory={whole.directory!r}") from missing
-        if found is None and not self.rules.allow_empty and any(one.has_files for one in self.shards):
-            raise seen_elsewhere(f"what was in directory={whole.directory!r}")
         return found is not None

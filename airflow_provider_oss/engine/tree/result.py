@@ -14,7 +14,7 @@ from airflow_provider_oss.failures import CallbackFailed, Failure, ToldFailure, 
 from airflow_provider_oss.limits import MIB
 from airflow_provider_oss.model import Checkpoint, Result, UploadResult
 from airflow_provider_oss.ports import Clock, ProgressCallback
-from airflow_provider_oss.shown import MOST_NAMED, Log, printable
+from airflow_provider_oss.shown import MOST_NAMED, Log, printable, shortened
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class FilesResult(Result):
             "failed": self.failed.count,
             "failed_size": self.failed.size_bytes,
             "not_tried": self.not_tried.count,
-            "failures": [{"file": printable(one.name), "error": one.text} for one in self.problems],
+            "failures": [{"file": shortened(printable(one.name)), "error": one.text} for one in self.problems],
             "bytes_sent": self.bytes_sent,
             "bytes_verified": self.bytes_verified,
             "elapsed_seconds": self.elapsed_seconds,

@@ -36,7 +36,7 @@ from airflow_provider_oss.engine.tree.walk import (
     TreeRules,
     TreeSource,
     check_meant,
-    is_empty,
+    not_here,
     problem,
 )
 from airflow_provider_oss.engine.upload import UploadSettings
@@ -409,13 +409,14 @@ class _TreeAttempt(_Attempt[TreeSource]):
         Raise OSSInvalidSource when the globs mean nothing of what is there. An empty directory is no error, or shard.
 
         But OSSSourceElsewhere when it was not empty before: so looks the place of a volume that is not mounted here.
+        A shard that was planned with files has one, unless all were removed since: then it has to be planned again.
         """
         source = self._source
-        if not self._may_not_be_empty or self._left_out:
+        if self._seen.count or self._left_out:
             return
-        if (source.shard is None or is_empty(source)) and self._was_read_before():
-            raise seen_elsewhere(f"what was in directory={source.directory!r}")
-        if source.shard is None:
+        if source.has_files or (not self._rules.allow_empty and self._was_read_before()):
+            raise not_here(source)
+        if source.shard is None and not self._rules.allow_empty:
             check_meant(source)
 
     def _check_surplus(self) -> None:

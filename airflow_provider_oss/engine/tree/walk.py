@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, Protocol, TypeAlias
@@ -17,8 +17,10 @@ from airflow_provider_oss.exceptions import (
     OSSPermanentError,
     OSSProviderError,
     OSSSourceChanged,
+    OSSSourceElsewhere,
     OSSSourceMissing,
     exhaustion,
+    seen_elsewhere,
 )
 from airflow_provider_oss.failures import Failure
 from airflow_provider_oss.globs import Selection
@@ -120,6 +122,18 @@ def range_of(shard: Any) -> PathRange:
     return PathRange(shard["after"], shard["until"])
 
 
+def check_plan(shards: Sequence[Any]) -> None:
+    """Raise OSSInvalidArgument unless these are all shards of one plan, in their order: nothing is left out."""
+    ends = [None, *(range_of(shard).until for shard in shards)]
+    begins = [range_of(shard).after for shard in shards]
+    is_whole = ends[-1] is None and None not in ends[1:-1] and ends[:-1] == begins and bool(shards)
+    if not is_whole:
+        raise OSSInvalidArgument(
+            f"shards are {len(shards)} that do not follow one another from the beginning to the end: give all that "
+            "OSSPlanDirectoryOperator returned, as they are"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class LocalFile:
     """A file of the tree."""
@@ -206,6 +220,12 @@ def check_meant(source: TreeSource) -> None:
             "compared with whole paths below the directory ('**/*.csv' is at any depth, '*.csv' in the directory "
             "itself), or set allow_empty=True if that may be"
         )
+
+
+def not_here(source: TreeSource) -> OSSSourceElsewhere:
+    """Return the error for a directory, or a shard, that had files before and has none on this worker."""
+    of_it = "" if source.shard is None else f", {source.shard} (clear the task that plans if it was removed since),"
+    return seen_elsewhere(f"what was in directory={source.directory!r}{of_it}")
 
 
 def is_empty(source: TreeSource) -> bool:
