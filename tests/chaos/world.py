@@ -260,13 +260,24 @@ def is_ours(record: RecordedRequest) -> bool:
 
 
 def bytes_sent_again(records: tuple[RecordedRequest, ...], key: str) -> int:
-    """Return the bytes, below ``key``, that we sent again in parts that OSS had acknowledged in the same upload."""
+    """
+    Return the bytes, below ``key``, that we sent again in parts that OSS had acknowledged in the same upload.
+
+    What a process sends before it dies may arrive while the next one asks what there is: that was not acknowledged.
+    """
+    ours = [record for record in records if record.key.startswith(key) and is_ours(record)]
+    listings = [record for record in ours if record.operation == "ListParts"]
     acknowledged: set[tuple[str | None, int | None]] = set()
     again = 0
-    for record in records:
-        ours = record.key.startswith(key) and is_ours(record)
-        if ours and record.operation == "UploadPart" and record.status == 200:
+    for record in ours:
+        if record.operation == "UploadPart" and record.status == 200:
             part = (record.upload_id, record.part_number)
             again += record.bytes_received if part in acknowledged else 0
-            acknowledged.add(part)
+            if not any(_arrived_meanwhile(record, listing) for listing in listings):
+                acknowledged.add(part)
     return again
+
+
+def _arrived_meanwhile(record: RecordedRequest, listing: RecordedRequest) -> bool:
+    is_of_it = listing.upload_id == record.upload_id
+    return is_of_it and record.started_at < listing.started_at and record.ended_at > listing.started_at
