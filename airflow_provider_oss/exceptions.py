@@ -29,6 +29,7 @@ Every error this package raises.
     │   │   ├── OSSInvalidSource        the source to upload or to copy is missing, no file, or unreadable
     │   │   │   └── OSSSourceMissing    (FileNotFoundError) there is no such file on this worker
     │   │   └── OSSInvalidTarget        the file to write is a directory, may not be written, or is in the way
+    │   ├── OSSPlanOutdated             what many tasks do together has to be planned again, or is not complete
     │   ├── OSSAccessDenied             (PermissionError) OSS refused: key, signature or RAM policy
     │   ├── OSSCredentialsRefused       (PermissionError) the source of the credentials gives none
     │   ├── OSSCertificateError         the server's TLS certificate is not trusted

@@ -20,6 +20,8 @@ ADDRESS = "s3://exports/key"
 WHOLE = f"oss://exports/{ADDRESS}"
 """How earlier versions stored it, said plainly."""
 
+WHOLE_PLAN = {"after": None, "until": None}
+
 Call = Callable[[OSSHook, Path], Any]
 
 STORING: dict[str, Call] = {
@@ -32,7 +34,7 @@ STORING: dict[str, Call] = {
     "upload_directory": lambda hook, file: hook.upload_directory(ADDRESS, file.parent, include=file.name),
     "upload_batch": lambda hook, file: hook.upload_batch(ADDRESS, [file]),
     "plan_upload": lambda hook, _: hook.plan_upload(ADDRESS, BytesSource(b"a")),
-    "delete_removed": lambda hook, file: hook.delete_removed(ADDRESS, file.parent, shards=[]),
+    "delete_removed": lambda hook, file: hook.delete_removed(ADDRESS, file.parent, shards=[WHOLE_PLAN]),
     "copy_object": lambda hook, _: hook.copy_object(WHOLE, ADDRESS),
     "initiate_multipart_upload": lambda hook, _: hook.initiate_multipart_upload(ADDRESS),
     "sign_url": lambda hook, _: hook.sign_url("PUT", ADDRESS, 60),

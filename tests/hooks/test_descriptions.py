@@ -31,6 +31,12 @@ def copy(hook: OSSHook, options: dict[str, Any], **arguments: Any) -> None:
     hook.copy_object("plain", KEY, **arguments, **options)
 
 
+def by_many(hook: OSSHook, options: dict[str, Any]) -> None:
+    source = BytesSource(DATA)
+    upload, ranges = hook.plan_upload(KEY, source, **options)
+    hook.complete_upload(upload, [hook.send_parts(upload, one, source) for one in ranges], **options)
+
+
 IN_PARTS: Final[dict[str, Any]] = {"part_size": 100 * KIB, "parallel": 1}
 WAYS: Final[dict[str, Store]] = {
     "put_object": lambda hook, _, options: hook.put_object(KEY, DATA, **options),
@@ -43,6 +49,7 @@ WAYS: Final[dict[str, Store]] = {
     "upload_batch": lambda hook, file, options: hook.upload_batch("described", [file], **options),
     "upload_directory": lambda hook, file, options: hook.upload_directory("described", file.parent, **options),
     "initiate_multipart_upload": lambda hook, _, options: complete(hook, options),
+    "plan_upload": lambda hook, _, options: by_many(hook, options),
     "copy_object": lambda hook, _, options: copy(hook, options),
     "copy_object in parts": lambda hook, _, options: copy(hook, options, multipart_threshold=0, **IN_PARTS),
 }
@@ -64,7 +71,7 @@ def test_every_method_that_takes_a_description() -> None:
     """No way is left out: the methods of the hook that take options, but one that says which of them matter to it."""
     public = (name for name in dir(OSSHook) if not name.startswith("_"))
     takes = {name for name in public if "options" in getattr(getattr(OSSHook, name), "__annotations__", {})}
-    assert takes - {"complete_multipart_upload"} == {way.partition(" ")[0] for way in WAYS}
+    assert takes - {"complete_multipart_upload", "complete_upload"} == {way.partition(" ")[0] for way in WAYS}
 
 
 @pytest.mark.parametrize("threshold", [None, 0], ids=["in one request", "in parts"])
