@@ -166,7 +166,7 @@ class Fingerprint:
     Strong identity of the content, such as an ETag or a generation: with the same name, size and version the source has
     the same bytes. None when there is none.
     """
-    changed_at: str | None = None
+    changed_at: str | None = field(default=None, compare=False)
     """
     When anything of it last changed, its description too, where the source tells that; never kept. A file that is
     rewritten and given its old time of modification shows it.

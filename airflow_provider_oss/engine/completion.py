@@ -155,4 +155,4 @@ def _are_those_sent(parts: Sequence[CompletedPart], wanted: PartRange, sent: Ran
         return False
     if any(part.crc64 is None for part in parts):
         return etags_digest(parts) == sent.etags
-    return combined_crc64(parts) == int(sent.crc64)
+    return not differ(combined_crc64(parts), int(sent.crc64))

@@ -26,7 +26,6 @@ SENDS_NOTHING: Final = frozenset({"OSSPlanDirectoryOperator", "OSSPresignURLOper
 _SIZES: Final = ("size", "sent_size", "skipped_size", "deleted_size", "failed_size", "bytes_sent", "bytes_verified")
 _NUMBERS: Final = ("files", "sent", "skipped", "deleted", "failed", "not_tried", "left_out", "elapsed_seconds")
 RESULT: Final[Mapping[str, Any]] = {
-    "directory": "tree",
     "bucket": BUCKET,
     "prefix": "a/",
     "uri": f"oss://{BUCKET}/a/",
@@ -35,7 +34,7 @@ RESULT: Final[Mapping[str, Any]] = {
     "shard": {"after": None, "until": None},
     **dict.fromkeys((*_SIZES, *_NUMBERS), 0),
 }
-"""What the task of a shard has returned."""
+"""What the task of a shard has returned, but for its directory."""
 
 
 def _chunks() -> Iterator[bytes]:
@@ -82,7 +81,7 @@ ARGUMENTS: Final[Mapping[str, Callable[[Path], dict[str, Any]]]] = {
         "key": "a",
         "directory": folder / "tree",
         "shards": [{"after": None, "until": None}],
-        "results": [RESULT],
+        "results": [{**RESULT, "directory": str(folder / "tree")}],
         "delete_removed": True,
     },
     "OSSGetObjectTagsOperator": lambda _: {"key": "a"},
