@@ -127,7 +127,7 @@ class Completion:
         upload = self.upload
         listed = {part.number: part for part in client.list_parts(upload.ref, upload.upload_id)}
         for one in results:
-            found = [listed[part.number] for part in upload.range(one.parts) if listed.get(part.number) is not None]
+            found = [listed[part.number] for part in upload.range(one.parts) if part.number in listed]
             parts = [CompletedPart(part.number, part.size_bytes, part.etag or "", part.crc64) for part in found]
             if not _are_those_sent(parts, upload.range(one.parts), one):
                 raise OSSPlanOutdated(

@@ -12,8 +12,6 @@ ranges are only read, and the object is compared with them.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Mapping
 from contextlib import closing, suppress
@@ -26,7 +24,7 @@ from airflow_provider_oss.cancellation import obeying
 from airflow_provider_oss.engine.checkpoints import CheckpointWriter, CurrentUpload, UploadIds, open_source
 from airflow_provider_oss.engine.plan import PartPlan, PartRange, Plan, cut_evenly, make_plan
 from airflow_provider_oss.engine.put import SinglePut
-from airflow_provider_oss.engine.resume import Continue, Decision, UploadGoal, decide
+from airflow_provider_oss.engine.resume import Continue, Decision, UploadGoal, decide, digest_of
 from airflow_provider_oss.engine.retry import Means, RetryingClient
 from airflow_provider_oss.engine.source import whole
 from airflow_provider_oss.engine.stored import look_at
@@ -57,12 +55,7 @@ log = Log(__name__)
 
 DEFAULT_RANGES: Final = 8
 
-_DIGEST_CHARS: Final = 16
 _RANGE: Final = re.compile(r"([0-9]{1,5})-([0-9]{1,5})")
-
-
-def _digest(facts: Any) -> str:
-    return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:_DIGEST_CHARS]
 
 
 # What the tasks tell one another
@@ -78,7 +71,7 @@ class Sealed:
     @property
     def seal(self) -> str:
         """Digest of all that it says."""
-        return _digest(self._facts())
+        return digest_of(self._facts())
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain data, fit for XCom."""
@@ -165,7 +158,7 @@ class PlannedUpload(Sealed):
 
 def fingerprint_digest(seen: Fingerprint) -> str:
     """Return a digest of all that was seen of a source."""
-    return _digest(asdict(seen))
+    return digest_of(asdict(seen))
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +187,7 @@ class RangeResult(Sealed, Result):
 
 def etags_digest(parts: Iterable[CompletedPart | StoredPart]) -> str:
     """Return a digest of the ETags of parts, whatever their order."""
-    return _digest([(part.number, part.etag) for part in sorted(parts, key=lambda part: part.number)])
+    return digest_of([(part.number, part.etag) for part in sorted(parts, key=lambda part: part.number)])
 
 
 # Plan

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pendulum
 
 from airflow_provider_oss.limits import MIB
-from airflow_provider_oss.model import Checkpoint, ObjectRef, Progress, StoredObject, UploadResult
+from airflow_provider_oss.model import Checkpoint, CompletedPart, ObjectRef, Progress, StoredObject, UploadResult
 from airflow_provider_oss.ports import Clock, ProgressCallback
 from airflow_provider_oss.shown import Log
 
@@ -86,6 +86,17 @@ class ProgressReporter:
         """Count a part that this attempt sent before a restart and that is still stored."""
         self.progress = replace(self.progress, doubtful_bytes=self.progress.doubtful_bytes - size_bytes)
         self._call_back(checkpoint, None)
+
+    def part_done(
+        self, part: CompletedPart, checkpoint: Checkpoint | None, *, was_sent: bool, was_sent_before: bool
+    ) -> None:
+        """Count a part as what it is: sent now, sent by this attempt before a restart, or stored by an earlier one."""
+        if was_sent:
+            self.part_sent(part.size_bytes, checkpoint, part)
+        elif was_sent_before:
+            self.part_found_again(part.size_bytes, checkpoint)
+        else:
+            self.part_verified(part.size_bytes, checkpoint)
 
     def line_if_due(self) -> None:
         """Log a line when the last one is old enough."""

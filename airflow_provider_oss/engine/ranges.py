@@ -159,12 +159,8 @@ class _Sending:
         part = outcome.part
         self._done.add(part, was_sent=outcome.was_sent)
         checkpoint = self._done.noted_in(checkpoint, self._means.clock.utc_now())
-        if outcome.was_sent:
-            self._reporter.part_sent(part.size_bytes, checkpoint, part)
-        elif self._done.was_sent(part.number):
-            self._reporter.part_found_again(part.size_bytes, checkpoint)
-        else:
-            self._reporter.part_verified(part.size_bytes, checkpoint)
+        was_sent_before = self._done.was_sent(part.number)
+        self._reporter.part_done(part, checkpoint, was_sent=outcome.was_sent, was_sent_before=was_sent_before)
         if self._writer.is_due():
             self._means.cancellation.check()  # the callback may have asked to stop
             self._save(checkpoint)

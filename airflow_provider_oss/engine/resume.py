@@ -178,7 +178,7 @@ def _named(checkpoint: Checkpoint) -> list[Any]:
 
 
 def _seal(checkpoint: Checkpoint) -> str:
-    return _digest(_named(checkpoint))
+    return digest_of(_named(checkpoint))
 
 
 def _proof(
@@ -186,10 +186,11 @@ def _proof(
 ) -> str:
     source = checkpoint.source
     of_parts = [(number, parts[number].size_bytes, parts[number].etag) for number in sorted(numbers)]
-    return _digest([*_named(checkpoint), source.name, source.version, of_parts])
+    return digest_of([*_named(checkpoint), source.name, source.version, of_parts])
 
 
-def _digest(facts: list[Any]) -> str:
+def digest_of(facts: Any) -> str:
+    """Return a short digest of plain data: equal facts have equal ones."""
     return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:_DIGEST_CHARS]
 
 

@@ -345,12 +345,8 @@ class _Attempt:
     def _record(self, outcome: PartOutcome) -> None:
         part = outcome.part
         checkpoint = self._current.add(part, was_sent=outcome.was_sent)
-        if outcome.was_sent:
-            self._reporter.part_sent(part.size_bytes, checkpoint, part)
-        elif self._current.done.was_sent(part.number):
-            self._reporter.part_found_again(part.size_bytes, checkpoint)
-        else:
-            self._reporter.part_verified(part.size_bytes, checkpoint)
+        was_sent_before = self._current.done.was_sent(part.number)
+        self._reporter.part_done(part, checkpoint, was_sent=outcome.was_sent, was_sent_before=was_sent_before)
         if self._current.is_save_due():
             self._means.cancellation.check()  # the callback may have asked to stop
             self._current.save()

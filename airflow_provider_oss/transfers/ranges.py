@@ -65,6 +65,7 @@ class OSSPlanUploadOperator(OSSUploadBaseOperator):
         *OSSUploadBaseOperator.template_fields, "source", "source_conn_id", "part_size", "ranges", "range_size",
         "checkpoint",
     )  # fmt: skip
+    exclusive: ClassVar[Sequence[str]] = ("ranges", "range_size")
 
     source: str | os.PathLike[str]
     source_conn_id: str | None
@@ -115,18 +116,15 @@ class OSSPlanUploadOperator(OSSUploadBaseOperator):
         is_twice = self.ranges is not None and self.range_size is not None
         return "give either ranges or range_size, not both" if is_twice else None
 
-    exclusive: ClassVar[Sequence[str]] = ("ranges", "range_size")
-
     @override
     def work(self, context: Context) -> PlainResult:
         from airflow_provider_oss.checkpoint.choice import choose_store
         from airflow_provider_oss.exceptions import OSSInvalidArgument
         from airflow_provider_oss.model import PlainResult
+        from airflow_provider_oss.transfers.opened import opened_source
 
         if not self.do_xcom_push:
             raise OSSInvalidArgument("do_xcom_push=False: the tasks that send learn by XCom what to send")
-        from airflow_provider_oss.transfers.opened import opened_source
-
         with opened_source(self.source, self.source_conn_id) as source:
             planned, ranges = self.hook.plan_upload(
                 self.key,

@@ -64,19 +64,20 @@ class StateFile:
 
 @dataclass(frozen=True, slots=True)
 class TaskStateAccessor:
-    """``context["task_state_store"]``."""
+    """``context["task_state_store"]``, of one task instance: ``name`` tells it from others with the same file."""
 
     file: StateFile
+    name: str = "task_state"
 
     def get(self, key: str) -> Any:
-        return self.file.read(f"task_state/{key}")
+        return self.file.read(f"{self.name}/{key}")
 
     def set(self, key: str, value: Any, *, retention: timedelta) -> None:
         assert retention > timedelta(0)
-        self.file.write(f"task_state/{key}", value)
+        self.file.write(f"{self.name}/{key}", value)
 
     def delete(self, key: str) -> None:
-        self.file.remove(f"task_state/{key}")
+        self.file.remove(f"{self.name}/{key}")
 
 
 @dataclass(frozen=True, slots=True)

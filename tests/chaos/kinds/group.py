@@ -18,30 +18,13 @@ from airflow_provider_oss.transfers.ranges import (
     OSSPlanUploadOperator,
     OSSSendPartsOperator,
 )
-from tests.chaos.edges import StateFile
+from tests.chaos.edges import StateFile, TaskStateAccessor
 from tests.chaos.transfers import IN_PARTS, Transfer
 from tests.chaos.world import CONN_ID, PART_BYTES, World, demand
 
 _SIZE_BYTES = 5 * PART_BYTES + 700
 _RANGES = 3
 _XCOM = "xcom/"
-
-
-@dataclass(frozen=True, slots=True)
-class _TaskState:
-    """The task state store of one task of the group."""
-
-    state: StateFile
-    name: str
-
-    def get(self, key: str) -> Any:
-        return self.state.read(f"{self.name}/{key}")
-
-    def set(self, key: str, value: Any, **_: Any) -> None:
-        self.state.write(f"{self.name}/{key}", value)
-
-    def delete(self, key: str) -> None:
-        self.state.remove(f"{self.name}/{key}")
 
 
 class GroupOperator(OSSBaseOperator):
@@ -96,7 +79,7 @@ class GroupOperator(OSSBaseOperator):
         ti = SimpleNamespace(
             dag_id="chaos", run_id="manual", task_id=name, map_index=-1, try_number=1, xcom_push=xcom_push
         )
-        return {"ti": ti, "task": task, "task_state_store": _TaskState(self._state, name)}
+        return {"ti": ti, "task": task, "task_state_store": TaskStateAccessor(self._state, name)}
 
     def _forget(self, begins: str) -> None:
         self._state.put({key: value for key, value in self._state.content.items() if not key.startswith(begins)})
