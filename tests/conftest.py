@@ -126,7 +126,7 @@ def s3(s3_server: S3Server) -> Iterator[S3Server]:
     s3_server.clear()
 
 
-def client_settings(server: OSSEmulator) -> ClientSettings:
+def client_settings(server: Serving) -> ClientSettings:
     """Return settings for the local OSS server with short timeouts."""
     return ClientSettings(
         endpoint=server.endpoint,

@@ -23,7 +23,8 @@ from airflow_provider_oss.engine.workers import Crew, begin_thread
 from airflow_provider_oss.exceptions import OSSTransientError, OSSWorkerExhausted
 from airflow_provider_oss.model import ObjectOptions, ObjectPrefix, ObjectRef, Part
 from airflow_provider_oss.proof import crc64
-from tests.conftest import BUCKET
+from tests.conftest import BUCKET, client_settings
+from tests.support.server_process import server_process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,6 +33,13 @@ REF = ObjectRef(BUCKET, "key")
 ONCE = UploadSettings(part_size_bytes=100 * 1024, parallel=2)
 NO_RETRY = RetryPolicy(tries=1)
 DATA = bytes(300 * 1024)
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[OSSObjectClient]:
+    """A client of a server in another process, which has all that this one runs out of."""
+    with server_process(tmp_path / "oss") as server:
+        yield OSSObjectClient(client_settings(server))
 
 
 @contextmanager
@@ -118,7 +126,6 @@ def test_no_threads(client: OSSObjectClient, tmp_path: Path) -> None:
     """Where no thread can be begun an upload does its work in its own; what needs one says so, with the limit."""
     path = tmp_path / "file"
     path.write_bytes(DATA)
-    Upload(FileSource(str(path)), REF, Means(client, NO_RETRY), settings=ONCE).run()  # the server has its threads now
     with no_threads():
         assert Crew(lambda: None, "x").begin(2) == 0
         with pytest.raises(OSSWorkerExhausted, match="RLIMIT_NPROC"):

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import random
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import Final
 
 import oss2
@@ -21,6 +17,7 @@ from tests.chaos.deaths import KINDS, STORES
 from tests.chaos.scenario import Measured, Scenario, Scene, check_clean_end, check_nothing_is_forgotten
 from tests.chaos.tasks import Job
 from tests.chaos.world import BUCKET, KEY_ID, KEY_SECRET, PART_BYTES, World, connection_json, demand
+from tests.support.server_process import server_process
 
 _SIZE_BYTES: Final = 7 * PART_BYTES + 1
 _BYTES_PER_SECOND: Final = 2_000_000.0
@@ -100,15 +97,15 @@ def _finish(world: World, orders: Orders[Job]) -> Measured:
 def _kill_server(store: str, scene: Scene) -> Measured:
     """Kill the server three times while attempts go on; what it acknowledged is on its disk."""
     job = scene.job(_SIZE_BYTES, store=store)
-    with _server(scene.folder / "oss", 0) as (port, _):
-        pass
-    orders = Orders(job, connection_json(f"http://127.0.0.1:{port}"))
+    with server_process(scene.folder / "oss") as (_, endpoint):
+        port = int(endpoint.rpartition(":")[2])
+    orders = Orders(job, connection_json(endpoint))
     for _ in range(_KILLS_IN_A_ROW):
         _let_it_die_under(orders, scene, port)
-    with _server(scene.folder / "oss", port):
+    with server_process(scene.folder / "oss", port=port):
         end = run_child(orders)
         demand(end.succeeded, f"the last attempt succeeds, but: {end}")
-        bucket = oss2.Bucket(oss2.Auth(KEY_ID, KEY_SECRET), f"http://127.0.0.1:{port}", BUCKET, enable_crc=False)
+        bucket = oss2.Bucket(oss2.Auth(KEY_ID, KEY_SECRET), endpoint, BUCKET, enable_crc=False)
         demand(bucket.get_object(job.key).read() == job.path.read_bytes(), "the object is equal to the source")
         demand(not list(oss2.MultipartUploadIterator(bucket)), "no upload is left")
     demand(not job.state.content, "no checkpoint is left")
@@ -116,7 +113,7 @@ def _kill_server(store: str, scene: Scene) -> Measured:
 
 
 def _let_it_die_under(orders: Orders[Job], scene: Scene, port: int) -> End:
-    with _server(scene.folder / "oss", port) as (_, server), Child(orders) as child:
+    with server_process(scene.folder / "oss", port=port) as (server, _), Child(orders) as child:
         child.wait(scene.random.uniform(0.0, _LONGEST_SECONDS / 2))
         server.kill()
         server.wait()
@@ -124,15 +121,3 @@ def _let_it_die_under(orders: Orders[Job], scene: Scene, port: int) -> End:
     errors = (None, "OSSConnectionError", "OSSConnectionTimeout")
     demand(end.exit_code == 0 and end.error in errors, f"the server's death is a broken connection, but: {end}")
     return end
-
-
-@contextmanager
-def _server(root: Path, port: int) -> Iterator[tuple[int, subprocess.Popen[str]]]:
-    """Run the local OSS server as a process; yield its port."""
-    command = [sys.executable, "-m", "airflow_provider_oss.emulator", "--root", str(root), "--port", str(port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield int(process.stdout.readline().strip().rpartition(":")[2]), process
-        finally:
-            process.kill()

@@ -14,10 +14,8 @@ import random
 import signal
 import socket
 import ssl
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -33,6 +31,7 @@ from airflow_provider_oss.emulator import Fault, Limits, OSSEmulator
 from airflow_provider_oss.emulator.state.records import BucketRecord, PartRecord, UploadRecord
 from airflow_provider_oss.emulator.state.store import Store
 from tests.emulator.support import KEY_ID, SECRET, Client, ClosingSession, callback_server, send
+from tests.support.server_process import server_process
 
 PART = 300_000
 
@@ -234,8 +233,7 @@ def test_a_reader_is_not_disturbed(bucket_of: Connect, tmp_path: Path) -> None:
 def test_constant_memory(bucket_of: Connect, tmp_path: Path) -> None:
     """A body of 300 MB goes through in both directions without being held in memory."""
     block = bytes(1_000_000)
-    command = [sys.executable, "-m", "airflow_provider_oss.emulator", "--root", str(tmp_path), "--port", "0"]
-    with started(command) as (process, endpoint):
+    with server_process(tmp_path) as (process, endpoint):
         bucket = bucket_of(endpoint)
         bucket.enable_crc = False
         bucket.put_object("big", (block for _ in range(300)))
@@ -247,24 +245,12 @@ def test_constant_memory(bucket_of: Connect, tmp_path: Path) -> None:
     assert peak_kib < 150 * 1024
 
 
-@contextlib.contextmanager
-def started(command: list[str]) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """A server process and its endpoint; killed at the end if it is still there."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            yield process, process.stdout.readline().strip()
-        finally:
-            process.kill()
-
-
 @pytest.mark.parametrize("seed", range(3))
 def test_a_kill_leaves_nothing_half_done(bucket_of: Connect, tmp_path: Path, seed: int) -> None:
     """After a SIGKILL in the middle of many writes every part and object is whole, and what was answered is there."""
-    command = [sys.executable, "-m", "airflow_provider_oss.emulator", "--root", str(tmp_path), "--port", "0"]
     bodies = {number: random.Random(number).randbytes(PART + number) for number in range(1, 9)}
     acknowledged: list[tuple[str, int]] = []
-    with started(command) as (process, endpoint):
+    with server_process(tmp_path) as (process, endpoint):
         upload_id = bucket_of(endpoint).init_multipart_upload("big").upload_id
         enough = threading.Event()
 
