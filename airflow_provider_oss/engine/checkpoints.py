@@ -3,8 +3,9 @@ Upload ids and their checkpoints: saved before an upload begins, found again, dr
 
 Every upload id has an owner: here uploads are begun, aborted, and found again when their id was lost. That is so when
 OSS begins an upload and its answer does not arrive, or when the process dies before it could save the id. So the
-*intent* to begin is saved first: a checkpoint without an id. Whoever finds one looks for uploads of the same key that
-were begun since and hold no part; they are nobody's, and aborted.
+*intent* to begin is saved first: a checkpoint without an id. Whoever finds one, or one whose id OSS does not know and
+of which no part is known, looks for uploads of the same key that were begun soon after and hold no part; they are
+nobody's, and aborted.
 """
 
 from __future__ import annotations
@@ -234,6 +235,8 @@ _NOTHING_BEGUN: Final = (OSSPermanentError, OSSCredentialsExpired, OSSCredential
 """How Initiate fails when OSS has begun no upload."""
 _CLOCK_TOLERANCE_SECONDS: Final = 15 * 60
 """How far OSS's clock may be from ours: it refuses requests beyond."""
+_LONGEST_BEGIN_SECONDS: Final = 60 * 60
+"""Within which the call to begin an upload is made, with all its tries: what is begun later is another's."""
 
 
 def abandon(store: CheckpointStore, means: Means[SendingClient]) -> None:
@@ -330,18 +333,27 @@ class UploadIds:
     def _drop_at_oss(self, checkpoint: Checkpoint) -> None:
         if not is_sealed(checkpoint):
             _log_foreign(checkpoint)
-        elif checkpoint.upload_id:
-            self._abort(checkpoint)
-        else:
+        elif not checkpoint.upload_id or not self._abort(checkpoint):
+            self.abort_unknown(checkpoint)
+
+    def abort_unknown(self, checkpoint: Checkpoint) -> None:
+        """
+        Abort what was begun for a checkpoint whose upload id OSS does not know, or that has none yet.
+
+        The id may have been damaged on its way to us, unless a part is known to be stored under it.
+        """
+        if is_sealed(checkpoint) and not (checkpoint.upload_id and checkpoint.done_parts):
             self._abort_lost(checkpoint, keep=None)
 
-    def _abort(self, checkpoint: Checkpoint) -> None:
+    def _abort(self, checkpoint: Checkpoint) -> bool:
+        """Abort it; return whether OSS knows it."""
         try:
             self._client.abort_multipart_upload(checkpoint.ref, checkpoint.upload_id)
         except OSSNoSuchUpload:
-            pass
+            return False
         except OSSPermanentError as error:
             _log_left(checkpoint, error)
+        return True
 
     def _initiate(self, intent: Checkpoint) -> Checkpoint:
         """Begin an upload. When that fails, the intent stays in the store for the next attempt, if it can matter."""
@@ -360,11 +372,12 @@ class UploadIds:
 
     def _abort_lost(self, intent: Checkpoint, keep: str | None) -> None:
         """
-        Abort uploads of the key that were begun since the intent and hold no part.
+        Abort uploads of the key that were begun soon after the intent and hold no part.
 
         Where they may not be listed the log says that one may be left. Raises what else fails.
         """
-        begun_since = datetime.fromisoformat(intent.created_at).timestamp() - _CLOCK_TOLERANCE_SECONDS
+        intended = datetime.fromisoformat(intent.created_at).timestamp()
+        first, last = intended - _CLOCK_TOLERANCE_SECONDS, intended + _LONGEST_BEGIN_SECONDS + _CLOCK_TOLERANCE_SECONDS
         try:
             uploads = self._client.list_uploads(intent.ref)
         except OSSPermanentError as error:
@@ -373,7 +386,7 @@ class UploadIds:
             )
             return
         for upload in uploads:
-            if upload.upload_id != keep and upload.initiated >= begun_since and self._is_empty(upload):
+            if upload.upload_id != keep and first <= upload.initiated <= last and self._is_empty(upload):
                 log.info("%s: aborting upload %s, whose id was lost", intent.ref, upload.upload_id)
                 self._abort(replace(intent, upload_id=upload.upload_id))
 
@@ -397,7 +410,6 @@ class CurrentUpload:
         self._writer = writer
         self._clock = clock
         self._checkpoint: Checkpoint | None = None
-        self._begun: Checkpoint | None = None
         self.done = DoneParts()
 
     @property
@@ -416,7 +428,7 @@ class CurrentUpload:
 
     def begin(self, plan: Plan, source: Fingerprint, attempt: int) -> Checkpoint:
         """Begin an upload. See ``UploadIds.begin``."""
-        self._checkpoint = self._begun = self._ids.begin(plan, source, attempt)
+        self._checkpoint = self._ids.begin(plan, source, attempt)
         return self._checkpoint
 
     def resume(self, checkpoint: Checkpoint, attempt: int) -> Checkpoint:
@@ -471,9 +483,8 @@ class CurrentUpload:
     def forget(self) -> None:
         """Forget it, for OSS does not know it any more."""
         self.done.forget_sent()
-        if self._checkpoint is not None and self._checkpoint is self._begun:
-            # Not one part was acknowledged: the id was damaged on its way to us
-            self._ids.drop(sealed(replace(self._checkpoint, upload_id="")))
+        if self._checkpoint is not None:
+            self._ids.abort_unknown(self._checkpoint)
         self.end()
 
     def drop(self) -> None:

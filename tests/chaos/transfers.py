@@ -167,10 +167,17 @@ def named_uploads(state: StateFile) -> dict[str, str]:
 
 
 def check_nothing_forgotten(world: World, transfer: Transfer) -> None:
-    """Demand that each upload that is left is named by a checkpoint, or looked for by the intent to begin it."""
-    named = named_uploads(transfer.state)
-    for key, upload_id in world.holdings(transfer.key).uploads:
-        demand(named.get(key) in ("", upload_id), f"a checkpoint names the upload of {key} that is left, not {named}")
+    """
+    Demand that each upload that is left is named by a checkpoint, or looked for.
+
+    It is by what has saved no id yet, or one that OSS does not know, for it was damaged on its way.
+    """
+    named, uploads = named_uploads(transfer.state), world.holdings(transfer.key).uploads
+    known = {upload_id for _, upload_id in uploads}
+    for key, upload_id in uploads:
+        found = named.get(key)
+        is_looked_for = found is not None and found not in known
+        demand(found == upload_id or is_looked_for, f"upload {upload_id} of {key} is named by a checkpoint: {named}")
 
 
 def check_nothing_left(world: World, transfer: Transfer) -> None:

@@ -16,7 +16,7 @@ from airflow_provider_oss.exceptions import OSSAccessDenied, OSSBadResponse, OSS
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectOptions, ObjectRef
 from airflow_provider_oss.ports import Clock
 from airflow_provider_oss.proof import crc64
-from tests.engine.conftest import KEY, PART, Scene
+from tests.engine.conftest import KEY, PART, Scene, both_ways
 from tests.engine.doubles import HandClock
 from tests.support.stores import MemoryStore
 
@@ -51,6 +51,11 @@ def drop(scene: Scene, checkpoint: Checkpoint) -> None:
     writer = CheckpointWriter(scene.store, 10.0, SystemClock())
     assert writer.load() == checkpoint
     UploadIds(scene.ref, ObjectOptions(), scene.client, writer, SystemClock()).drop(checkpoint)
+
+
+def flipped(upload_id: str) -> str:
+    """Return the id with one bit of it flipped."""
+    return f"{chr(ord(upload_id[0]) ^ 1)}{upload_id[1:]}"
 
 
 def test_lost_ids_are_found_and_the_new_one_is_kept(scene: Scene) -> None:
@@ -116,6 +121,46 @@ def test_uploads_that_were_begun_before_are_left_alone(scene: Scene) -> None:
 
     assert scene.uploads() == [older]
     assert scene.store.data is None
+
+
+def test_uploads_that_were_begun_long_after_are_left_alone(scene: Scene) -> None:
+    """What was begun hours after the intent is another attempt's, or another run's."""
+    later = begin_elsewhere(scene)
+    intent = intent_in_store(scene)
+    early = (datetime.fromisoformat(intent.created_at) - timedelta(hours=2)).isoformat()
+    intent = sealed(replace(intent, created_at=early))
+    scene.store.save(intent)
+
+    drop(scene, intent)
+
+    assert scene.uploads() == [later]
+    assert scene.store.data is None
+
+
+def test_a_damaged_id_that_is_dropped(scene: Scene) -> None:
+    """An id that OSS does not know may have been damaged: what was begun for it is aborted, unless it had a part."""
+    begun = begin_elsewhere(scene)
+    damaged = sealed(replace(intent_in_store(scene), upload_id=flipped(begun)))
+    scene.store.save(replace(damaged, done_parts="1", done_bytes=PART))
+    drop(scene, replace(damaged, done_parts="1", done_bytes=PART))
+    assert scene.uploads() == [begun]
+
+    scene.store.save(damaged)
+    drop(scene, damaged)
+    scene.assert_nothing_left()
+
+
+@both_ways
+def test_a_damaged_id_that_is_continued(scene: Scene) -> None:
+    """An attempt that ends with a damaged id leaves an upload that nobody names: the next one finds it."""
+    data = scene.write(4 * PART)
+    begun = scene.stop_at_part(1)
+    scene.store.save(sealed(replace(begun, upload_id=flipped(begun.upload_id))))
+
+    scene.run()
+
+    assert scene.object() == data
+    scene.assert_nothing_left()
 
 
 def test_a_clock_that_is_wrong_within_reason(scene: Scene) -> None:
