@@ -29,6 +29,7 @@ from airflow_provider_oss.engine.retry import Means, RetryingClient
 from airflow_provider_oss.engine.source import whole
 from airflow_provider_oss.engine.stored import look_at
 from airflow_provider_oss.exceptions import (
+    OSSBadResponse,
     OSSInvalidArgument,
     OSSNoSuchUpload,
     OSSObjectAlreadyExists,
@@ -321,13 +322,22 @@ class _Planning:
             SinglePut(self._wanted.ref, self._means, self._wanted.options).put_data(b"", EMPTY)
             return self._upload(plan, None)
         try:
-            return self._upload(plan, self._current.begin(plan, self._seen, attempt))
+            return self._upload(plan, self._known(self._current.begin(plan, self._seen, attempt)))
         except OSSObjectAlreadyExists:
             there = look_at(self._client.head_object, self._wanted.ref)
             if there is None or there.size_bytes != self._size_bytes:
                 raise
             log.info("%s is there with the source's size: the tasks compare it, and send nothing", there.ref)
             return self._upload(plan, None)
+
+    def _known(self, begun: Checkpoint) -> Checkpoint:
+        """Return what was begun, if OSS knows its id: many tasks are about to rely on it."""
+        try:
+            self._client.list_parts(begun.ref, begun.upload_id, 1, 1)
+        except OSSNoSuchUpload as error:
+            self._current.forget()
+            raise OSSBadResponse(f"{begun.ref}: OSS does not know the upload id that it gave: {error}") from error
+        return begun
 
     def _upload(self, plan: Plan, begun: Checkpoint | None) -> PlannedUpload:
         ref = self._wanted.ref

@@ -6,12 +6,14 @@ import json
 import os
 import re
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from airflow_provider_oss.emulator import Fault
 from airflow_provider_oss.engine.planned import Cut, PlannedUpload, RangeResult
 from airflow_provider_oss.exceptions import (
+    OSSBadResponse,
     OSSCheckpointNotSaved,
     OSSInvalidArgument,
     OSSInvalidSource,
@@ -59,6 +61,20 @@ def test_a_lost_answer(group: Group) -> None:
     group.scene.server.faults.add(Fault(operation="InitiateMultipartUpload", reset="after", times=1))
     planned = group.plan()
     assert group.scene.uploads() == [planned.upload_id]
+
+
+def test_a_damaged_id(group: Group) -> None:
+    """An upload id that was damaged on its way does not reach the tasks that send, and nothing of it is left."""
+    ref, damaged = group.scene.ref, "A" * 32
+    root = "InitiateMultipartUploadResult"
+    names = f"<Bucket>{ref.bucket}</Bucket><Key>{quote(ref.key)}</Key><EncodingType>url</EncodingType>"
+    answer = f"<{root}>{names}<UploadId>{damaged}</UploadId></{root}>"
+    fault = Fault(operation="InitiateMultipartUpload", response_body=answer.encode(), times=1)
+    group.scene.server.faults.add(fault)
+    with pytest.raises(OSSBadResponse, match=f"does not know the upload id that it gave.*{damaged}"):
+        group.plan()
+    group.scene.assert_nothing_left()
+    assert group.plan().upload_id in group.scene.uploads()
 
 
 def test_a_plan_that_dies_before_its_id_is_saved(group: Group) -> None:
