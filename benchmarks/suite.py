@@ -15,6 +15,7 @@ SUITES: Final = {
     "resume": "benchmarks.ways.resume",
     "growth": "benchmarks.ways.growth",
     "streams": "benchmarks.ways.streams",
+    "downloads": "benchmarks.ways.downloads",
     "sql_export": "benchmarks.ways.sql_export",
     "exports": "benchmarks.ways.exports",
     "parse": "benchmarks.tasks.parse",
