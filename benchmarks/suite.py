@@ -16,6 +16,7 @@ SUITES: Final = {
     "growth": "benchmarks.ways.growth",
     "streams": "benchmarks.ways.streams",
     "downloads": "benchmarks.ways.downloads",
+    "paths": "benchmarks.ways.paths",
     "sql_export": "benchmarks.ways.sql_export",
     "exports": "benchmarks.ways.exports",
     "parse": "benchmarks.tasks.parse",
