@@ -12,6 +12,7 @@ from typing import Final
 
 from benchmarks.clients.client import Client, in_python, of_ours
 from benchmarks.clients.programs import ALI_OSS, CURL
+from benchmarks.clients.rclone import RCLONE
 
 HOOK: Final = of_ours("airflow_provider_oss hook", "benchmarks.clients.hook")
 OPERATOR: Final = of_ours("airflow_provider_oss operator", "benchmarks.clients.operator")
@@ -34,6 +35,7 @@ ALIBABA: Final = in_python(
 )
 OPENDAL: Final = in_python("opendal", "opendal", "benchmarks.clients.opendal_oss", role="peer", checks="nothing")
 
-CLIENTS: Final = {client.name: client for client in (HOOK, OPERATOR, OSS2, OSS_V2, ALIBABA, ALI_OSS, OPENDAL, CURL)}
+_ALL: Final = (HOOK, OPERATOR, OSS2, OSS_V2, ALIBABA, ALI_OSS, OPENDAL, RCLONE, CURL)
+CLIENTS: Final = {client.name: client for client in _ALL}
 
-__all__ = ["ALIBABA", "CLIENTS", "CURL", "HOOK", "OPENDAL", "OPERATOR", "OSS2", "OSS_V2", "Client"]
+__all__ = ["ALIBABA", "CLIENTS", "CURL", "HOOK", "OPENDAL", "OPERATOR", "OSS2", "OSS_V2", "RCLONE", "Client"]

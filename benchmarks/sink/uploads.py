@@ -79,7 +79,8 @@ class Uploads:
         if request.method == "HEAD":
             return self._head(request)
         if request.method == "GET":
-            return self._objects_page(request) if "list-type" in request.query else self._get(request)
+            is_bucket = "/" not in request.path.strip("/")
+            return self._objects_page(request) if is_bucket else self._get(request)
         return _error("501 Not Implemented", "NotImplemented")
 
     def _head(self, request: Request) -> Answer:
@@ -101,14 +102,16 @@ class Uploads:
         return Answer("206 Partial Content", headers, zeros=last - first + 1)
 
     def _objects_page(self, request: Request) -> Answer:
-        """Answer a page of ListObjectsV2, without delimiter."""
+        """Answer a page of ListObjects, of either version, without delimiter."""
         bucket = request.path.rstrip("/") + "/"
-        after, prefix = request.query.get("continuation-token", ""), bucket + request.query.get("prefix", "")
+        after = request.query.get("continuation-token", "") or request.query.get("marker", "")
+        prefix = bucket + request.query.get("prefix", "")
         paths = sorted(path for path in self.objects if path.startswith(prefix) and path.removeprefix(bucket) > after)
         shown = paths[: int(request.query.get("max-keys") or 100)]
         elements = "".join(_content(path.removeprefix(bucket), self.objects[path]) for path in shown)
         is_truncated = len(shown) < len(paths)
-        more = {"NextContinuationToken": quote(shown[-1].removeprefix(bucket))} if is_truncated else {}
+        last = quote(shown[-1].removeprefix(bucket)) if is_truncated else ""
+        more = {"NextContinuationToken": last, "NextMarker": last} if is_truncated else {}
         return _xml(
             "ListBucketResult",
             {"Name": bucket.strip("/"), "EncodingType": "url"},

@@ -37,8 +37,9 @@ def main(task: Task) -> Measured:
 
 
 def _usage() -> Usage:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return Usage(time.perf_counter(), used.ru_utime, used.ru_stime)
+    """Return what was used by this process, and by those that it has started and that have ended."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return Usage(time.perf_counter(), sum(each.ru_utime for each in used), sum(each.ru_stime for each in used))
 
 
 def _peak_bytes() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from fastcrc import crc64
 
 from benchmarks.charts import Bar, Panel, bars
 from benchmarks.clients.credentials import ACCESS_KEY_ID, ACCESS_KEY_SECRET, REGION
+from benchmarks.clients.rclone import rclone_command
 from benchmarks.rounds import BUCKET, Sink, running_sink
 from benchmarks.sample import Sample
 from benchmarks.suite import Options, Result, Verdict, at_least
@@ -84,7 +86,16 @@ def _v2(endpoint: str) -> StoreAll:
     return _by_threads(put)
 
 
-_WAYS: Final = {"ours": _ours, "ours by threads": _ours_by_threads, "oss2": _oss2, "v2": _v2}
+def _rclone(endpoint: str) -> StoreAll:
+    def store_all(files: list[tuple[str, str]], parallel: int) -> None:
+        key, path = files[0]
+        folders = [str(Path(path).parent), f":s3:{BUCKET}/{key.rpartition('/')[0]}"]
+        subprocess.run(rclone_command(endpoint, ["copy", *folders, f"--transfers={parallel}"]), check=True)
+
+    return store_all
+
+
+_WAYS: Final = {"ours": _ours, "ours by threads": _ours_by_threads, "oss2": _oss2, "v2": _v2, "rclone": _rclone}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +110,14 @@ _OURS_BY_THREADS: Final = "airflow_provider_oss upload_file"
 _OSS2: Final = "oss2 Bucket"
 _V2: Final = "alibabacloud-oss-v2 Client"
 _V2_ONE: Final = "alibabacloud-oss-v2 Client, 1 thread"
+_RCLONE: Final = "rclone copy (S3 dialect)"
 _CLIENTS: Final = (
     _Client(_OURS, "ours"),
     _Client(_OURS_BY_THREADS, "ours by threads"),
     _Client(_OSS2, "oss2"),
     _Client(_V2, "v2"),
     _Client(_V2_ONE, "v2", threads=1),
+    _Client(_RCLONE, "rclone"),
 )
 
 
