@@ -285,9 +285,12 @@ class _Planning:
             wanted.ref, self._size_bytes, wanted.part_size_bytes, digest(wanted.options), always_in_parts=True
         )
         attempt = 1 if saved is None else saved.attempt + 1
-        decision = decide(saved, goal)
-        wanted.cut(PartPlan(self._size_bytes, decision.plan.part_size_bytes))  # before anything is begun or dropped
-        planned = self._means.renewing(lambda: self._planned(decision, attempt))
+
+        def decided() -> Decision:
+            return decide(self._current.checkpoint or saved, goal)
+
+        wanted.cut(PartPlan(self._size_bytes, decided().plan.part_size_bytes))  # before anything is begun or dropped
+        planned = self._means.renewing(lambda: self._planned(decided(), attempt))
         return planned, wanted.cut(planned.plan)
 
     def _planned(self, decision: Decision, attempt: int) -> PlannedUpload:

@@ -77,6 +77,13 @@ def test_a_damaged_id(group: Group) -> None:
     assert group.plan().upload_id in group.scene.uploads()
 
 
+def test_a_token_that_expires_after_the_beginning(group: Group) -> None:
+    """With a new token the same upload is planned, not another one."""
+    group.scene.server.faults.add(Fault(operation="ListParts", status=403, code="SecurityTokenExpired", times=1))
+    planned = group.plan(renew_credentials=lambda: True)
+    assert group.scene.uploads() == [planned.upload_id]
+
+
 def test_a_plan_that_dies_before_its_id_is_saved(group: Group) -> None:
     """What was begun meanwhile is aborted by the next plan: the intent was saved before."""
     store = FailingStore("save", since=2)
