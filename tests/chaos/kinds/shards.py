@@ -97,7 +97,7 @@ class Shards(Transfer):
     def make_source(self, world: World, random: random.Random) -> None:
         """Replace all files; some names are there only once."""
         del world
-        sizes = _SIZES | {f"at-times-{random.randrange(1_000_000)}.txt": 700}
+        sizes = _SIZES | {f"m/at-times-{random.randrange(1_000_000)}.bin": PART_BYTES + 300}
         for name in read_tree(self._tree).keys() - sizes.keys():
             (self._tree / name).unlink()
         write_tree(self._tree, {name: random.randbytes(size) for name, size in sizes.items()})
