@@ -43,7 +43,7 @@ test: $(INSTALLED) $(BROWSER) $(MARIADB_SERVER) lint  ## Check style and types, 
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup --cov --cov-report term --cov-fail-under 90
 	@$(BIN)/python -m tests.matrix --only 2.11 --short
 
-matrix: $(INSTALLED) $(BROWSER) $(MARIADB_SERVER)  ## Run all tests on every Airflow, each in its own environment; ONLY="2.11 3.0" narrows it
+matrix: $(INSTALLED) $(BROWSER) $(MARIADB_SERVER) $(REDIS_SERVER)  ## Run all tests on every Airflow, each in its own environment, and a death of a node; ONLY="2.11 3.0" narrows it
 	@$(BIN)/python -m tests.matrix $(if $(ONLY),--only "$(ONLY)")
 
 distributed: $(INSTALLED) $(REDIS_SERVER)  ## Play deaths of machines in an Airflow of two nodes; ONLY="killed or frozen" narrows it

@@ -45,6 +45,9 @@ WITHOUT_AIRFLOW: Final = (
 SHORT_INTEGRATION: Final = "test_interrupted_uploads.py"
 """Of the tests in a real Airflow, those that a short run has: kills, exceptions, timeouts, and what continues then."""
 
+DISTRIBUTED: Final = ("--timeout", "600", "-m", "distributed", "-k", "node_of_sends_killed", "tests/distributed")
+"""Of the plays in an Airflow of two nodes, those that a row has which is ``distributed``: the rest takes too long."""
+
 NEWEST_ONLY: Final = ("tests/browser", "tests/demo", "tests/docs/test_pages.py")
 """Tests of what is there for the newest Airflow only: its pages, the demonstration, the examples in the texts."""
 
@@ -55,11 +58,18 @@ class Row:
 
     airflow: str
     python: str
+    is_distributed: bool = False
+    """Whether some plays in an Airflow of two nodes follow the suite."""
 
     @property
     def name(self) -> str:
         """What tells it from other rows."""
         return f"{self.airflow}-python{self.python}"
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The dependency groups that are installed."""
+        return ("dev", "distributed") if self.is_distributed else ("dev",)
 
     @property
     def environment(self) -> Path:
@@ -82,7 +92,7 @@ ROWS: Final = (
     Row("3.0", "3.12"),
     Row("3.1", "3.13"),
     Row("3.2", "3.12"),
-    Row("3.3", "3.11"),
+    Row("3.3", "3.11", is_distributed=True),
     Row("3.3", "3.13"),
 )
 NEWEST: Final = ROWS[-1].airflow

@@ -15,17 +15,33 @@ from xml.etree import ElementTree as ET
 import psutil
 
 from tests.matrix.mysqlclient import install_mysqlclient
-from tests.matrix.rows import FOLDER, ROOT, Row, left_out
+from tests.matrix.rows import DISTRIBUTED, FOLDER, ROOT, Row, left_out
 from tests.matrix.uv import install
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 _MARK = "AIRFLOW_PROVIDER_OSS_MATRIX"
 """A variable of the environment, by whose value all processes of one run are known."""
 _TIMEOUT_SECONDS = 90 * 60
 _GRACE_SECONDS = 60
+
+
+_TWO_WORKERS = ("--numprocesses", "2", "--dist", "loadgroup")
+_ONE_WORKER = ("--numprocesses", "0")
+_REPORTS_FIGURES = "junit_family=xunit1"
+"""The form of a report in which a test may say what it has measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """What became of one run of pytest."""
+
+    passed: int
+    failed: int
+    skipped: int
+    remark: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +64,6 @@ class Outcome:
 def run(row: Row, *, is_short: bool) -> Outcome:
     """Install what the row needs, run the suite there with two workers, and say what became of it."""
     began = time.monotonic()
-    report = FOLDER / f"{row.name}.xml"
     try:
         python = install(row)
         if not is_short:
@@ -57,12 +72,25 @@ def run(row: Row, *, is_short: bool) -> Outcome:
         return Outcome(row, 0, 0, 0, time.monotonic() - began, f"not installed: uv ended with {error.returncode}")
     except RuntimeError as error:
         return Outcome(row, 0, 0, 0, time.monotonic() - began, f"not installed: {error}")
-    report.unlink(missing_ok=True)
     ignored = [f"--ignore={folder}" for folder in left_out(row, is_short=is_short)]
-    options = ["-q", "-p", "no:cacheprovider", "--numprocesses", "2", "--dist", "loadgroup", f"--junitxml={report}"]
-    remark = _run_pytest([str(python), "-m", "pytest", *options, *ignored])
-    passed, failed, skipped = _counts(report)
-    return Outcome(row, passed, failed, skipped, time.monotonic() - began, remark)
+    ended = [_run_tests(python, FOLDER / f"{row.name}.xml", [*_TWO_WORKERS, *ignored])]
+    if row.is_distributed and not is_short:
+        ended.append(_run_tests(python, FOLDER / f"{row.name}-distributed.xml", [*_ONE_WORKER, *DISTRIBUTED]))
+    return Outcome(
+        row,
+        passed=sum(each.passed for each in ended),
+        failed=sum(each.failed for each in ended),
+        skipped=sum(each.skipped for each in ended),
+        seconds=time.monotonic() - began,
+        remark=", ".join(each.remark for each in ended if each.remark),
+    )
+
+
+def _run_tests(python: Path, report: Path, arguments: Iterable[str]) -> _Ended:
+    report.unlink(missing_ok=True)
+    options = ["-q", "-p", "no:cacheprovider", f"--junitxml={report}", f"--override-ini={_REPORTS_FIGURES}"]
+    remark = _run_pytest([str(python), "-m", "pytest", *options, *arguments])
+    return _Ended(*_counts(report), remark)
 
 
 def _run_pytest(command: list[str]) -> str:

@@ -67,14 +67,15 @@ def install(row: Row) -> Path:
     if not stamp.exists() or stamp.read_text() != wanted:
         uv(["venv", "--clear", "--python", str(_interpreter(row.python)), str(row.environment)])
         constraints = ["--constraint", str(row.constraints)]
-        uv(["pip", "install", "--python", str(python), *constraints, "--editable", ".", "--group", "dev"])
+        groups = chain.from_iterable(("--group", group) for group in row.groups)
+        uv(["pip", "install", "--python", str(python), *constraints, "--editable", ".", *groups])
         stamp.write_text(wanted)
     return python
 
 
 def _fingerprint(row: Row) -> str:
     files = (row.constraints, ROOT / "pyproject.toml")
-    return " ".join([row.python, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)])
+    return " ".join([row.python, *row.groups, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)])
 
 
 def _interpreter(version: str) -> Path:
