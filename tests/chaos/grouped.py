@@ -18,8 +18,7 @@ class GroupOperator(OSSBaseOperator):
     """
     The tasks of a group, in their order.
 
-    A task that has succeeded is not run again by the next attempt. What Airflow keeps of the run is forgotten when it
-    has succeeded.
+    A task that has succeeded is not run again by the next attempt. When all have, the next attempt is another run.
     """
 
     def __init__(self, *, state: StateFile, **kwargs: Any) -> None:
@@ -29,7 +28,7 @@ class GroupOperator(OSSBaseOperator):
     def execute(self, context: Any) -> Any:
         del context
         result = self.run_all()
-        self._forget("")
+        self.clear()
         return result
 
     @abstractmethod
@@ -54,7 +53,11 @@ class GroupOperator(OSSBaseOperator):
 
     def clear(self) -> None:
         """Let all tasks run again. Their checkpoints stay."""
-        self._forget(_RUN)
+        self._keep_all_but(_RUN)
+
+    def forget(self) -> None:
+        """Forget the run, and the checkpoints of its tasks."""
+        self._keep_all_but("")
 
     def _context(self, name: str, task: OSSBaseOperator) -> Any:
         def xcom_push(key: str, value: Any) -> None:
@@ -65,5 +68,5 @@ class GroupOperator(OSSBaseOperator):
         )
         return {"ti": ti, "task": task, "task_state_store": TaskStateAccessor(self._state, name)}
 
-    def _forget(self, begins: str) -> None:
+    def _keep_all_but(self, begins: str) -> None:
         self._state.put({key: value for key, value in self._state.content.items() if not key.startswith(begins)})

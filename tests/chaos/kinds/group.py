@@ -33,6 +33,11 @@ class UploadGroup(GroupOperator):
         self._key = key
         self._parallel = parallel
 
+    def execute(self, context: Any) -> Any:
+        result = super().execute(context)
+        self.forget()  # the record of the plan is kept for tasks of the same run that are cleared
+        return result
+
     def run_all(self) -> Any:
         try:
             return self._run_once()
