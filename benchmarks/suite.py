@@ -14,6 +14,7 @@ SUITES: Final = {
     "latency": "benchmarks.ways.latency",
     "resume": "benchmarks.ways.resume",
     "growth": "benchmarks.ways.growth",
+    "planning": "benchmarks.ways.planning",
     "streams": "benchmarks.ways.streams",
     "downloads": "benchmarks.ways.downloads",
     "paths": "benchmarks.ways.paths",
