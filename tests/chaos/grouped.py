@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,6 +39,19 @@ class GroupOperator(OSSBaseOperator):
         """Return what the task has returned; run it if it has not."""
         task = kind(task_id=name, oss_conn_id=CONN_ID, dag=None, **arguments)
         return self.once(name, lambda: task.execute(self._context(name, task)))
+
+    def run_mapped(self, tasks: Iterable[Callable[[], Any]]) -> list[Any]:
+        """Return what these calls of ``run_task`` return. When one raises, the others are made all the same."""
+        returned: list[Any] = []
+        errors: list[Exception] = []
+        for run in tasks:
+            try:
+                returned.append(run())
+            except Exception as error:  # noqa: BLE001 - raised below
+                errors.append(error)
+        if errors:
+            raise errors[0]
+        return returned
 
     def once(self, name: str, act: Callable[[], Any]) -> Any:
         """Return what this has returned in this run; do it if it has not."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -53,12 +54,10 @@ class UploadGroup(GroupOperator):
             "plan", OSSPlanUploadOperator, key=self._key, ranges=_RANGES, part_size=PART_BYTES, **both
         )
         upload = self.pushed("plan", UPLOAD_KEY)
-        results = [
-            self.run_task(
-                f"send-{one}", OSSSendPartsOperator, upload=upload, parts=one, parallel=self._parallel, **both
-            )
-            for one in ranges
-        ]
+        sending = {"upload": upload, "parallel": self._parallel, **both}
+        results = self.run_mapped(
+            partial(self.run_task, f"send-{one}", OSSSendPartsOperator, parts=one, **sending) for one in ranges
+        )
         return self.run_task("complete", OSSCompleteUploadOperator, key=self._key, upload=upload, results=results)
 
 

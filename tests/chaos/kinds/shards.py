@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, ClassVar
@@ -64,12 +65,11 @@ class DirectoryGroup(GroupOperator):
         self.once("directory", self._digests)
         tree = {"directory": str(self._directory), "exclude": "kept/**"}
         shards = self.run_task("plan", OSSPlanDirectoryOperator, key=self._key, shards=_SHARDS, **tree)
-        results = [
-            self.run_task(
-                f"send-{number}", OSSUploadDirectoryOperator, key=self._key, shard=shard, **tree, **self._sending
-            )
+        sending = {"key": self._key, **tree, **self._sending}
+        results = self.run_mapped(
+            partial(self.run_task, f"send-{number}", OSSUploadDirectoryOperator, shard=shard, **sending)
             for number, shard in enumerate(shards)
-        ]
+        )
         surplus = {"shards": shards, "results": results, "delete_removed": True}
         return self.run_task("finish", OSSFinishDirectoryOperator, key=self._key, **surplus, **tree)
 
