@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 
 from airflow_provider_oss.cancellation import each_interruptible, interruptible
@@ -90,7 +91,10 @@ def description_of(cursor: Any) -> Sequence[Any]:
 
 
 def fetched(cursor: Any, query: Query) -> Iterator[Row]:
-    """Yield the rows that are left, a batch of which is in memory."""
-    batches = iter(lambda: cursor.fetchmany(query.batch_rows) or None, None)
-    for batch in each_interruptible(batches):
-        yield from batch
+    """Return the rows that are left, a batch of which is in memory."""
+    return chain.from_iterable(batches_of(cursor, query))
+
+
+def batches_of(cursor: Any, query: Query) -> Iterator[Sequence[Any]]:
+    """Return the rows that are left, as many at once as the query says."""
+    return each_interruptible(iter(lambda: cursor.fetchmany(query.batch_rows) or None, None))

@@ -9,7 +9,7 @@ that is not known is read in every way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from itertools import pairwise
@@ -232,24 +232,29 @@ def leave(cursor: Any, driver: str) -> None:
         cursor._result.unbuffered_active = False  # noqa: SLF001 - no public way
 
 
-def in_order(rows: Iterable[Any], names: Sequence[Any]) -> Iterator[Row]:
+def in_order(rows: Sequence[Any], names: Sequence[Any]) -> Sequence[Row]:
     """
-    Yield the values of each row; those of a mapping, which goes through its names, by name.
+    Return the values of each row; those of a mapping, which goes through its names, by name.
 
     A connection may be set so that its rows are mappings, or one value. Raises OSSInvalidArgument for a row whose
     values cannot be told: one text would be exported letter by letter.
     """
+    if set(map(type, rows)) == {tuple} and set(map(len, rows)) == {len(names)}:
+        return rows
     is_unique = len(set(names)) == len(names)
-    for row in rows:
-        if isinstance(row, Mapping):
-            yield _by_name(row, names, is_unique=is_unique)
-            continue
-        if isinstance(row, str | bytes | bytearray) or not hasattr(row, "__getitem__") or len(row) != len(names):
-            raise OSSInvalidArgument(
-                f"the connection gives {a_type(row)} that is no row of {len(names)} values: let its hook set "
-                "no row_factory, and no cursor class"
-            )
-        yield row
+    return [_row_in_order(row, names, is_unique=is_unique) for row in rows]
+
+
+def _row_in_order(row: Any, names: Sequence[Any], *, is_unique: bool) -> Row:
+    if isinstance(row, Mapping):
+        return _by_name(row, names, is_unique=is_unique)
+    if isinstance(row, str | bytes | bytearray) or not hasattr(row, "__getitem__") or len(row) != len(names):
+        raise OSSInvalidArgument(
+            f"the connection gives {a_type(row)} that is no row of {len(names)} values: let its hook set "
+            "no row_factory, and no cursor class"
+        )
+    found: Row = row
+    return found
 
 
 def _by_name(row: Mapping[Any, Any], names: Sequence[Any], *, is_unique: bool) -> Row:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from importlib import import_module
+from itertools import chain
 from typing import Any, Final
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
@@ -19,7 +20,15 @@ from airflow_provider_oss.exports.databases import (
     mysql_column,
 )
 from airflow_provider_oss.shown import Log
-from airflow_provider_oss.transfers.cursors import Query, QueryResult, closing, description_of, execute, fetched
+from airflow_provider_oss.transfers.cursors import (
+    Query,
+    QueryResult,
+    batches_of,
+    closing,
+    description_of,
+    execute,
+    fetched,
+)
 from airflow_provider_oss.transfers.drivers import (
     DUCKDB_DRIVERS,
     MYSQL_DRIVERS,
@@ -171,12 +180,13 @@ def _any_driver(connection: Any, query: Query) -> QueryResult:
     with _decoded():
         execute(cursor, query)
     names = [each[0] for each in description_of(cursor)]
-    return QueryResult(tuple(Column(str(name)) for name in names), in_order(_decoded_rows(cursor, query), names))
+    batches = (in_order(batch, names) for batch in _decoded_batches(cursor, query))
+    return QueryResult(tuple(Column(str(name)) for name in names), chain.from_iterable(batches))
 
 
-def _decoded_rows(cursor: Any, query: Query) -> Iterator[Any]:
+def _decoded_batches(cursor: Any, query: Query) -> Iterator[Sequence[Any]]:
     with _decoded():
-        yield from fetched(cursor, query)
+        yield from batches_of(cursor, query)
 
 
 @contextmanager
