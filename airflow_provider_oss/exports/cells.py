@@ -11,17 +11,21 @@ from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from json.encoder import encode_basestring
 from math import isfinite
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from airflow_provider_oss.exports.columns import (
     Batch,
     Column,
     Converter,
+    Kind,
     json_converter,
+    number_as_json,
     text_converter,
     to_json,
     to_text,
 )
+
+Cell = TypeVar("Cell")
 
 ColumnWriter: TypeAlias = Callable[[Sequence[Any]], Sequence[str]]
 """Writes the values that a column has in a batch."""
@@ -33,14 +37,16 @@ def written(writers: Sequence[ColumnWriter], batch: Batch) -> list[Sequence[str]
     return [write(values) for write, values in zip(writers, columns, strict=True)]
 
 
-def with_nulls(write: ColumnWriter, null: str) -> ColumnWriter:
-    """Return what writes ``null`` for None, and with ``write`` all other values."""
+def with_nulls(
+    write: Callable[[Sequence[Any]], Sequence[Cell]], null: Cell
+) -> Callable[[Sequence[Any]], Sequence[Cell]]:
+    """Return what makes ``null`` of None, and of all other values what ``write`` does."""
 
-    def cells(values: Sequence[Any]) -> Sequence[str]:
+    def cells(values: Sequence[Any]) -> Sequence[Cell]:
         if not has_null(values):
             return write(values)
-        texts = iter(write([value for value in values if value is not None]))
-        return [null if value is None else next(texts) for value in values]
+        others = iter(write([value for value in values if value is not None]))
+        return [null if value is None else next(others) for value in values]
 
     return cells
 
@@ -53,13 +59,24 @@ def has_null(values: Sequence[Any]) -> bool:
 def text_writer(column: Column) -> ColumnWriter:
     """Return what writes values of the column as text, none of which is None."""
     convert = text_converter(column)
-    return _by_type(_TEXTS, to_text) if convert is to_text else _each(convert)
+    if column.is_array:
+        return _each(convert)
+    return _by_type(_TEXTS if convert is to_text else _TEXTS_OF_KIND.get(column.kind, {}), convert)
 
 
 def json_writer(column: Column) -> ColumnWriter:
     """Return what writes values of the column as JSON, none of which is None."""
     convert = json_converter(column)
-    return _by_type(_JSONS, to_json) if convert is to_json else _each(convert)
+    if column.is_array:
+        return _each(convert)
+    if column.kind is Kind.INTEGER:
+        return text_writer(column)
+    if column.kind in (Kind.TIME, Kind.TIMESTAMP):
+        write = text_writer(column)
+        return lambda values: list(map(encode_basestring, write(values)))
+    if column.kind in (Kind.FLOAT, Kind.DECIMAL):
+        return _by_type(_JSON_NUMBERS, convert)
+    return _by_type(_JSONS, convert) if convert is to_json else _each(convert)
 
 
 def _each(convert: Converter) -> ColumnWriter:
@@ -85,6 +102,16 @@ def _as_they_are(values: Sequence[str]) -> Sequence[str]:
     return values
 
 
+def _with_t(values: Sequence[str]) -> Sequence[str]:
+    return [value.replace(" ", "T", 1) for value in values]
+
+
+def _finite(values: Sequence[str]) -> Sequence[str]:
+    """Return numbers, as the database writes them; words are quoted, ``NaN`` and ``Infinity``."""
+    together = "".join(values)
+    return values if "N" not in together and "I" not in together else list(map(number_as_json, values))
+
+
 def _writers(strings: ColumnWriter, convert: Converter) -> dict[type, ColumnWriter]:
     return {
         str: strings,
@@ -99,4 +126,10 @@ _TEXTS: Final[dict[type, ColumnWriter]] = {
     dt.datetime: _each(dt.datetime.isoformat),
     dt.date: _each(dt.date.isoformat),
 }
+_TEXTS_OF_KIND: Final[dict[Kind, dict[type, ColumnWriter]]] = {
+    Kind.INTEGER: {str: _as_they_are},
+    Kind.TIME: {str: _as_they_are},
+    Kind.TIMESTAMP: {str: _with_t},
+}
 _JSONS: Final[dict[type, ColumnWriter]] = _writers(_each(encode_basestring), to_json)
+_JSON_NUMBERS: Final[dict[type, ColumnWriter]] = {**_JSONS, str: _finite}

@@ -307,6 +307,13 @@ def to_json(value: Any) -> str:
     return encode_basestring(to_text(value))
 
 
+def number_as_json(value: Any) -> str:
+    """Write a number as JSON; as text it is the database's own, of which all that are finite end in a digit."""
+    if not isinstance(value, str):
+        return to_json(value)
+    return value if value[-1:].isdigit() else encode_basestring(value)
+
+
 def one_line_json(value: Any) -> str:
     """Return JSON text without line breaks: between its tokens they mean nothing, within a string there are none."""
     text: str = value if isinstance(value, str) else to_json(value)
@@ -335,8 +342,8 @@ def _json_of_item(column: Column) -> Converter:
         return one_line_json
     if column.kind is Kind.INTEGER:
         return str
-    if column.kind is Kind.FLOAT:
-        return _json_float
+    if column.kind in (Kind.FLOAT, Kind.DECIMAL):
+        return number_as_json
     write = _TEXT_OF_KIND.get(column.kind)
     return to_json if write is None else lambda value: encode_basestring(write(value))
 
@@ -344,13 +351,6 @@ def _json_of_item(column: Column) -> Converter:
 def _number(value: float | Decimal) -> str:
     is_finite = value.is_finite() if isinstance(value, Decimal) else isfinite(value)
     return to_text(value) if is_finite else f'"{to_text(value)}"'
-
-
-def _json_float(value: Any) -> str:
-    """Write a float; as text it is PostgreSQL's own, of which only numbers end in a digit."""
-    if not isinstance(value, str):
-        return to_json(value)
-    return value if value[-1].isdigit() else f'"{value}"'
 
 
 def _float(value: float) -> str:

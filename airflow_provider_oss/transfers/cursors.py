@@ -43,7 +43,7 @@ def _fetched_only(_indices: Sequence[int], _form: CsvFormat) -> None:
 
 @dataclass(frozen=True, slots=True)
 class QueryResult:
-    """The answer to a query: what its columns are, then its rows, to be read once."""
+    """The answer to a query: what its columns are, then its rows, to be read once, in one form or the other."""
 
     columns: tuple[Column, ...]
     rows: Iterator[Row]
@@ -51,6 +51,12 @@ class QueryResult:
     """
     In place of the rows: the database writes the columns at these indices as lines of csv, the same that an export
     writes. None where it cannot; then the rows are there to be read.
+    """
+    text_rows: Iterator[Row] | None = None
+    """
+    The same for csv and jsonl: what these write as the database does is text, without the detour by a Python object.
+
+    None where that is so in ``rows`` too.
     """
 
 

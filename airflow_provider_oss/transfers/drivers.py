@@ -9,15 +9,13 @@ that is not known is read in every way.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Row
-from airflow_provider_oss.exports.databases import MysqlField
 from airflow_provider_oss.shown import a_type
 
 _COMMENT_EDGE: Final = re.compile(r"/\*|\*/")
@@ -164,72 +162,6 @@ def _comment_end(sql: str, start: int, *, nest: bool) -> int:
         if not depth:
             return edge.end()
     return -1
-
-
-_BINARY_CHARSET: Final = 63
-_BINARY_FLAG: Final = 128
-
-
-def raw_cursor(connection: Any, driver: str) -> Any:
-    """
-    Return a cursor whose values are bytes in UTF-8, whatever the connection's character set; it may not write.
-
-    ``driver`` is ``MySQLdb``, ``pymysql`` or ``mysql`` (mysql-connector-python).
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SET SESSION TRANSACTION READ ONLY")
-        if driver == "mysql":
-            cursor.execute("SET character_set_results = utf8mb4")
-    if driver == "mysql":
-        return connection.cursor(buffered=False, raw=True)
-    set_character_set = getattr(connection, "set_character_set", None) or connection.set_charset  # PyMySQL before 1.1
-    set_character_set("utf8mb4")
-    if driver == "pymysql":
-        connection.decoders = {}
-        connection.use_unicode = False
-    else:
-        # mysqlclient takes the second where the character set is not binary, and the result says which it took
-        connection.converter = {code: [(_BINARY_FLAG, bytes), str] for code in range(256)}
-    return connection.cursor(import_module(f"{driver}.cursors").SSCursor)
-
-
-def fields_of(connection: Any, cursor: Any, driver: str) -> Sequence[MysqlField]:
-    """
-    Return what the server says of the result's columns.
-
-    The character set tells text and bytes apart; the flag BINARY does not, because text may have it for its collation.
-    """
-    if driver == "mysql":
-        # It reads names in the connection's character set; and it does not pass on how many digits a decimal has
-        own = connection.python_charset
-        return [
-            MysqlField(name.encode(own).decode(), code, flags, charset == _BINARY_CHARSET, None, None)
-            for name, code, _, _, _, _, _, flags, charset in cursor.description
-        ]
-    result = cursor._result  # noqa: SLF001 - no public way to the flags and character sets
-    if driver == "pymysql":
-        return [
-            MysqlField(
-                each.name, each.type_code, each.flags, each.charsetnr == _BINARY_CHARSET, each.length, each.scale
-            )
-            for each in result.fields
-        ]
-    described = zip(cursor.description, cursor.description_flags, result.converter, strict=True)
-    return [
-        MysqlField(name, code, flags, converter is bytes, length, scale)
-        for (name, code, _, length, _, scale, _), flags, converter in described
-    ]
-
-
-def leave(cursor: Any, driver: str) -> None:
-    """
-    Let the cursor end without reading the rows that are left: its connection is about to be closed.
-
-    It is not closed itself, because that would read them all; when PyMySQL's is forgotten it would try to.
-    """
-    if driver == "pymysql":
-        cursor.connection = None
-        cursor._result.unbuffered_active = False  # noqa: SLF001 - no public way
 
 
 def in_order(rows: Sequence[Any], names: Sequence[Any]) -> Sequence[Row]:

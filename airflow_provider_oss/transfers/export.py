@@ -335,7 +335,8 @@ class Export:
                 if (lines := self._lines(result, selection)) is not None:
                     yield Pieces(lines, self._wanted.query.batch_rows, self._wanted.split)
                     return
-                with self._typed(selection, selection.apply(result.rows)) as rows:
+                found = result.rows if self._wanted.form.needs_types else result.text_rows or result.rows
+                with self._typed(selection, selection.apply(found)) as rows:
                     yield Pieces(rows, self._wanted.query.batch_rows, self._wanted.split)
         except Exception:
             self._check_cancelled()

@@ -13,11 +13,9 @@ from typing import Any, Final
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Column
 from airflow_provider_oss.exports.databases import (
-    decoded,
     duckdb_column,
     exact_query,
     is_exact,
-    mysql_column,
 )
 from airflow_provider_oss.shown import Log
 from airflow_provider_oss.transfers.cursors import (
@@ -36,16 +34,13 @@ from airflow_provider_oss.transfers.drivers import (
     as_undecoded,
     check_one_statement,
     driver_of,
-    fields_of,
     in_order,
-    leave,
-    raw_cursor,
 )
+from airflow_provider_oss.transfers.mysql import mysql_result
 from airflow_provider_oss.transfers.postgres import psycopg2_result, psycopg_result
 
 log = Log(__name__)
 
-_SHORTENED_BY_MYSQL: Final = "float"
 _NO_QUERIES_OF_DUCKDB: Final = ("CALL", "EXPLAIN", "PRAGMA")
 """Kinds of statements that answer with rows, and that no query can be made of."""
 
@@ -107,27 +102,12 @@ def _result(connection: Any, query: Query, stack: ExitStack) -> QueryResult:
     if driver == "psycopg2":
         return psycopg2_result(connection, query, stack)
     if driver in MYSQL_DRIVERS:
-        return _mysql(connection, query, stack)
+        return mysql_result(connection, query, stack)
     if driver in DUCKDB_DRIVERS:
         return _duckdb(connection, query)
     if driver == "sqlite3":
         connection.execute("PRAGMA query_only = 1")
     return _any_driver(connection, query)
-
-
-def _mysql(connection: Any, query: Query, stack: ExitStack) -> QueryResult:
-    """Read with a cursor that leaves the rows on the server until they are fetched."""
-    driver = driver_of(connection)
-    cursor = raw_cursor(connection, driver)
-    execute(cursor, query)
-    description_of(cursor)
-    stack.callback(leave, cursor, driver)
-    fields = fields_of(connection, cursor, driver)
-    columns = tuple(map(mysql_column, fields))
-    for column in columns:
-        if column.type_name == _SHORTENED_BY_MYSQL:
-            log.warning("Column %s is a FLOAT, of which MySQL sends 6 digits: CAST(... AS DOUBLE) has all", column.name)
-    return QueryResult(columns, decoded(fields, fetched(cursor, query)))
 
 
 def _duckdb(connection: Any, query: Query) -> QueryResult:

@@ -32,17 +32,18 @@ NUMBERS = st.integers() | st.floats() | DECIMALS | st.booleans()
 TIMES = st.dates() | st.datetimes() | st.datetimes(timezones=st.timezones()) | st.times() | st.timedeltas()
 ANY = TEXT | NUMBERS | TIMES | st.binary() | st.uuids() | st.just(Colour.RED) | st.lists(st.integers() | TEXT)
 
+NUMBERS_AS_TEXT = st.sampled_from(["0.50", "-1e-7", "1e+22"]) | st.sampled_from(["NaN", "-Infinity"])
 OF_KIND: dict[Kind, list[st.SearchStrategy[Any]]] = {
     Kind.UNKNOWN: [TEXT, WORDS, st.integers(), st.floats(), DECIMALS, st.dates(), st.datetimes(), st.binary(), ANY],
     Kind.TEXT: [TEXT, WORDS, ANY],
-    Kind.INTEGER: [st.integers()],
-    Kind.FLOAT: [st.floats()],
-    Kind.DECIMAL: [DECIMALS, st.decimals(allow_nan=False, allow_infinity=False)],
+    Kind.INTEGER: [st.integers(), st.sampled_from(["0", "-12"])],
+    Kind.FLOAT: [st.floats(), NUMBERS_AS_TEXT],
+    Kind.DECIMAL: [DECIMALS, NUMBERS_AS_TEXT, st.decimals(allow_nan=False, allow_infinity=False)],
     Kind.BOOLEAN: [st.booleans()],
     Kind.BYTES: [st.binary()],
     Kind.DATE: [st.dates(), st.sampled_from(["infinity", "2026-01-02"])],
     Kind.TIMESTAMP: [st.datetimes(), st.sampled_from(["2026-01-02 03:04:05.6", "-infinity", "0001-01-02 03:04:05 BC"])],
-    Kind.TIME: [st.times(), st.timedeltas()],
+    Kind.TIME: [st.times(), st.timedeltas(), st.sampled_from(["12:00:00.5", "-838:59:59"])],
     Kind.JSON: [st.sampled_from(['{"a":\n1.10}', "null"])],
 }
 
