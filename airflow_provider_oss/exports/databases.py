@@ -7,7 +7,7 @@ the value is taken as the text that the database writes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from airflow_provider_oss.exports.columns import Column, Kind
@@ -139,6 +139,20 @@ _DUCKDB_AS_THEY_ARE: Final = (
 """Types whose Python values have all. Those of any type that is not known are taken as text."""
 
 
+_DUCKDB_AS_IN_ARROW: Final = frozenset(
+    {
+        *_DUCKDB_INTEGERS,
+        *("boolean", "float", "double", "decimal", "blob", "date", "time", "time_ns"),
+        *("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone", "timestamptz_ns"),
+    }
+)
+"""Types whose values Arrow has too: of the other ones there it drops a zone, wraps, or has DuckDB's own bytes."""
+_DUCKDB_AS_TEXT_IN_ARROW: Final = frozenset(
+    {*_DUCKDB_HUGE, "varchar", "enum", "uuid", "bit", "bignum", "interval", "union", "null"}
+)
+"""Types whose values in Parquet are their text, or what Arrow reads in it."""
+
+
 def duckdb_column(name: str, duckdb_type: Any) -> Column:
     """Return the column of this name and type, which is as the driver describes it."""
     kind, bits, is_unsigned = Kind.TEXT, None, False
@@ -161,11 +175,23 @@ def duckdb_column(name: str, duckdb_type: Any) -> Column:
 
 def exact_query(sql: str, duckdb_types: Sequence[Any]) -> str:
     """Return a query for the same rows, of whose values the driver loses nothing."""
-    names = [f"c{index}" for index in range(len(duckdb_types))]
-    values = [
-        name if (exact := _exact_type(each)) is None else f"CAST({name} AS {exact})"
-        for name, each in zip(names, duckdb_types, strict=True)
-    ]
+    return _casting(sql, map(_exact_type, duckdb_types))
+
+
+def arrow_query(sql: str, duckdb_types: Sequence[Any]) -> str | None:
+    """Return a query for the same rows, of whose values Arrow loses nothing; None where a type might be changed."""
+    identifiers = [each.id for each in duckdb_types]
+    if not {*identifiers} <= {*_DUCKDB_AS_IN_ARROW, *_DUCKDB_AS_TEXT_IN_ARROW}:
+        return None
+    return _casting(sql, ("VARCHAR" if each in _DUCKDB_AS_TEXT_IN_ARROW else None for each in identifiers))
+
+
+def _casting(sql: str, types: Iterable[str | None]) -> str:
+    """Return a query for the same rows, with the values of another type where one is given."""
+    names, values = [], []
+    for index, type_ in enumerate(types):
+        names.append(f"c{index}")
+        values.append(f"CAST(c{index} AS {type_})" if type_ else f"c{index}")
     return f"SELECT {', '.join(values)} FROM (\n{sql}\n) AS q({', '.join(names)})"  # noqa: S608 - the user's own query
 
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from airflow_provider_oss.compression import check_compression, compressed, content_encoding
 from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.exports.arrow import ArrowRows
 from airflow_provider_oss.exports.cells import ColumnWriter, has_null, json_writer, text_writer, with_nulls, written
 from airflow_provider_oss.exports.columns import (
     Batch,
@@ -268,6 +269,23 @@ class Split:
         return self.rows is not None or self.size_bytes is not None
 
 
+class _Rows:
+    """Rows one by one, and whether there is another."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self._ahead: list[Row] = []
+
+    def has_more(self) -> bool:
+        if not self._ahead:
+            self._ahead = list(islice(self._rows, 1))
+        return bool(self._ahead)
+
+    def take(self, count: int) -> list[Row]:
+        ahead, self._ahead = self._ahead, []
+        return [*ahead, *islice(self._rows, count - len(ahead))]
+
+
 class Pieces:
     """
     Hands the rows of a result out in batches, one piece after the other.
@@ -275,9 +293,8 @@ class Pieces:
     Where it cuts depends on the rows and their bytes only, not on how a driver happens to deliver them.
     """
 
-    def __init__(self, rows: Iterator[Row], batch_rows: int, split: Split) -> None:
-        self._rows = rows
-        self._ahead: list[Row] = []
+    def __init__(self, rows: Iterator[Row] | ArrowRows, batch_rows: int, split: Split) -> None:
+        self._source = rows if isinstance(rows, ArrowRows) else _Rows(rows)
         self._batch_rows = batch_rows
         self._split = split
         self.rows = 0
@@ -287,20 +304,14 @@ class Pieces:
 
     def has_more(self) -> bool:
         """Whether there is another row."""
-        if not self._ahead:
-            self._ahead = list(islice(self._rows, 1))
-        return bool(self._ahead)
+        return self._source.has_more()
 
     def piece(self) -> Iterator[Batch]:
         """Begin a piece: yield its rows."""
         self.rows = self.size_bytes = 0
-        while not self._is_full() and (batch := self._take(self._next_rows())):
+        while not self._is_full() and (batch := self._source.take(self._next_rows())):
             self.rows += len(batch)
             yield batch
-
-    def _take(self, count: int) -> list[Row]:
-        ahead, self._ahead = self._ahead, []
-        return [*ahead, *islice(self._rows, count - len(ahead))]
 
     def _is_full(self) -> bool:
         rows, size_bytes = self._split.rows, self._split.size_bytes

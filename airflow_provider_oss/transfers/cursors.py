@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from airflow_provider_oss.cancellation import each_interruptible, interruptible
 from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.exports.arrow import ArrowRows
 from airflow_provider_oss.exports.columns import Column, Row
 from airflow_provider_oss.exports.formats import CsvFormat
 from airflow_provider_oss.transfers.drivers import READINGS, as_wrong_query, check_one_statement
@@ -58,6 +59,8 @@ class QueryResult:
 
     None where that is so in ``rows`` too.
     """
+    arrow: ArrowRows | None = None
+    """The same for Parquet; None where the database has no such form, or one that loses something."""
 
 
 @contextmanager

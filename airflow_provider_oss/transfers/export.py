@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeAlias
 from typing_extensions import override
 
 from airflow_provider_oss.engine.stored import look_at, result_of
+from airflow_provider_oss.exports.arrow import ArrowRows
 from airflow_provider_oss.exports.columns import (
     Batch,
     Batches,
@@ -335,8 +336,7 @@ class Export:
                 if (lines := self._lines(result, selection)) is not None:
                     yield Pieces(lines, self._wanted.query.batch_rows, self._wanted.split)
                     return
-                found = result.rows if self._wanted.form.needs_types else result.text_rows or result.rows
-                with self._typed(selection, selection.apply(found)) as rows:
+                with self._typed(selection, result) as rows:
                     yield Pieces(rows, self._wanted.query.batch_rows, self._wanted.split)
         except Exception:
             self._check_cancelled()
@@ -350,15 +350,17 @@ class Export:
         return lines
 
     @contextmanager
-    def _typed(self, selection: SelectedColumns, rows: Iterator[Row]) -> Iterator[Iterator[Row]]:
-        """Decide the columns, once for all objects, and yield the rows."""
+    def _typed(self, selection: SelectedColumns, result: QueryResult) -> Iterator[Iterator[Row] | ArrowRows]:
+        """Decide the columns, once for all objects, and yield the rows in the form that suits the file."""
         if not self._wanted.form.needs_types:
-            self._columns = selection.columns
-            yield rows
-            return
-        batches = iter(lambda: list(islice(rows, self._wanted.query.batch_rows)), [])
-        with with_known_types(selection.columns, self._watched(batches)) as (self._columns, known_rows):
-            yield known_rows
+            yield selection.apply(result.text_rows or result.rows)
+        elif result.arrow is not None:
+            yield result.arrow.select(selection.indices)
+        else:
+            rows = selection.apply(result.rows)
+            batches = iter(lambda: list(islice(rows, self._wanted.query.batch_rows)), [])
+            with with_known_types(selection.columns, self._watched(batches)) as (self._columns, known_rows):
+                yield known_rows
 
     def _file_bytes(self, pieces: Pieces) -> Iterator[bytes]:
         write = self._wanted.form.file_of_lines if self._has_lines else self._wanted.form.file_bytes

@@ -5,18 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
-from importlib import import_module
 from itertools import chain
-from typing import Any, Final
+from typing import Any
 
-from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Column
-from airflow_provider_oss.exports.databases import (
-    duckdb_column,
-    exact_query,
-    is_exact,
-)
 from airflow_provider_oss.shown import Log
 from airflow_provider_oss.transfers.cursors import (
     Query,
@@ -25,7 +17,6 @@ from airflow_provider_oss.transfers.cursors import (
     closing,
     description_of,
     execute,
-    fetched,
 )
 from airflow_provider_oss.transfers.drivers import (
     DUCKDB_DRIVERS,
@@ -36,13 +27,11 @@ from airflow_provider_oss.transfers.drivers import (
     driver_of,
     in_order,
 )
+from airflow_provider_oss.transfers.duckdb import duckdb_result
 from airflow_provider_oss.transfers.mysql import mysql_result
 from airflow_provider_oss.transfers.postgres import psycopg2_result, psycopg_result
 
 log = Log(__name__)
-
-_NO_QUERIES_OF_DUCKDB: Final = ("CALL", "EXPLAIN", "PRAGMA")
-"""Kinds of statements that answer with rows, and that no query can be made of."""
 
 
 class Session:
@@ -104,55 +93,10 @@ def _result(connection: Any, query: Query, stack: ExitStack) -> QueryResult:
     if driver in MYSQL_DRIVERS:
         return mysql_result(connection, query, stack)
     if driver in DUCKDB_DRIVERS:
-        return _duckdb(connection, query)
+        return duckdb_result(connection, query)
     if driver == "sqlite3":
         connection.execute("PRAGMA query_only = 1")
     return _any_driver(connection, query)
-
-
-def _duckdb(connection: Any, query: Query) -> QueryResult:
-    """Read by the connection itself: only so it can be interrupted, and sees its temporary tables."""
-    sql = _without_end(query.sql)
-    if _duckdb_kind(connection, sql) in _NO_QUERIES_OF_DUCKDB:
-        return _duckdb_without_select(connection, query)
-    execute(connection, replace(query, sql=f"DESCRIBE {sql}"))  # which does not run it
-    names, types = zip(*((each[0], connection.type(each[1])) for each in connection.fetchall()), strict=True)
-    execute(connection, replace(query, sql=exact_query(sql, types)))
-    return QueryResult(tuple(map(duckdb_column, names, types)), fetched(connection, query))
-
-
-def _duckdb_kind(connection: Any, sql: str) -> str | None:
-    """Return DuckDB's name for the kind of statement; None when it cannot read it."""
-    try:
-        [statement] = connection.extract_statements(sql)
-    except (import_module("duckdb").Error, ValueError):
-        return None
-    return str(statement.type.name)
-
-
-def _duckdb_without_select(connection: Any, query: Query) -> QueryResult:
-    """Read the answer as it is. Raises OSSInvalidArgument where the driver would change its values."""
-    connection.execute("BEGIN TRANSACTION READ ONLY")  # EXPLAIN ANALYZE executes
-    execute(connection, query)
-    described = description_of(connection)
-    if changed := [each[0] for each in described if not is_exact(each[1])]:
-        raise OSSInvalidArgument(
-            f"DuckDB's driver changes values of the column {changed[0]!r} unless sql is a query: "  # noqa: S608 - for people
-            "give SELECT * FROM pragma_...() in place of a PRAGMA, and SELECT * FROM ...() in place of a CALL"
-        )
-    return QueryResult(tuple(duckdb_column(each[0], each[1]) for each in described), fetched(connection, query))
-
-
-def _without_end(sql: str) -> str:
-    """Return the query of DuckDB without what follows its last word: semicolons and comments."""
-    duckdb = import_module("duckdb")
-    text = sql.encode()
-    end = len(text)
-    for offset, kind in reversed(duckdb.tokenize(sql)):
-        if kind != duckdb.token_type.comment and text[offset : offset + 1] != b";":
-            break
-        end = offset
-    return text[:end].decode()
 
 
 def _any_driver(connection: Any, query: Query) -> QueryResult:
