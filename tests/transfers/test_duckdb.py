@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,13 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column
-from airflow_provider_oss.exports.formats import parse_format
+from airflow_provider_oss.exports.formats import Split, parse_format
+from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.export import Export, Wanted
 from airflow_provider_oss.transfers.query import Session
 
 MISFIT = "refused by name of column and value"
@@ -110,20 +114,20 @@ TYPES: list[tuple[Any, ...]] = [
 ]  # fmt: skip
 
 
-def connect() -> Any:
+def connected() -> Any:
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
 
 def answer(sql: str, parameters: Any = None) -> tuple[tuple[Column, ...], Batch]:
-    with Session(connect).read(Query(sql, parameters)) as result:
+    with Session(connected).read(Query(sql, parameters)) as result:
         return result.columns, list(result.rows)
 
 
 def in_arrow(sql: str, parameters: Any = None, batch_rows: int = 1000) -> Batch | None:
     """Return the rows as a table; None when they come as Python values only."""
-    with Session(connect).read(Query(sql, parameters, batch_rows)) as result:
+    with Session(connected).read(Query(sql, parameters, batch_rows)) as result:
         return None if result.arrow is None else result.arrow.take(10_000_000)
 
 
@@ -191,7 +195,7 @@ def test_refused_values_are_shown(sql: str, message: str) -> None:
 def test_any_number_of_rows_of_record_batches() -> None:
     """Whatever the driver's batches, rows are handed out as asked for, of the wanted columns, with parameters."""
     sql = "SELECT range AS a, 'x' AS b, -range AS c FROM range(?)"
-    with Session(connect).read(Query(sql, [5000], batch_rows=7)) as result:
+    with Session(connected).read(Query(sql, [5000], batch_rows=7)) as result:
         assert result.arrow is not None
         rows = result.arrow.select([2, 0])
         assert rows.has_more()
@@ -202,6 +206,27 @@ def test_any_number_of_rows_of_record_batches() -> None:
     assert [len(each) for each in taken] == [999] * 5 + [5]
     assert [number for each in taken for number in each.column(1).to_pylist()] == list(range(5000))
     assert taken[0].column(0).to_pylist() == [-number for number in range(999)]
+
+
+def test_export(connect: Callable[..., str]) -> None:
+    """Objects of an export have the rows of DuckDB's record batches, cut as asked for, without what is excluded."""
+    connect()
+    wanted = Wanted(
+        Query("SELECT range AS a, 'secret' AS b, DATE '2026-01-01' + range::INT AS c FROM range(?) ORDER BY 1", [250]),
+        parse_format("parquet", None, None),
+        Split(rows=100),
+        exclude=["b"],
+    )
+    arguments: Any = {"checkpoint": None, "cancellation": Cancellation()}
+    result = Export(OSSHook(), Session(connected), wanted, {}, arguments).run("days.parquet", None)
+    assert [each.rows for each in result.objects] == [100, 100, 50]
+    assert result.columns == ({"name": "a", "type": "BIGINT"}, {"name": "c", "type": "DATE"})
+    tables = []
+    for each in result.objects:
+        with OSSHook().get_object(each.key) as body:
+            tables.append(pq.read_table(io.BytesIO(body.read())))
+    rows = [row for table in tables for row in table.to_pylist()]
+    assert rows == [{"a": day, "c": dt.date(2026, 1, 1) + dt.timedelta(day)} for day in range(250)]
 
 
 def test_a_driver_without_record_batches(monkeypatch: pytest.MonkeyPatch) -> None:

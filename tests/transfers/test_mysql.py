@@ -6,7 +6,7 @@ import base64
 import datetime as dt
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -14,10 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 from pymysql.connections import Connection
 
+from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column
-from airflow_provider_oss.exports.formats import parse_format
+from airflow_provider_oss.exports.formats import Split, parse_format
+from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.export import Export, Wanted
 from airflow_provider_oss.transfers.query import Session
 from tests.support.mariadb import DRIVERS, MariadbServer, running_mariadb
 
@@ -279,3 +282,24 @@ def test_rows_stay_on_the_server(mariadb: MariadbServer, driver: str) -> None:
     """A query of very many rows begins at once, and nobody reads the rest when it is left."""
     with Session(mariadb.connector(driver)).read(Query("SELECT seq FROM seq_1_to_1000000000", batch_rows=10)) as result:
         assert [next(result.rows)[0] for _ in range(25)] == list(range(1, 26))
+
+
+@each_driver
+@pytest.mark.parametrize("file_format", ["csv", "jsonl"])
+def test_export(mariadb: MariadbServer, driver: str, file_format: str, connect: Callable[..., str]) -> None:
+    """An object of an export has each value of each type, and NULLs, without the columns that are excluded."""
+    connect()
+    wanted = Wanted(
+        Query("SELECT * FROM types ORDER BY n"), parse_format(file_format, None, None), Split(), exclude=["n"]
+    )
+    arguments: Any = {"checkpoint": None, "cancellation": Cancellation()}
+    Export(OSSHook(), Session(mariadb.connector(driver)), wanted, {}, arguments).run(f"types.{file_format}", None)
+    with OSSHook().get_object(f"types.{file_format}") as body:
+        found = body.read().decode()
+    if file_format == "csv":
+        values = ",".join(each[2] or '""' for each in TYPES)
+        assert found.partition("\n")[2] == f"{values}\n{',' * (len(TYPES) - 1)}\n"
+        return
+    names = [f'"c{index}"' for index in range(len(TYPES))]
+    lines = [zip(names, (each[3] for each in TYPES), strict=True), ((name, "null") for name in names)]
+    assert found == "".join(f"{{{','.join(f'{name}:{value}' for name, value in line)}}}\n" for line in lines)
