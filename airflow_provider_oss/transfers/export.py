@@ -37,7 +37,8 @@ from airflow_provider_oss.model import Fingerprint, ObjectInfo, ObjectRef, Part,
 from airflow_provider_oss.options import ObjectOptionArguments, is_described_as, parse_options
 from airflow_provider_oss.proof import EMPTY, Content, crc64
 from airflow_provider_oss.shown import Log
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.query import Session
 from airflow_provider_oss.uri import SCHEME
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ import pytest
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column
 from airflow_provider_oss.exports.formats import parse_format
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.query import Session
 
 MISFIT = "refused by name of column and value"
 UTC = dt.UTC

@@ -17,7 +17,8 @@ from pymysql.connections import Connection
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column
 from airflow_provider_oss.exports.formats import parse_format
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.query import Session
 from tests.support.mariadb import DRIVERS, MariadbServer, running_mariadb
 
 pytestmark = pytest.mark.xdist_group("mariadb")

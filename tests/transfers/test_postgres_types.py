@@ -15,7 +15,8 @@ import pytest
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column, Kind
 from airflow_provider_oss.exports.formats import parse_format
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.query import Session
 from tests.support.postgres import DATABASE, USER, PostgresServer
 
 pytestmark = pytest.mark.xdist_group("postgres")

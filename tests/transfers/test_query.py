@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column
 from airflow_provider_oss.exports.formats import parse_format
-from airflow_provider_oss.transfers.query import Query, QueryResult, Session
+from airflow_provider_oss.transfers.cursors import Query, QueryResult
+from airflow_provider_oss.transfers.query import Session
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 

@@ -1,0 +1,86 @@
+"""A query, and how its rows are read with any DB-API cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from airflow_provider_oss.cancellation import each_interruptible, interruptible
+from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.exports.columns import Column, Row
+from airflow_provider_oss.transfers.drivers import READINGS, as_wrong_query, check_one_statement
+
+DEFAULT_BATCH_ROWS: Final = 1000
+_MOST_BATCH_ROWS: Final = 2**31 - 1
+"""Drivers count in a C int."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked. ``parameters`` are the driver's; they may be secret, so they are never shown."""
+
+    sql: str
+    parameters: Any = None
+    batch_rows: int = DEFAULT_BATCH_ROWS
+    """Rows that are fetched at once: so many are in memory."""
+
+    def __post_init__(self) -> None:
+        check_one_statement(self.sql, *READINGS)
+        if not 1 <= self.batch_rows <= _MOST_BATCH_ROWS:
+            raise OSSInvalidArgument(f"batch_rows={self.batch_rows} must be at least 1 and at most {_MOST_BATCH_ROWS}")
+
+    def __repr__(self) -> str:
+        return f"Query({self.sql!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The answer to a query: what its columns are, then its rows, to be read once."""
+
+    columns: tuple[Column, ...]
+    rows: Iterator[Row]
+
+
+@contextmanager
+def closing(closable: Any) -> Iterator[Any]:
+    """Close at the end, and say nothing when that fails: all has been read, or an error is under way already."""
+    try:
+        yield closable
+    finally:
+        with suppress(Exception):
+            closable.close()
+
+
+def execute(cursor: Any, query: Query) -> None:
+    """
+    Execute; without parameters the driver must not look for placeholders, for then a % would have to be doubled.
+
+    Raises OSSInvalidArgument where the driver says that the query is wrong, else what the driver raises.
+    """
+    has_parameters = query.parameters is not None
+    arguments = (query.sql, query.parameters) if has_parameters else (query.sql,)
+    try:
+        with interruptible():
+            cursor.execute(*arguments)
+    except Exception as error:
+        wrong = as_wrong_query(error, has_parameters=has_parameters)
+        if wrong is None:
+            raise
+        raise wrong from (None if has_parameters else error)
+
+
+def description_of(cursor: Any) -> Sequence[Any]:
+    """Return what the cursor says of the columns. Raises OSSInvalidArgument when there are none."""
+    description: Sequence[Any] | None = cursor.description
+    if not description:
+        raise OSSInvalidArgument("sql returns no rows to export: it must be one query, such as SELECT ...")
+    return description
+
+
+def fetched(cursor: Any, query: Query) -> Iterator[Row]:
+    """Yield the rows that are left, a batch of which is in memory."""
+    batches = iter(lambda: cursor.fetchmany(query.batch_rows) or None, None)
+    for batch in each_interruptible(batches):
+        yield from batch
