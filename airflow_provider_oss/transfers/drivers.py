@@ -37,17 +37,28 @@ def _reading(*tokens: str, comments_nest: bool = False) -> Reading:
     return Reading(re.compile("|".join(tokens) + _REST, re.DOTALL), comments_nest)
 
 
-POSTGRES: Final = _reading(
-    r"(?P<skip>--[^\r\n]*)",
-    r"[eE]'(?:[^'\\]|\\.|'')*'",
-    r"'(?:[^']|'')*'",
-    r'"(?:[^"]|"")*"',
-    r"\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$",
-    r"\$\d+",
-    r"[^\W\d][\w$]*",  # a name, which may hold dollars and end in an E
-    "`",
-    comments_nest=True,
-)
+_ESCAPED: Final = r"'(?:[^'\\]|\\.|'')*'"
+_CONTINUED: Final = r"[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:\s|--[^\r\n]*[\r\n])*"
+"""Between two quotes it makes one string of PostgreSQL of both: where the first has escapes, so has the second."""
+
+
+def _postgres(string: str) -> Reading:
+    return _reading(
+        r"(?P<skip>--[^\r\n]*)",
+        f"[eE]{_ESCAPED}(?:{_CONTINUED}{_ESCAPED})*",
+        string,
+        r'"(?:[^"]|"")*"',
+        r"\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$",
+        r"\$\d+",
+        r"[^\W\d][\w$]*",  # a name, which may hold dollars and end in an E
+        "`",
+        comments_nest=True,
+    )
+
+
+POSTGRES: Final = _postgres(r"'(?:[^']|'')*'")
+POSTGRES_WITH_ESCAPES: Final = _postgres(_ESCAPED)
+"""As a session reads whose ``standard_conforming_strings`` are off: a backslash escapes in every string."""
 MYSQL: Final = _reading(
     r"(?P<skip>--(?=[\s\0-\x1f]|\Z)[^\n]*|\#[^\n]*)",
     r"'(?:[^'\\]|\\.|'')*'",

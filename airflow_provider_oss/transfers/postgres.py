@@ -11,7 +11,7 @@ from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Row
 from airflow_provider_oss.exports.databases import TEXT_ARRAY_OIDS, is_text, may_have_text, postgres_column
 from airflow_provider_oss.transfers.cursors import Query, QueryResult, closing, description_of, execute, fetched
-from airflow_provider_oss.transfers.drivers import is_no_utf8
+from airflow_provider_oss.transfers.drivers import POSTGRES_WITH_ESCAPES, check_one_statement, is_no_utf8
 
 _CURSOR_NAME: Final = "airflow_oss_export"
 _KNOWS_STYLES_SINCE: Final = 80400
@@ -59,9 +59,15 @@ def _integer_dumper() -> Any:
 
 
 def psycopg2_result(connection: Any, query: Query, stack: ExitStack) -> QueryResult:
-    """Execute the query by psycopg2; what has to be closed before the connection is given to ``stack``."""
+    """
+    Execute the query by psycopg2; what has to be closed before the connection is given to ``stack``.
+
+    This driver sends whole texts: that it holds one statement is for us to see, as the session reads it.
+    """
     from psycopg2 import extensions
 
+    if connection.info.parameter_status("standard_conforming_strings") == "off":
+        check_one_statement(query.sql, POSTGRES_WITH_ESCAPES)
     connection.set_client_encoding("UTF8")
     connection.set_session(readonly=True, autocommit=False)
     catalog = connection.cursor(cursor_factory=extensions.cursor)

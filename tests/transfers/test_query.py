@@ -226,11 +226,15 @@ def test_nothing_is_written(postgres: PostgresServer, sql: str) -> None:
     postgres.wait_until_released()
 
 
+HIDDEN = "COMMIT; BEGIN READ WRITE; INSERT INTO two VALUES (2); COMMIT; --'"
+
+
 @both_drivers
 @pytest.mark.parametrize(
     "sql",
     [
         "SELECT 1 AS a; COMMIT; INSERT INTO two VALUES (2)",
+        f"SELECT E'a'\n'\\''; {HIDDEN}",
         "SELECT 1 AS a; SELECT 2 AS b",
         "SELECT '\\'; COMMIT; INSERT INTO two VALUES (2) --'",
         "SELECT 1 AS begin; COMMIT; INSERT INTO two VALUES (2); END",
@@ -241,6 +245,18 @@ def test_one_statement(postgres: PostgresServer, sql: str) -> None:
     postgres.execute("CREATE TABLE IF NOT EXISTS two (a int)")
     with pytest.raises(OSSInvalidArgument, match="statements, and none was executed"):
         answer(sql)
+    assert postgres.execute("SELECT count(*) FROM two") == [(0,)]
+    postgres.wait_until_released()
+
+
+@both_drivers
+def test_one_statement_with_escapes(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So are several that only a session sees whose strings have escapes; psycopg has the server refuse them."""
+    postgres.execute("CREATE TABLE IF NOT EXISTS two (a int)")
+    options = "-c standard_conforming_strings=off"
+    monkeypatch.setenv("AIRFLOW_CONN_PG", postgres.airflow_connection(options=options))
+    with pytest.raises(OSSInvalidArgument, match=r"statements, and none was executed|cannot insert multiple commands"):
+        answer(f"SELECT 'a\\''; {HIDDEN}")
     assert postgres.execute("SELECT count(*) FROM two") == [(0,)]
     postgres.wait_until_released()
 
