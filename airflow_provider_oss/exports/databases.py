@@ -46,7 +46,7 @@ _POSTGRES_ELEMENTS: Final[Mapping[int, int]] = {
 }  # fmt: skip
 """Array types and what they are arrays of; 2950 is uuid. Arrays of other types are text, as PostgreSQL writes them."""
 
-_POSTGRES_OF_DRIVERS: Final = (Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BYTES)
+_POSTGRES_OF_DRIVERS: Final = (Kind.BOOLEAN, Kind.INTEGER, Kind.DECIMAL, Kind.BYTES)
 """Of these drivers make Python values that have all, in arrays too."""
 
 _POSTGRES_MOST_DIGITS: Final = 1000

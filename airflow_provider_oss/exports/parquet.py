@@ -42,6 +42,7 @@ _DECIMAL128_DIGITS: Final = 38
 _DECIMAL256_DIGITS: Final = 76
 _DAY: Final = r"\d{4}-\d\d-\d\d"
 _CLOCK: Final = r"(?!24)\d\d:\d\d:\d\d(\.\d{1,6})?"
+_REAL: Final = r"-?((0|[1-9]\d*)(\.\d+)?(e[+-]\d+)?|Infinity)|NaN"
 _OFFSET: Final = r"[+-]\d\d(:\d\d){0,2}"
 """What a database writes. Python reads more: it drops digits of a second, and takes ``19`` for an hour."""
 _MOST_SHOWN: Final = 100
@@ -258,7 +259,7 @@ def _text_of(convert: Callable[[Any], str]) -> Callable[[Any], str]:
     return text
 
 
-def _float(value: Any) -> float:
+def _real(value: Any) -> float:
     if isinstance(value, float):
         return value
     if type(value) is not int or int(float(value)) != value:
@@ -317,6 +318,7 @@ def _time_of_day(value: Any) -> dt.time:
     return value
 
 
+_float = _parsed(_REAL, float, _real)
 _date = _parsed(_DAY, dt.date.fromisoformat, _refused)
 _time = _parsed(_CLOCK, dt.time.fromisoformat, _time_of_day)
 _timestamp = _parsed(f"{_DAY} {_CLOCK}", dt.datetime.fromisoformat, _without_zone)

@@ -173,7 +173,7 @@ def test_digits_of_floats(postgres: PostgresServer, driver: str) -> None:
     """A float has all its digits, also when the role is set to see fewer."""
     postgres.execute(f"ALTER ROLE {USER} SET extra_float_digits = 0")
     try:
-        assert answer(postgres, driver, "SELECT 0.1::float8 + 0.2::float8 AS a")[1] == [(0.1 + 0.2,)]
+        assert answer(postgres, driver, "SELECT 0.1::float8 + 0.2::float8 AS a")[1] == [("0.30000000000000004",)]
     finally:
         postgres.execute(f"ALTER ROLE {USER} RESET extra_float_digits")
 
