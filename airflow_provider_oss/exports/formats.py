@@ -106,12 +106,23 @@ def _meant(name: str, value: Any) -> Any:
 def csv_bytes(columns: Sequence[Column], batches: Batches, form: CsvFormat) -> Iterator[bytes]:
     """Yield the header, if there is to be one, then the lines of each batch of rows."""
     line = _line_writer(columns, form)
+    yield from _header(columns, form)
+    for batch in batches:
+        yield "".join(map(line, batch)).encode()
+
+
+def csv_of_lines(columns: Sequence[Column], batches: Batches, form: CsvFormat) -> Iterator[bytes]:
+    """Yield the header, if there is to be one, then each batch of lines, which a database wrote in this form."""
+    yield from _header(columns, form)
+    for batch in batches:
+        yield b"".join(batch)  # type: ignore[arg-type]  # its rows are lines
+
+
+def _header(columns: Sequence[Column], form: CsvFormat) -> Iterator[bytes]:
     if form.header:
         quoted = _quoter(form)
         header = form.delimiter.join(quoted(column.name) for column in columns)
         yield f"{header}{form.line_ending}".encode()
-    for batch in batches:
-        yield "".join(map(line, batch)).encode()
 
 
 def _line_writer(columns: Sequence[Column], form: CsvFormat) -> Callable[[Row], str]:
@@ -224,6 +235,10 @@ class FileFormat:
             return parquet_bytes(columns, batches, self.compression)
         plain = csv_bytes(columns, batches, self.csv) if self.name == "csv" else json_lines_bytes(columns, batches)
         return compressed(plain, self.compression)
+
+    def file_of_lines(self, columns: Sequence[Column], batches: Batches) -> Iterator[bytes]:
+        """Yield one whole csv file with these lines, each of them the bytes that a database wrote."""
+        return compressed(csv_of_lines(columns, batches, self.csv), self.compression)
 
 
 def parse_format(name: str, compression: str | None, csv_options: Mapping[str, Any] | None) -> FileFormat:

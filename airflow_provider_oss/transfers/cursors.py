@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
@@ -10,6 +10,7 @@ from typing import Any, Final
 from airflow_provider_oss.cancellation import each_interruptible, interruptible
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Column, Row
+from airflow_provider_oss.exports.formats import CsvFormat
 from airflow_provider_oss.transfers.drivers import READINGS, as_wrong_query, check_one_statement
 
 DEFAULT_BATCH_ROWS: Final = 1000
@@ -35,12 +36,21 @@ class Query:
         return f"Query({self.sql!r})"
 
 
+def _fetched_only(_indices: Sequence[int], _form: CsvFormat) -> None:
+    """Return no lines: most databases write none."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueryResult:
     """The answer to a query: what its columns are, then its rows, to be read once."""
 
     columns: tuple[Column, ...]
     rows: Iterator[Row]
+    csv_lines: Callable[[Sequence[int], CsvFormat], Iterator[bytes] | None] = _fetched_only
+    """
+    In place of the rows: the database writes the columns at these indices as lines of csv, the same that an export
+    writes. None where it cannot; then the rows are there to be read.
+    """
 
 
 @contextmanager

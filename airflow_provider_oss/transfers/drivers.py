@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
@@ -116,13 +117,22 @@ class _Count(NamedTuple):
     """Whether each quote and comment ends."""
 
 
+def without_end(sql: str, reading: Reading) -> str:
+    """Return the text of one statement up to the semicolon that ends it, if any does."""
+    return sql[: next((start for kind, start in _tokens(sql, reading) if kind == "end"), len(sql))]
+
+
+def with_tokens(sql: str, reading: Reading, texts: Mapping[str, str]) -> str:
+    """Return the text with others in place of some of its tokens; what is in comments and quotes stays as it is."""
+    starts = [start for _, start in _tokens(sql, reading)]
+    tokens = (sql[start:end] for start, end in pairwise([*starts, len(sql)]))
+    return "".join(texts.get(token, token) for token in tokens)
+
+
 def _count(sql: str, reading: Reading) -> _Count:
-    statements, is_empty, place = 0, True, 0
-    while found := reading.token.match(sql, place):
-        place, kind = found.end(), found.lastgroup
-        if kind == "comment":
-            place = _comment_end(sql, found.start(), nest=reading.comments_nest)
-        if kind == "unclosed" or place < 0:
+    statements, is_empty = 0, True
+    for kind, _ in _tokens(sql, reading):
+        if kind in ("unclosed", "endless"):
             return _Count(statements + (is_empty and kind == "unclosed"), is_closed=False)
         if kind == "end":
             is_empty = True
@@ -130,6 +140,20 @@ def _count(sql: str, reading: Reading) -> _Count:
             statements += is_empty
             is_empty = False
     return _Count(statements, is_closed=True)
+
+
+def _tokens(sql: str, reading: Reading) -> Iterator[tuple[str | None, int]]:
+    """Yield kind and place of each token; the last may be a quote that is ``unclosed``, or an ``endless`` comment."""
+    place = 0
+    while found := reading.token.match(sql, place):
+        place, kind = found.end(), found.lastgroup
+        if kind == "comment":
+            place = _comment_end(sql, found.start(), nest=reading.comments_nest)
+        if place < 0:
+            kind = "endless"
+        yield kind, found.start()
+        if kind in ("unclosed", "endless"):
+            return
 
 
 def _comment_end(sql: str, start: int, *, nest: bool) -> int:
@@ -249,6 +273,7 @@ READING_OF: Final[dict[str, Reading]] = {
 
 _WRONG: Final = "42"
 """The SQLSTATE class of syntax errors and violated access rules."""
+_NOT_SUPPORTED: Final = "0A"
 _NOT_THERE_NOW: Final = frozenset({"42P01", "42703", "42S02", "42S22", "42704"})
 """
 No such table, no such column: one that is swapped every night is there at the retry.
@@ -333,6 +358,11 @@ def as_undecoded(error: Exception) -> OSSInvalidArgument | None:
     return OSSInvalidArgument(
         f"a value of column {column} is no UTF-8: ask for the bytes of its text, in SQLite with CAST(... AS BLOB)"
     )
+
+
+def refuses_copy(error: Exception) -> bool:
+    """Whether PostgreSQL, or what speaks its protocol, says that it has no such statement, function or setting."""
+    return str(_state(error)).startswith((_WRONG, _NOT_SUPPORTED))
 
 
 def is_no_utf8(error: Exception) -> bool:

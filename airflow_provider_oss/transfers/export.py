@@ -37,7 +37,7 @@ from airflow_provider_oss.model import Fingerprint, ObjectInfo, ObjectRef, Part,
 from airflow_provider_oss.options import ObjectOptionArguments, is_described_as, parse_options
 from airflow_provider_oss.proof import EMPTY, Content, crc64
 from airflow_provider_oss.shown import Log
-from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.cursors import Query, QueryResult
 from airflow_provider_oss.transfers.query import Session
 from airflow_provider_oss.uri import SCHEME
 
@@ -215,6 +215,7 @@ class Export:
         self._options = options
         self._resumable = resumable
         self._columns: tuple[Column, ...] = ()
+        self._has_lines = False
 
     def run(self, key: str, bucket_name: str | None) -> ExportResult:
         """Store the rows, and last of all the manifest, if there is one."""
@@ -331,11 +332,21 @@ class Export:
         try:
             with self._session.read(self._wanted.query) as result:
                 selection = select_columns(result.columns, self._wanted.columns, self._wanted.exclude)
+                if (lines := self._lines(result, selection)) is not None:
+                    yield Pieces(lines, self._wanted.query.batch_rows, self._wanted.split)
+                    return
                 with self._typed(selection, selection.apply(result.rows)) as rows:
                     yield Pieces(rows, self._wanted.query.batch_rows, self._wanted.split)
         except Exception:
             self._check_cancelled()
             raise
+
+    def _lines(self, result: QueryResult, selection: SelectedColumns) -> Iterator[bytes] | None:
+        """Return the rows as lines of csv where that is wanted and the database writes them; else None."""
+        form = self._wanted.form
+        lines = result.csv_lines(selection.indices, form.csv) if form.name == "csv" else None
+        self._columns, self._has_lines = selection.columns, lines is not None
+        return lines
 
     @contextmanager
     def _typed(self, selection: SelectedColumns, rows: Iterator[Row]) -> Iterator[Iterator[Row]]:
@@ -349,7 +360,8 @@ class Export:
             yield known_rows
 
     def _file_bytes(self, pieces: Pieces) -> Iterator[bytes]:
-        return self._wanted.form.file_bytes(self._columns, self._watched(pieces.piece()))
+        write = self._wanted.form.file_of_lines if self._has_lines else self._wanted.form.file_bytes
+        return write(self._columns, self._watched(pieces.piece()))
 
     def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         for batch in batches:
