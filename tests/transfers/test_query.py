@@ -377,9 +377,9 @@ def test_interrupt(postgres: PostgresServer) -> None:
     began = time.monotonic()
     with (
         pytest.raises((psycopg.errors.QueryCanceled, psycopg2.errors.QueryCanceled)),
-        session.read(Query("SELECT pg_sleep(60)")),
+        session.read(Query("SELECT pg_sleep(60)")) as result,
     ):
-        pass
+        list(result.rows)
     thread.join()
     assert time.monotonic() - began < 30
     postgres.wait_until_released()
