@@ -21,6 +21,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self, TypeAlias
 from typing_extensions import override
 
 from airflow_provider_oss.engine.stored import look_at, result_of
+from airflow_provider_oss.exports.arrow import ArrowRows
 from airflow_provider_oss.exports.columns import (
     Batch,
     Batches,
@@ -37,7 +38,8 @@ from airflow_provider_oss.model import Fingerprint, ObjectInfo, ObjectRef, Part,
 from airflow_provider_oss.options import ObjectOptionArguments, is_described_as, parse_options
 from airflow_provider_oss.proof import EMPTY, Content, crc64
 from airflow_provider_oss.shown import Log
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.transfers.cursors import Query, QueryResult
+from airflow_provider_oss.transfers.query import Session
 from airflow_provider_oss.uri import SCHEME
 
 if TYPE_CHECKING:
@@ -214,6 +216,7 @@ class Export:
         self._options = options
         self._resumable = resumable
         self._columns: tuple[Column, ...] = ()
+        self._has_lines = False
 
     def run(self, key: str, bucket_name: str | None) -> ExportResult:
         """Store the rows, and last of all the manifest, if there is one."""
@@ -330,25 +333,38 @@ class Export:
         try:
             with self._session.read(self._wanted.query) as result:
                 selection = select_columns(result.columns, self._wanted.columns, self._wanted.exclude)
-                with self._typed(selection, selection.apply(result.rows)) as rows:
+                if (lines := self._lines(result, selection)) is not None:
+                    yield Pieces(lines, self._wanted.query.batch_rows, self._wanted.split)
+                    return
+                with self._typed(selection, result) as rows:
                     yield Pieces(rows, self._wanted.query.batch_rows, self._wanted.split)
         except Exception:
             self._check_cancelled()
             raise
 
+    def _lines(self, result: QueryResult, selection: SelectedColumns) -> Iterator[bytes] | None:
+        """Return the rows as lines of csv where that is wanted and the database writes them; else None."""
+        form = self._wanted.form
+        lines = result.csv_lines(selection.indices, form.csv) if form.name == "csv" else None
+        self._columns, self._has_lines = selection.columns, lines is not None
+        return lines
+
     @contextmanager
-    def _typed(self, selection: SelectedColumns, rows: Iterator[Row]) -> Iterator[Iterator[Row]]:
-        """Decide the columns, once for all objects, and yield the rows."""
+    def _typed(self, selection: SelectedColumns, result: QueryResult) -> Iterator[Iterator[Row] | ArrowRows]:
+        """Decide the columns, once for all objects, and yield the rows in the form that suits the file."""
         if not self._wanted.form.needs_types:
-            self._columns = selection.columns
-            yield rows
-            return
-        batches = iter(lambda: list(islice(rows, self._wanted.query.batch_rows)), [])
-        with with_known_types(selection.columns, self._watched(batches)) as (self._columns, known_rows):
-            yield known_rows
+            yield selection.apply(result.text_rows or result.rows)
+        elif result.arrow is not None:
+            yield result.arrow.select(selection.indices)
+        else:
+            rows = selection.apply(result.rows)
+            batches = iter(lambda: list(islice(rows, self._wanted.query.batch_rows)), [])
+            with with_known_types(selection.columns, self._watched(batches)) as (self._columns, known_rows):
+                yield known_rows
 
     def _file_bytes(self, pieces: Pieces) -> Iterator[bytes]:
-        return self._wanted.form.file_bytes(self._columns, self._watched(pieces.piece()))
+        write = self._wanted.form.file_of_lines if self._has_lines else self._wanted.form.file_bytes
+        return write(self._columns, self._watched(pieces.piece()))
 
     def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         for batch in batches:

@@ -177,8 +177,8 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         """Return what the arguments mean. Raises OSSInvalidArgument, before anything is asked of a server."""
         from airflow_provider_oss.exports.formats import Split, parse_format
         from airflow_provider_oss.quantities import size_in_bytes, whole_number
+        from airflow_provider_oss.transfers.cursors import DEFAULT_BATCH_ROWS, Query
         from airflow_provider_oss.transfers.export import Wanted
-        from airflow_provider_oss.transfers.query import DEFAULT_BATCH_ROWS, Query
 
         return Wanted(
             query=Query(self.sql, self.parameters, whole_number("batch_rows", self.batch_rows, DEFAULT_BATCH_ROWS)),
