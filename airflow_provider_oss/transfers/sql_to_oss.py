@@ -58,16 +58,23 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
     :param split_rows: rows in a piece; only the last may have fewer. Templated.
     :param split_bytes: bytes of a piece as it is stored: the batch of rows (in parquet the row group) that reaches it
         is the piece's last. Templated.
-    :param manifest: the key of the manifest; None: beside the pieces (``a/b-manifest.json``), and none for an export
-        that is not split. Templated.
+    :param partition_by: columns: the rows of each value (of several: of each combination) become an object of their
+        own, or numbered ones, in Hive's layout: ``a/b.csv`` by day is ``a/day=2026-01-01/b.csv``. ``{partition}`` in
+        the key says where else the folders go. Templated.
+    :param keep_partition_columns: leave these columns in the files; else they are in the names of the folders alone.
+    :param max_open_partitions: so many partitions wait for more rows, each in a temporary file; of one whose file was
+        ended for another's no row may follow. 1: rows come by partition, and need no such file. Templated.
+    :param manifest: the key of the manifest; None: beside the pieces (``a/b-manifest.json``; of partitions above them:
+        ``a/_b-manifest.json``), and none for an export that is one object. Templated.
     :param skip_empty: when the query has no rows, store no object (a manifest is stored all the same). Else there is
-        one object: csv with its header, jsonl with nothing, parquet with its columns.
+        one object: csv with its header, jsonl with nothing, parquet with its columns; but none of no partition.
     :param batch_rows: rows that are fetched at once, and that are in memory: fewer when rows are large. Templated.
     """
 
     template_fields: Sequence[str] = (
         *OSSResumableBaseOperator.template_fields, "sql", "conn_id", "parameters", "file_format", "csv_options",
-        "columns", "exclude", "compression", "split_rows", "split_bytes", "manifest", "batch_rows",
+        "columns", "exclude", "compression", "split_rows", "split_bytes", "partition_by", "max_open_partitions",
+        "manifest", "batch_rows",
     )  # fmt: skip
     template_ext: Sequence[str] = (".sql",)
     verbatim_fields: ClassVar[Sequence[str]] = ("parameters", "csv_options")
@@ -86,6 +93,9 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
     compression: str | None
     split_rows: int | str | None
     split_bytes: int | str | None
+    partition_by: Sequence[str] | None
+    keep_partition_columns: bool
+    max_open_partitions: int | str | None
     manifest: str | None
     skip_empty: bool
     batch_rows: int | str | None
@@ -104,6 +114,9 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         compression: str | XComArg | None = None,
         split_rows: int | str | XComArg | None = None,
         split_bytes: int | str | XComArg | None = None,
+        partition_by: Sequence[str | XComArg] | XComArg | None = None,
+        keep_partition_columns: bool = False,
+        max_open_partitions: int | str | XComArg | None = 100,
         manifest: str | XComArg | None = None,
         skip_empty: bool = False,
         batch_rows: int | str | XComArg | None = 1000,
@@ -121,6 +134,9 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
             compression=compression,
             split_rows=split_rows,
             split_bytes=split_bytes,
+            partition_by=_kept(partition_by),
+            keep_partition_columns=keep_partition_columns,
+            max_open_partitions=max_open_partitions,
             manifest=manifest,
             skip_empty=skip_empty,
             batch_rows=batch_rows,
@@ -138,7 +154,7 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
 
     @override
     def folder(self) -> str:
-        return folder_of(str(self.key).partition("{index}")[0])
+        return folder_of(str(self.key).partition("{index}")[0].partition("{partition}")[0])
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Add the query, and the tables it reads."""
@@ -179,6 +195,7 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         from airflow_provider_oss.quantities import size_in_bytes, whole_number
         from airflow_provider_oss.transfers.export import Wanted
         from airflow_provider_oss.transfers.query import DEFAULT_BATCH_ROWS, Query
+        from airflow_provider_oss.transfers.spool import DEFAULT_OPEN_PARTITIONS
 
         return Wanted(
             query=Query(self.sql, self.parameters, whole_number("batch_rows", self.batch_rows, DEFAULT_BATCH_ROWS)),
@@ -188,6 +205,9 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
             exclude=self.exclude,
             manifest=self.manifest,
             skip_empty=self.skip_empty,
+            partition_by=tuple(self.partition_by or ()),
+            keep_partition_columns=self.keep_partition_columns,
+            max_open_partitions=whole_number("max_open_partitions", self.max_open_partitions, DEFAULT_OPEN_PARTITIONS),
         )
 
     def _connector(self) -> Callable[[], Any]:
