@@ -316,6 +316,11 @@ def piece_key(key: str, index: int) -> str:
     return _with_index(key).replace(INDEX, f"{index:0{_DIGITS}}")
 
 
+def sharded_key(key: str, shard: int, *, is_split: bool) -> str:
+    """Return the key of a shard's objects: its number where that of a piece goes, which follows if there are pieces."""
+    return _with_index(key).replace(INDEX, f"{shard:0{_DIGITS}}" + (f"-{INDEX}" if is_split else ""))
+
+
 def has_ending(key: str) -> bool:
     """Whether the name ends in something like ``.csv``."""
     _, suffix = _split_suffix(key)
@@ -332,6 +337,12 @@ def manifest_key(key: str) -> str:
     if INDEX in stem:
         return f"{stem.replace(INDEX, 'manifest')}.json"
     return f"{stem}-manifest.json"
+
+
+def shard_manifest_key(key: str) -> str:
+    """Return the key of the manifest of a shard's objects: beside that of all, hidden from readers of the folder."""
+    folder, slash, name = manifest_key(key).rpartition("/")
+    return f"{folder}{slash}_{name.removeprefix('_')}"
 
 
 def check_keys(key: str, manifest: str | None, *, is_split: bool) -> None:

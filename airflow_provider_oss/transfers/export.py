@@ -6,15 +6,14 @@ A piece is on the worker's disk, in a file without a name, until OSS has it. Whi
 
 from __future__ import annotations
 
-import json
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from typing_extensions import override
 
@@ -29,13 +28,17 @@ from airflow_provider_oss.exports.formats import (
     has_ending,
     manifest_key,
     piece_key,
+    shard_manifest_key,
+    sharded_key,
 )
 from airflow_provider_oss.exports.partitions import PARTITION, Layout, partitioned_key
+from airflow_provider_oss.exports.shards import Shard
 from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import Fingerprint, ObjectInfo, ObjectRef, Part, Result, UploadResult
 from airflow_provider_oss.options import ObjectOptionArguments, is_described_as, parse_options
 from airflow_provider_oss.proof import EMPTY, Content, crc64
 from airflow_provider_oss.shown import Log
+from airflow_provider_oss.transfers.manifest import ExportedObject, ShardResult, manifest_text, store_manifest
 from airflow_provider_oss.transfers.query import Query, Session
 from airflow_provider_oss.transfers.spool import by_partition, with_known_types
 from airflow_provider_oss.uri import SCHEME
@@ -45,8 +48,6 @@ if TYPE_CHECKING:
     from airflow_provider_oss.operators.resumable import ResumableArguments
 
 log = Log(__name__)
-
-_MANIFEST_VERSION: Final = 1
 
 
 class PieceFile:
@@ -105,21 +106,6 @@ class _NothingToExport(Exception):
     """Ends an upload that should not be: the query has no rows, and an object without rows is not wanted."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExportedObject:
-    """One object of an export."""
-
-    key: str
-    uri: str
-    rows: int
-    bytes: int
-    etag: str
-    crc64: str
-    """Decimal, as OSS writes it."""
-    partition: dict[str, str | None] | None = None
-    """The values, by the names of their columns, which its rows share; None when the export is not partitioned."""
-
-
 class _Stored(NamedTuple):
     """What became of an object, and what is in it."""
 
@@ -145,6 +131,7 @@ class ExportResult(Result):
     """Name and type of each that is in the objects."""
     manifest: str | None
     """Its ``oss://bucket/key``; None when there is none."""
+    manifest_crc64: str | None
     bytes_sent: int
     """By this attempt."""
     bytes_verified: int
@@ -160,6 +147,23 @@ class ExportResult(Result):
     @override
     def as_dict(self) -> dict[str, Any]:
         return asdict(self) | {"objects": [asdict(each) for each in self.objects], "columns": list(self.columns)}
+
+    def of_shard(self, shard: Mapping[str, Any]) -> ShardResult:
+        """Return it as that of a shard: no longer than what has to be known of it."""
+        if self.manifest is None or self.manifest_crc64 is None:
+            raise AssertionError("a shard has a manifest")
+        return ShardResult(
+            rows=self.rows,
+            bytes=self.bytes,
+            objects=len(self.objects),
+            manifest=self.manifest,
+            manifest_crc64=self.manifest_crc64,
+            bytes_sent=self.bytes_sent,
+            bytes_verified=self.bytes_verified,
+            resumed=self.resumed,
+            elapsed_seconds=self.elapsed_seconds,
+            shard=shard,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +183,8 @@ class Wanted:
     keep_partition_columns: bool = False
     """Whether they are in the files too."""
     max_open_partitions: int = 1
+    shard: Shard | None = None
+    """None for all rows; else its objects and its manifest have names of their own."""
 
     def __post_init__(self) -> None:
         if self.max_open_partitions < 1:
@@ -216,14 +222,17 @@ class Export:
         )
         stored = self._store(ref)
         objects = tuple(each.described() for each in stored)
+        manifest_crc64 = None
         if manifest is not None:
-            self._store_manifest(manifest, objects)
+            text = manifest_text(self._wanted.form, self._columns, self._partition_columns, objects)
+            manifest_crc64 = store_manifest(self._hook, manifest, text, self._options).crc64
         return ExportResult(
             rows=sum(each.rows for each in objects),
             bytes=sum(each.bytes for each in objects),
             objects=objects,
             columns=tuple(column.described() for column in self._columns),
             manifest=None if manifest is None else manifest.uri,
+            manifest_crc64=manifest_crc64,
             bytes_sent=sum(each.result.bytes_sent for each in stored),
             bytes_verified=sum(each.result.bytes_verified for each in stored),
             resumed=any(each.result.resumed for each in stored),
@@ -235,6 +244,10 @@ class Export:
         ref = self._hook.resolve(key, bucket_name, storing=True)
         if not has_ending(ref.key):
             log.info("%s has no ending such as .%s, and is given none", ref, self._wanted.form.name)
+        if self._wanted.shard is not None:
+            ref = replace(
+                ref, key=sharded_key(ref.key, self._wanted.shard.index, is_split=self._wanted.split.is_wanted)
+            )
         if self._wanted.partition_by:
             return replace(ref, key=partitioned_key(ref.key))
         if PARTITION in ref.key:
@@ -243,6 +256,8 @@ class Export:
 
     def _manifest_ref(self, ref: ObjectRef) -> ObjectRef | None:
         """Return where the manifest goes: in the bucket of the rows, unless it is said to be in another."""
+        if self._wanted.shard is not None:
+            return ObjectRef(ref.bucket, shard_manifest_key(ref.key))
         if self._wanted.manifest is None:
             is_needed = self._wanted.split.is_wanted or self._wanted.partition_by
             return ObjectRef(ref.bucket, manifest_key(ref.key)) if is_needed else None
@@ -344,17 +359,6 @@ class Export:
         if look_at(self._head, beyond) is not None:
             log.warning("%s is there from an earlier, longer export: the manifest does not name it", beyond)
 
-    def _store_manifest(self, ref: ObjectRef, objects: tuple[ExportedObject, ...]) -> None:
-        """Store the manifest with what the pieces have, as far as it is not about their own content."""
-        text = manifest_text(self._wanted.form, self._columns, self._partition_columns, objects)
-        options: ObjectOptionArguments = {
-            **self._options,
-            "mime": "application/json",
-            "headers": None,
-            "callback": None,
-        }
-        self._hook.put_object(ref.uri, text, **options)
-
     # Rows
 
     @contextmanager
@@ -395,23 +399,3 @@ class Export:
 
     def _check_cancelled(self) -> None:
         self._resumable["cancellation"].check()
-
-
-def manifest_text(
-    form: FileFormat,
-    columns: tuple[Column, ...],
-    partition_columns: tuple[Column, ...],
-    objects: tuple[ExportedObject, ...],
-) -> str:
-    """Return the manifest of an export: the same for the same objects, whenever it is written."""
-    manifest = {
-        "version": _MANIFEST_VERSION,
-        "file_format": form.name,
-        "compression": form.compression,
-        "columns": [form.described(column) for column in columns],
-        "partition_by": [column.described() for column in partition_columns],
-        "rows": sum(each.rows for each in objects),
-        "bytes": sum(each.bytes for each in objects),
-        "pieces": [asdict(each) for each in objects],
-    }
-    return json.dumps(manifest, indent=1, ensure_ascii=False) + "\n"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from airflow_provider_oss.operators import ResumableKeywords
     from airflow_provider_oss.options import ObjectOptionArguments
     from airflow_provider_oss.transfers.export import ExportResult, Wanted
+    from airflow_provider_oss.transfers.manifest import ShardResult
     from airflow_provider_oss.transfers.query import Session
 
 
@@ -69,16 +70,20 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
     :param skip_empty: when the query has no rows, store no object (a manifest is stored all the same). Else there is
         one object: csv with its header, jsonl with nothing, parquet with its columns; but none of no partition.
     :param batch_rows: rows that are fetched at once, and that are in memory: fewer when rows are large. Templated.
+    :param shard: what SQLPlanExportOperator returned for one of several tasks: the query gets its parameters, too; the
+        objects have its number in their names, and a manifest of their own; the task returns numbers, and where that
+        is. See ``mapped_export``. Templated.
     """
 
     template_fields: Sequence[str] = (
         *OSSResumableBaseOperator.template_fields, "sql", "conn_id", "parameters", "file_format", "csv_options",
         "columns", "exclude", "compression", "split_rows", "split_bytes", "partition_by", "max_open_partitions",
-        "manifest", "batch_rows",
+        "manifest", "batch_rows", "shard",
     )  # fmt: skip
     template_ext: Sequence[str] = (".sql",)
-    verbatim_fields: ClassVar[Sequence[str]] = ("parameters", "csv_options")
+    verbatim_fields: ClassVar[Sequence[str]] = ("parameters", "csv_options", "shard")
     text_fields: ClassVar[Sequence[str]] = ("csv_options",)
+    exclusive: ClassVar[Sequence[str]] = ("shard", "manifest")
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **OSSResumableBaseOperator.template_fields_renderers, "sql": "sql", "parameters": "json", "csv_options": "json",
     }  # fmt: skip
@@ -99,6 +104,7 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
     manifest: str | None
     skip_empty: bool
     batch_rows: int | str | None
+    shard: Mapping[str, Any] | None
     _session: Session | None = None
 
     def __init__(  # noqa: PLR0913 - one argument for each thing a user may want otherwise
@@ -120,6 +126,7 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         manifest: str | XComArg | None = None,
         skip_empty: bool = False,
         batch_rows: int | str | XComArg | None = 1000,
+        shard: Mapping[str, Any] | XComArg | None = None,
         **kwargs: Unpack[ResumableKeywords],
     ) -> None:
         super().__init__(**kwargs)
@@ -140,21 +147,43 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
             manifest=manifest,
             skip_empty=skip_empty,
             batch_rows=batch_rows,
+            shard=shard,
         )
 
     @override
-    def work(self, context: Context) -> ExportResult:
+    def contradiction(self) -> str | None:
+        if self.shard is None or self.manifest is None:
+            return None
+        return "manifest with a shard: that of a shard has a name of its own; give manifest to SQLFinishExportOperator"
+
+    @property
+    def shard_name(self) -> str:
+        """What is exported, for people: ``1 to 1000``, ``shard 3``. For ``map_index_template``."""
+        if self.shard is None:
+            return str(self.key)
+        return str(self.shard.get("name") or f"shard {self.shard.get('index')}")
+
+    def check_arguments(self) -> None:
+        """Check also that each of several tasks has a place of its own for what is unfinished."""
+        from airflow_provider_oss.transfers.ranges import check_named_store
+
+        super().check_arguments()
+        if self.shard is not None:
+            check_named_store(self.checkpoint)
+
+    @override
+    def work(self, context: Context) -> ExportResult | ShardResult:
         from airflow_provider_oss.transfers.export import Export
-        from airflow_provider_oss.transfers.query import Session
 
         wanted = self._wanted()
-        self._session = Session(self._connector())
+        self._session = session_of(self.conn_id)
         export = Export(self.hook, self._session, wanted, self._options(wanted), self.resumable_arguments(context))
-        return export.run(self.key, self.bucket_name)
+        result = export.run(self.key, self.bucket_name)
+        return result if self.shard is None else result.of_shard(self.shard)
 
     @override
     def folder(self) -> str:
-        return folder_of(str(self.key).partition("{index}")[0].partition("{partition}")[0])
+        return folder_of_objects(str(self.key))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Add the query, and the tables it reads."""
@@ -169,11 +198,14 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         lineage.job_facets.update(query.job_facets)
         return lineage
 
-    def lineage(self, result: ExportResult) -> TaskLineage:
-        """Return the objects with their rows and columns, and the manifest."""
+    def lineage(self, result: ExportResult | ShardResult) -> TaskLineage:
+        """Return the objects with their rows and columns, and the manifest; of a shard its last task says that."""
         from airflow_provider_oss.lineage import TaskLineage, stored
+        from airflow_provider_oss.transfers.manifest import ShardResult
         from airflow_provider_oss.uri import parse_oss_uri
 
+        if isinstance(result, ShardResult):
+            return TaskLineage()
         pieces = [
             stored(parse_oss_uri(one.uri).bucket, one.key, one.bytes, rows=one.rows, columns=result.columns)
             for one in result.objects
@@ -192,13 +224,16 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
     def _wanted(self) -> Wanted:
         """Return what the arguments mean. Raises OSSInvalidArgument, before anything is asked of a server."""
         from airflow_provider_oss.exports.formats import Split, parse_format
+        from airflow_provider_oss.exports.shards import Shard
         from airflow_provider_oss.quantities import size_in_bytes, whole_number
         from airflow_provider_oss.transfers.export import Wanted
         from airflow_provider_oss.transfers.query import DEFAULT_BATCH_ROWS, Query
         from airflow_provider_oss.transfers.spool import DEFAULT_OPEN_PARTITIONS
 
+        shard = None if self.shard is None else Shard.parse(self.shard)
+        parameters = self.parameters if shard is None else shard.added_to(self.parameters)
         return Wanted(
-            query=Query(self.sql, self.parameters, whole_number("batch_rows", self.batch_rows, DEFAULT_BATCH_ROWS)),
+            query=Query(self.sql, parameters, whole_number("batch_rows", self.batch_rows, DEFAULT_BATCH_ROWS)),
             form=parse_format(self.file_format, self.compression, self.csv_options),
             split=Split(whole_number("split_rows", self.split_rows), size_in_bytes("split_bytes", self.split_bytes)),
             columns=self.columns,
@@ -208,28 +243,35 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
             partition_by=tuple(self.partition_by or ()),
             keep_partition_columns=self.keep_partition_columns,
             max_open_partitions=whole_number("max_open_partitions", self.max_open_partitions, DEFAULT_OPEN_PARTITIONS),
+            shard=shard,
         )
-
-    def _connector(self) -> Callable[[], Any]:
-        """Return what opens a connection to the database. Raises OSSInvalidArgument when ``conn_id`` is of none."""
-        from airflow.providers.common.compat.sdk import BaseHook
-        from airflow.providers.common.sql.hooks.sql import DbApiHook
-
-        from airflow_provider_oss.exceptions import OSSInvalidArgument
-        from airflow_provider_oss.shown import a_type
-
-        hook = BaseHook.get_hook(self.conn_id)
-        if not isinstance(hook, DbApiHook):
-            raise OSSInvalidArgument(
-                f"conn_id={self.conn_id!r} belongs to {a_type(hook)}, which runs no SQL: give a connection "
-                "whose hook is a DbApiHook"
-            )
-        connect: Callable[[], Any] = hook.get_conn
-        return connect
 
     def _options(self, wanted: Wanted) -> ObjectOptionArguments:
         """Return how the objects are described: as the user says, else by format and compression."""
         return self.object_options(*wanted.form.described_as(self.key))
+
+
+def folder_of_objects(key: str) -> str:
+    """Return the folder that all objects of an export with this key are in."""
+    return folder_of(key.partition("{index}")[0].partition("{partition}")[0])
+
+
+def session_of(conn_id: str) -> Session:
+    """Return a session of the connection's database. Raises OSSInvalidArgument when ``conn_id`` is of none."""
+    from airflow.providers.common.compat.sdk import BaseHook
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+    from airflow_provider_oss.exceptions import OSSInvalidArgument
+    from airflow_provider_oss.shown import a_type
+    from airflow_provider_oss.transfers.query import Session
+
+    hook = BaseHook.get_hook(conn_id)
+    if not isinstance(hook, DbApiHook):
+        raise OSSInvalidArgument(
+            f"conn_id={conn_id!r} belongs to {a_type(hook)}, which runs no SQL: give a connection whose hook is a "
+            "DbApiHook"
+        )
+    return Session(hook.get_conn)
 
 
 def _kept(value: Any) -> Any:
