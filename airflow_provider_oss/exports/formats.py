@@ -321,6 +321,12 @@ def sharded_key(key: str, shard: int, *, is_split: bool) -> str:
     return _with_index(key).replace(INDEX, f"{shard:0{_DIGITS}}" + (f"-{INDEX}" if is_split else ""))
 
 
+def folder_of_objects(key: str) -> str:
+    """Return the folder, with its slash, that all objects of an export with this key are in."""
+    above = key.partition(INDEX)[0].partition(PARTITION)[0]
+    return above[: above.rfind("/") + 1]
+
+
 def has_ending(key: str) -> bool:
     """Whether the name ends in something like ``.csv``."""
     _, suffix = _split_suffix(key)

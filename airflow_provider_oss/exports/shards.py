@@ -20,7 +20,7 @@ _DAY: Final = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 @dataclass(frozen=True, slots=True)
-class Shard:
+class QueryShard:
     """One of the queries that an export is made of, as it was planned."""
 
     index: int
@@ -28,7 +28,7 @@ class Shard:
     """A mapping or a list."""
 
     @classmethod
-    def parse(cls, given: Mapping[str, Any]) -> Shard:
+    def parse(cls, given: Mapping[str, Any]) -> QueryShard:
         """Return what is given as plain data. Raises OSSInvalidArgument for anything else."""
         index, parameters = given.get("index"), given.get("parameters")
         if type(index) is not int or index < 0 or not _are_parameters(parameters):

@@ -32,7 +32,7 @@ from airflow_provider_oss.exports.formats import (
     sharded_key,
 )
 from airflow_provider_oss.exports.partitions import PARTITION, Layout, partitioned_key
-from airflow_provider_oss.exports.shards import Shard
+from airflow_provider_oss.exports.shards import QueryShard
 from airflow_provider_oss.file_range import FileRange
 from airflow_provider_oss.model import Fingerprint, ObjectInfo, ObjectRef, Part, Result, UploadResult
 from airflow_provider_oss.options import ObjectOptionArguments, is_described_as, parse_options
@@ -149,15 +149,13 @@ class ExportResult(Result):
         return asdict(self) | {"objects": [asdict(each) for each in self.objects], "columns": list(self.columns)}
 
     def of_shard(self, shard: Mapping[str, Any]) -> ShardResult:
-        """Return it as that of a shard: no longer than what has to be known of it."""
-        if self.manifest is None or self.manifest_crc64 is None:
-            raise AssertionError("a shard has a manifest")
+        """Return it as that of a shard, which has a manifest: no longer than what has to be known of it."""
         return ShardResult(
             rows=self.rows,
             bytes=self.bytes,
             objects=len(self.objects),
-            manifest=self.manifest,
-            manifest_crc64=self.manifest_crc64,
+            manifest=str(self.manifest),
+            manifest_crc64=str(self.manifest_crc64),
             bytes_sent=self.bytes_sent,
             bytes_verified=self.bytes_verified,
             resumed=self.resumed,
@@ -183,7 +181,7 @@ class Wanted:
     keep_partition_columns: bool = False
     """Whether they are in the files too."""
     max_open_partitions: int = 1
-    shard: Shard | None = None
+    shard: QueryShard | None = None
     """None for all rows; else its objects and its manifest have names of their own."""
 
     def __post_init__(self) -> None:

@@ -1,8 +1,9 @@
 """
-One export by many mapped tasks: plan, export shard by shard, finish. ``mapped_export`` makes all three.
+The first and the last task of those that export one query together: it is cut into shards; one manifest is made of all.
 
 A shard is the query with parameters of its own: both ends of a range, or what the user gives. Each is an export by
-itself, with objects and a manifest of its own; the last task makes one manifest over all.
+itself, with objects and a manifest of its own. The tasks in between, and ``mapped_export``, which makes all of them,
+are in ``transfers.sql_to_oss``.
 """
 
 from __future__ import annotations
@@ -14,17 +15,15 @@ from typing_extensions import override
 
 from airflow_provider_oss.limits import MAX_MAPPED_TASKS
 from airflow_provider_oss.operators.base import OSSBaseOperator, OSSUploadBaseOperator
-from airflow_provider_oss.operators.groups import Kinds, handed_out
-from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator, folder_of_objects, session_of
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from airflow.providers.common.compat.sdk import Context, TaskGroup, XComArg
+    from airflow.providers.common.compat.sdk import Context, XComArg
 
     from airflow_provider_oss.lineage import TaskLineage
     from airflow_provider_oss.model import ObjectRef, PlainResult
-    from airflow_provider_oss.operators import ConnectionKeywords, MappedExportOptions, UploadKeywords
+    from airflow_provider_oss.operators import ConnectionKeywords, UploadKeywords
     from airflow_provider_oss.transfers.manifest import ShardResult
     from airflow_provider_oss.transfers.query import Session
 
@@ -115,7 +114,7 @@ class SQLPlanExportOperator(OSSBaseOperator):
 
     def _asked(self) -> tuple[Any, Any]:
         """Return what ``bounds`` returns."""
-        from airflow_provider_oss.transfers.query import Query
+        from airflow_provider_oss.transfers.query import Query, session_of
 
         self._session = session_of(self.conn_id)
         with self._session.read(Query(str(self.bounds), self.parameters)) as result:
@@ -247,73 +246,20 @@ class SQLFinishExportOperator(OSSUploadBaseOperator):
 
     @override
     def folder(self) -> str:
+        from airflow_provider_oss.exports.formats import folder_of_objects
+
         return folder_of_objects(str(self.key))
 
     @override
     def lineage(self, result: ShardResult) -> TaskLineage:
         """Return the folder of the objects, and the manifest; what was read is said by the tasks that exported."""
+        from airflow_provider_oss.exports.formats import folder_of_objects
         from airflow_provider_oss.lineage import TaskLineage, stored
         from airflow_provider_oss.uri import parse_oss_uri
 
         manifest, ref = parse_oss_uri(result.manifest), self.hook.resolve(self.key, self.bucket_name)
         objects = stored(ref.bucket, folder_of_objects(ref.key), result.bytes, files=result.objects)
         return TaskLineage(outputs=[objects, stored(manifest.bucket, manifest.key)])
-
-
-def mapped_export(
-    group_id: str,
-    *,
-    sql: str | XComArg,
-    conn_id: str | XComArg,
-    key: str | XComArg,
-    bounds: str | XComArg | None = None,
-    shards: int | str | Sequence[Any] | XComArg = _DEFAULT_SHARDS,
-    max_shards: int | str | XComArg = MAX_MAPPED_TASKS,
-    manifest: str | XComArg | None = None,
-    **arguments: Unpack[MappedExportOptions],
-) -> TaskGroup:
-    """
-    Make a task group that exports one query by many tasks: ``plan`` cuts it, ``send`` is mapped, ``finish`` ends it.
-
-    A task that fails is retried, or cleared, by itself, and sends what OSS does not hold of its shard. What the shards
-    see of a table that changes meanwhile is up to the query: ``updated_at < '{{ data_interval_end }}'`` makes it one
-    state. ``finish`` returns the sums, and stores the one manifest over all. Must be called in a DAG.
-
-    Arguments of Airflow (``retries``, ``pool``, ``queue``, ...) hold for all three, but ``inlets`` and ``trigger_rule``
-    for ``plan`` alone, ``outlets`` and ``on_success_callback`` for ``finish`` alone, and what is said of mapped tasks
-    (``map_index_template``, ``max_active_tis_per_dagrun``) for ``send`` alone.
-
-    :param group_id: name of the group: its tasks are ``group_id.plan`` and so on.
-    :param sql: the query, with placeholders for the parameters of a shard: ``first`` and ``last`` of a range.
-    :param conn_id: see SQLToOSSOperator, as for ``key`` and all other arguments.
-    :param key: of the objects; the number of the shard is put where that of a piece goes.
-    :param bounds: a query for the least and the greatest value of the column that is cut; see SQLPlanExportOperator.
-    :param shards: how many ranges, or a list of parameters.
-    :param max_shards: at most ``[core] max_map_length``.
-    :param manifest: key of the one over all.
-    """
-    from airflow.providers.common.compat.sdk import TaskGroup
-
-    given: dict[str, Any] = {
-        "map_index_template": "{{ task.shard_name }}",
-        **arguments,
-        "sql": sql,
-        "conn_id": conn_id,
-        "key": key,
-        "bounds": bounds,
-        "shards": shards,
-        "max_shards": max_shards,
-        "manifest": manifest,
-    }
-    kinds = Kinds(SQLPlanExportOperator, SQLToOSSOperator, SQLFinishExportOperator)
-    to_plan, to_send, to_finish = handed_out(kinds, given)
-    to_send.pop("manifest")  # which the last task stores
-    with TaskGroup(group_id) as group:
-        plan = SQLPlanExportOperator(task_id="plan", **to_plan)
-        send = SQLToOSSOperator.partial(task_id="send", **to_send).expand(shard=plan.output)
-        to_finish |= {"shards": plan.output, "results": send.output}
-        SQLFinishExportOperator(task_id="finish", **to_finish)
-    return group
 
 
 def _refused(text: str) -> Exception:

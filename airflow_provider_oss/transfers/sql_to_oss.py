@@ -1,4 +1,4 @@
-"""What a query returns, stored in OSS."""
+"""What a query returns, stored in OSS, by one task or by many."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from airflow_provider_oss.operators.base import folder_of
+from airflow_provider_oss.limits import MAX_MAPPED_TASKS
 from airflow_provider_oss.operators.resumable import OSSResumableBaseOperator
 
 if TYPE_CHECKING:
     from typing import Unpack
 
-    from airflow.providers.common.compat.sdk import Context, XComArg
+    from airflow.providers.common.compat.sdk import Context, TaskGroup, XComArg
 
     from airflow_provider_oss.lineage import TaskLineage
-    from airflow_provider_oss.operators import ResumableKeywords
+    from airflow_provider_oss.operators import MappedExportOptions, ResumableKeywords
     from airflow_provider_oss.options import ObjectOptionArguments
     from airflow_provider_oss.transfers.export import ExportResult, Wanted
     from airflow_provider_oss.transfers.manifest import ShardResult
@@ -165,15 +165,16 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
 
     def check_arguments(self) -> None:
         """Check also that each of several tasks has a place of its own for what is unfinished."""
-        from airflow_provider_oss.transfers.ranges import check_named_store
+        from airflow_provider_oss.checkpoint.choice import check_named_store
 
         super().check_arguments()
         if self.shard is not None:
-            check_named_store(self.checkpoint)
+            check_named_store(self._wanted_store())
 
     @override
     def work(self, context: Context) -> ExportResult | ShardResult:
         from airflow_provider_oss.transfers.export import Export
+        from airflow_provider_oss.transfers.query import session_of
 
         wanted = self._wanted()
         self._session = session_of(self.conn_id)
@@ -183,6 +184,8 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
 
     @override
     def folder(self) -> str:
+        from airflow_provider_oss.exports.formats import folder_of_objects
+
         return folder_of_objects(str(self.key))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
@@ -224,13 +227,13 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
     def _wanted(self) -> Wanted:
         """Return what the arguments mean. Raises OSSInvalidArgument, before anything is asked of a server."""
         from airflow_provider_oss.exports.formats import Split, parse_format
-        from airflow_provider_oss.exports.shards import Shard
+        from airflow_provider_oss.exports.shards import QueryShard
         from airflow_provider_oss.quantities import size_in_bytes, whole_number
         from airflow_provider_oss.transfers.export import Wanted
         from airflow_provider_oss.transfers.query import DEFAULT_BATCH_ROWS, Query
         from airflow_provider_oss.transfers.spool import DEFAULT_OPEN_PARTITIONS
 
-        shard = None if self.shard is None else Shard.parse(self.shard)
+        shard = None if self.shard is None else QueryShard.parse(self.shard)
         parameters = self.parameters if shard is None else shard.added_to(self.parameters)
         return Wanted(
             query=Query(self.sql, parameters, whole_number("batch_rows", self.batch_rows, DEFAULT_BATCH_ROWS)),
@@ -251,27 +254,63 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         return self.object_options(*wanted.form.described_as(self.key))
 
 
-def folder_of_objects(key: str) -> str:
-    """Return the folder that all objects of an export with this key are in."""
-    return folder_of(key.partition("{index}")[0].partition("{partition}")[0])
+def mapped_export(
+    group_id: str,
+    *,
+    sql: str | XComArg,
+    conn_id: str | XComArg,
+    key: str | XComArg,
+    bounds: str | XComArg | None = None,
+    shards: int | str | Sequence[Any] | XComArg = 8,
+    max_shards: int | str | XComArg = MAX_MAPPED_TASKS,
+    manifest: str | XComArg | None = None,
+    **arguments: Unpack[MappedExportOptions],
+) -> TaskGroup:
+    """
+    Make a task group that exports one query by many tasks: ``plan`` cuts it, ``send`` is mapped, ``finish`` ends it.
 
+    A task that fails is retried, or cleared, by itself, and sends what OSS does not hold of its shard. What the shards
+    see of a table that changes meanwhile is up to the query: ``updated_at < '{{ data_interval_end }}'`` makes it one
+    state. ``finish`` returns the sums, and stores the one manifest over all. Must be called in a DAG.
 
-def session_of(conn_id: str) -> Session:
-    """Return a session of the connection's database. Raises OSSInvalidArgument when ``conn_id`` is of none."""
-    from airflow.providers.common.compat.sdk import BaseHook
-    from airflow.providers.common.sql.hooks.sql import DbApiHook
+    Arguments of Airflow (``retries``, ``pool``, ``queue``, ...) hold for all three, but ``inlets`` and ``trigger_rule``
+    for ``plan`` alone, ``outlets`` and ``on_success_callback`` for ``finish`` alone, and what is said of mapped tasks
+    (``map_index_template``, ``max_active_tis_per_dagrun``) for ``send`` alone.
 
-    from airflow_provider_oss.exceptions import OSSInvalidArgument
-    from airflow_provider_oss.shown import a_type
-    from airflow_provider_oss.transfers.query import Session
+    :param group_id: name of the group: its tasks are ``group_id.plan`` and so on.
+    :param sql: the query, with placeholders for the parameters of a shard: ``first`` and ``last`` of a range.
+    :param conn_id: see SQLToOSSOperator, as for ``key`` and all other arguments.
+    :param key: of the objects; the number of the shard is put where that of a piece goes.
+    :param bounds: a query for the least and the greatest value of the column that is cut; see SQLPlanExportOperator.
+    :param shards: how many ranges, or a list of parameters.
+    :param max_shards: at most ``[core] max_map_length``.
+    :param manifest: key of the one over all.
+    """
+    from airflow.providers.common.compat.sdk import TaskGroup
 
-    hook = BaseHook.get_hook(conn_id)
-    if not isinstance(hook, DbApiHook):
-        raise OSSInvalidArgument(
-            f"conn_id={conn_id!r} belongs to {a_type(hook)}, which runs no SQL: give a connection whose hook is a "
-            "DbApiHook"
-        )
-    return Session(hook.get_conn)
+    from airflow_provider_oss.operators.groups import Kinds, handed_out
+    from airflow_provider_oss.transfers.sql_shards import SQLFinishExportOperator, SQLPlanExportOperator
+
+    given: dict[str, Any] = {
+        "map_index_template": "{{ task.shard_name }}",
+        **arguments,
+        "sql": sql,
+        "conn_id": conn_id,
+        "key": key,
+        "bounds": bounds,
+        "shards": shards,
+        "max_shards": max_shards,
+        "manifest": manifest,
+    }
+    kinds = Kinds(SQLPlanExportOperator, SQLToOSSOperator, SQLFinishExportOperator)
+    to_plan, to_send, to_finish = handed_out(kinds, given)
+    to_send.pop("manifest")  # which the last task stores
+    with TaskGroup(group_id) as group:
+        plan = SQLPlanExportOperator(task_id="plan", **to_plan)
+        send = SQLToOSSOperator.partial(task_id="send", **to_send).expand(shard=plan.output)
+        to_finish |= {"shards": plan.output, "results": send.output}
+        SQLFinishExportOperator(task_id="finish", **to_finish)
+    return group
 
 
 def _kept(value: Any) -> Any:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.formats import manifest_key, piece_key, shard_manifest_key, sharded_key
-from airflow_provider_oss.exports.shards import Shard, between, closed_ranges, numbered
+from airflow_provider_oss.exports.shards import QueryShard, between, closed_ranges, numbered
 
 
 @given(st.integers(), st.integers(0, 500), st.integers(1, 60))
@@ -75,7 +75,7 @@ def test_ends_of_no_range(least: Any, most: Any, message: str) -> None:
 )
 def test_parameters_go_together(parameters: Any, own: Any, expected: Any) -> None:
     """The query has its own parameters and those of the shard."""
-    assert Shard.parse({"index": 0, "parameters": own}).added_to(parameters) == expected
+    assert QueryShard.parse({"index": 0, "parameters": own}).added_to(parameters) == expected
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_parameters_go_together(parameters: Any, own: Any, expected: Any) -> Non
 def test_parameters_that_do_not(parameters: Any, own: Any, message: str) -> None:
     """No parameter goes before another of its name."""
     with pytest.raises(OSSInvalidArgument, match=message):
-        Shard(0, own).added_to(parameters)
+        QueryShard(0, own).added_to(parameters)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_parameters_that_do_not(parameters: Any, own: Any, message: str) -> None
 def test_what_is_no_shard(given_shard: dict[str, Any]) -> None:
     """Only what was planned is taken."""
     with pytest.raises(OSSInvalidArgument, match="nothing that SQLPlanExportOperator returns"):
-        Shard.parse(given_shard)
+        QueryShard.parse(given_shard)
 
 
 def test_a_list_of_parameters() -> None:

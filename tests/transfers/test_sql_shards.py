@@ -12,8 +12,8 @@ from airflow.providers.common.compat.sdk import DAG, AirflowException, AirflowFa
 from airflow_provider_oss.emulator import OSSEmulator
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.transfers.sql_shards import SQLFinishExportOperator, SQLPlanExportOperator, mapped_export
-from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
+from airflow_provider_oss.transfers.sql_shards import SQLFinishExportOperator, SQLPlanExportOperator
+from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator, mapped_export
 from tests.operators.conftest import REFUSED, Run
 from tests.support.postgres import PostgresServer
 from tests.support.stores import MemoryStore

@@ -42,8 +42,8 @@ from airflow_provider_oss.transfers.ranges import (
     OSSSendPartsOperator,
     mapped_upload,
 )
-from airflow_provider_oss.transfers.sql_shards import SQLFinishExportOperator, SQLPlanExportOperator, mapped_export
-from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
+from airflow_provider_oss.transfers.sql_shards import SQLFinishExportOperator, SQLPlanExportOperator
+from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator, mapped_export
 
 
 class OwnStore:
