@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
@@ -58,6 +58,17 @@ class ShardResult(Result):
     elapsed_seconds: float
     shard: Mapping[str, Any] | None = None
     """As it was planned; None for all."""
+
+    @classmethod
+    def parse(cls, given: Mapping[str, Any]) -> ShardResult:
+        """Return the result that a task has returned as plain data. Raises OSSInvalidArgument for anything else."""
+        try:
+            return cls(**{field.name: given[field.name] for field in fields(cls)})
+        except KeyError as error:
+            raise OSSInvalidArgument(
+                f"results has something without {error} in place of what SQLToOSSOperator returns for a shard: give "
+                "send.output as it is"
+            ) from error
 
     @override
     def describe(self) -> str:

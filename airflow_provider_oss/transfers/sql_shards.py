@@ -9,6 +9,7 @@ are in ``transfers.sql_to_oss``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from typing_extensions import override
@@ -114,11 +115,18 @@ class SQLPlanExportOperator(OSSBaseOperator):
 
     def _asked(self) -> tuple[Any, Any]:
         """Return what ``bounds`` returns."""
+        from airflow_provider_oss.exceptions import OSSInvalidArgument
         from airflow_provider_oss.transfers.query import Query, session_of
 
         self._session = session_of(self.conn_id)
-        with self._session.read(Query(str(self.bounds), self.parameters)) as result:
-            rows = [tuple(row) for _, row in zip(range(2), result.rows, strict=False)]
+        try:
+            with self._session.read(Query(str(self.bounds), self.parameters)) as result:
+                rows = [tuple(row) for row in islice(result.rows, 2)]
+        except OSSInvalidArgument as error:
+            raise _refused(f"bounds: {error}") from error
+        except Exception:
+            self._cancellation.check()  # an interrupted query is a cancelled task
+            raise
         if len(rows) != 1 or len(rows[0]) != 2:  # noqa: PLR2004 - the least and the greatest
             raise _refused("bounds must return one row of two values, such as SELECT min(id), max(id) FROM ...")
         least, most = rows[0]
@@ -175,33 +183,37 @@ class SQLFinishExportOperator(OSSUploadBaseOperator):
         ref = self.hook.resolve(self.key, self.bucket_name, storing=True)
         results = self._results_of(self.shards[:])  # at once: to go through what Airflow gives asks it for each
         manifests = [self._read(ref, index, result) for index, result in enumerate(results)]
-        target = self._target(ref, manifests, [each["manifest"] for each in results])
+        target = self._target(ref, manifests, [each.manifest for each in results])
         stored = store_manifest(self.hook, target, combined_text(manifests), self.object_options())
         return ShardResult(
-            rows=sum(each["rows"] for each in results),
-            bytes=sum(each["bytes"] for each in results),
-            objects=sum(each["objects"] for each in results),
+            rows=sum(each.rows for each in results),
+            bytes=sum(each.bytes for each in results),
+            objects=sum(each.objects for each in results),
             manifest=target.uri,
             manifest_crc64=stored.crc64,
-            bytes_sent=sum(each["bytes_sent"] for each in results),
-            bytes_verified=sum(each["bytes_verified"] for each in results),
-            resumed=any(each["resumed"] for each in results),
-            elapsed_seconds=sum(each["elapsed_seconds"] for each in results),
+            bytes_sent=sum(each.bytes_sent for each in results),
+            bytes_verified=sum(each.bytes_verified for each in results),
+            resumed=any(each.resumed for each in results),
+            elapsed_seconds=sum(each.elapsed_seconds for each in results),
         )
 
-    def _results_of(self, shards: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    def _results_of(self, shards: Sequence[Mapping[str, Any]]) -> list[ShardResult]:
         """Return the result of each shard. Raises OSSInvalidArgument when one is missing, or is of another plan."""
+        from airflow_provider_oss.transfers.manifest import ShardResult
+
+        if not shards:
+            raise _refused("shards is empty: give what SQLPlanExportOperator returned, plan.output")
         found = [each for each in self.results[:] if isinstance(each, Mapping)]
-        by_index = {each["shard"]["index"]: each for each in found if isinstance(each.get("shard"), Mapping)}
+        by_index = {each["shard"].get("index"): each for each in found if isinstance(each.get("shard"), Mapping)}
         for index, shard in enumerate(shards):
             if index not in by_index or by_index[index]["shard"] != shard:
                 raise _refused(
                     f"shard {index} has no result: its task was marked as success, or ran with another plan; clear the "
                     f"task with map index {index}, and this one after it"
                 )
-        return [by_index[index] for index in range(len(shards))]
+        return [ShardResult.parse(by_index[index]) for index in range(len(shards))]
 
-    def _read(self, ref: ObjectRef, index: int, result: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _read(self, ref: ObjectRef, index: int, result: ShardResult) -> Mapping[str, Any]:
         """Return the manifest of a shard. Raises OSSInvalidArgument when it is not the one that its task has stored."""
         import json
 
@@ -209,7 +221,7 @@ class SQLFinishExportOperator(OSSUploadBaseOperator):
         from airflow_provider_oss.exports.formats import shard_manifest_key, sharded_key
         from airflow_provider_oss.proof import crc64
 
-        uri = result["manifest"]
+        uri = result.manifest
         own = shard_manifest_key(sharded_key(ref.key, index, is_split=False))
         if uri != f"oss://{ref.bucket}/{own}":
             raise _refused(
@@ -220,7 +232,7 @@ class SQLFinishExportOperator(OSSUploadBaseOperator):
             data = self.hook.read_object(uri)
         except OSSNoSuchKey:
             data = b""
-        if str(crc64(data)) != result["manifest_crc64"]:
+        if str(crc64(data)) != result.manifest_crc64:
             raise _refused(
                 f"{uri} is not what shard {index} has stored: another run exports to the same key, or it was deleted; "
                 f"clear the task with map index {index}, and this one after it"

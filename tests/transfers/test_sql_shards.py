@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowException, AirflowFailException, BaseOperator
 
 from airflow_provider_oss.emulator import OSSEmulator
-from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSUploadCancelled
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.transfers.sql_shards import SQLFinishExportOperator, SQLPlanExportOperator
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator, mapped_export
@@ -49,20 +50,20 @@ class Tasks:
     """Runs the tasks, one after the other."""
 
     def __init__(self, run: Run, **common: Any) -> None:
-        self._run = run
+        self.run = run
         self._common = {"conn_id": "lite", "key": "{{ ds }}/a.csv", **common}
 
     def plan(self, **arguments: Any) -> Any:
         given = {"conn_id": self._common["conn_id"], "bounds": BOUNDS, **arguments}
-        return self._run(lambda: SQLPlanExportOperator(task_id="plan", **given))
+        return self.run(lambda: SQLPlanExportOperator(task_id="plan", **given))
 
     def send(self, shard: Any, **arguments: Any) -> Any:
         given = {"sql": SQL, **self._common, "shard": shard, **arguments}
-        return self._run(lambda: SQLToOSSOperator(task_id="send", **given))
+        return self.run(lambda: SQLToOSSOperator(task_id="send", **given))
 
     def finish(self, shards: Any, results: Any, **arguments: Any) -> Any:
         given = {"key": self._common["key"], "shards": shards, "results": results, **arguments}
-        return self._run(lambda: SQLFinishExportOperator(task_id="finish", **given))
+        return self.run(lambda: SQLFinishExportOperator(task_id="finish", **given))
 
 
 @pytest.fixture
@@ -183,6 +184,31 @@ def test_a_shard_without_a_result(tasks: Tasks, instead: list[Any]) -> None:
     assert "2026-11-21/a-manifest.json" not in keys()
 
 
+@pytest.mark.parametrize(
+    ("shards", "results", "message"),
+    [
+        ([], [], "shards is empty: give what SQLPlanExportOperator returned"),
+        ([{"index": 0}], [{"shard": {"index": 0}}], "results has something without 'rows' in place of"),
+        ([{"index": 0}], [{"shard": {"after": None}}], "shard 0 has no result"),
+    ],
+)
+def test_results_of_something_else(tasks: Tasks, shards: Any, results: Any, message: str) -> None:
+    """What another task has returned is refused."""
+    with pytest.raises(AirflowFailException, match=message):
+        tasks.finish(shards, results)
+
+
+def test_an_interrupted_plan_is_cancelled(tasks: Tasks) -> None:
+    """A query for the ends that hangs ends soon after the task is told to stop."""
+    bounds = "WITH RECURSIVE r(a) AS (SELECT 1 UNION ALL SELECT a + 1 FROM r) SELECT min(a), max(a) FROM r"
+    operator = SQLPlanExportOperator(task_id="plan", conn_id="lite", bounds=bounds)
+    timer = threading.Timer(0.3, operator.on_kill)
+    timer.start()
+    with pytest.raises(OSSUploadCancelled):
+        tasks.run(lambda: operator)
+    timer.join()
+
+
 def test_another_plan(tasks: Tasks, sqlite: Callable[..., None]) -> None:
     """Results of an earlier plan are none of this one."""
     before = [tasks.send(shard) for shard in tasks.plan(shards=2)]
@@ -227,6 +253,7 @@ def test_where_the_manifest_goes(tasks: Tasks) -> None:
         ({"shards": [{}]}, "leave bounds out"),
         ({"bounds": None}, "shards=8 is no list of parameters: give bounds"),
         ({"bounds": "SELECT n, n FROM t"}, "bounds must return one row of two values"),
+        ({"bounds": "SELECT 1; SELECT 2"}, "bounds: sql holds 2 statements"),
         ({"bounds": "SELECT max(n) FROM t"}, "bounds must return one row of two values"),
         ({"bounds": "SELECT min(day), max(day) || 'x' FROM t"}, "give two whole numbers, or two dates"),
         ({"do_xcom_push": False}, "do_xcom_push=False"),
