@@ -16,8 +16,8 @@ A value is written by one rule for each kind, the same for csv and jsonl:
 - dates, times and timestamps: ISO 8601, with the offset from UTC where there is one (``2026-11-22T01:02:03.5+00:00``);
   years before Christ and ``infinity`` as PostgreSQL writes them;
 - intervals: ISO 8601 durations (``P1DT2H3.5S``); a time of day that a database returns as a duration: ``26:03:04``;
-- decimals: all their digits, never an exponent; floats: the shortest text that is read as the same number; ``NaN``,
-  ``Infinity`` and ``-Infinity`` (in JSON as strings);
+- decimals: all their digits, never an exponent; floats: the shortest text that is read as the same number, or the one
+  that a database writes so; ``NaN``, ``Infinity`` and ``-Infinity`` (in JSON as strings);
 - bytes: base64; booleans: ``true`` and ``false``; json as its text; arrays and mappings as JSON.
 """
 
@@ -309,6 +309,13 @@ def to_json(value: Any) -> str:
     return encode_basestring(to_text(value))
 
 
+def number_as_json(value: Any) -> str:
+    """Write a number as JSON; as text it is the database's own, of which all that are finite end in a digit."""
+    if not isinstance(value, str):
+        return to_json(value)
+    return value if value[-1:].isdigit() else encode_basestring(value)
+
+
 def one_line_json(value: Any) -> str:
     """Return JSON text without line breaks: between its tokens they mean nothing, within a string there are none."""
     text: str = value if isinstance(value, str) else to_json(value)
@@ -337,6 +344,8 @@ def _json_of_item(column: Column) -> Converter:
         return one_line_json
     if column.kind is Kind.INTEGER:
         return str
+    if column.kind in (Kind.FLOAT, Kind.DECIMAL):
+        return number_as_json
     write = _TEXT_OF_KIND.get(column.kind)
     return to_json if write is None else lambda value: encode_basestring(write(value))
 

@@ -1,21 +1,16 @@
 """
-What the types of PostgreSQL, MySQL and DuckDB are to an export: columns of a kind, and values that lose nothing.
+What the types of PostgreSQL and DuckDB are to an export: columns of a kind, and values that lose nothing.
 
-Where a driver would make another value of one (an interval's months 30 days, ``infinity`` a day of the year 9999, a
-zero date NULL, ...), the value is taken as the text, or the bytes, that the server writes.
+Where a driver would make another value of one (an interval's months 30 days, ``infinity`` a day of the year 9999, ...),
+the value is taken as the text that the database writes.
 """
 
 from __future__ import annotations
 
-import datetime as dt
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
 
-from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.exports.columns import Column, Kind, Row
+from airflow_provider_oss.exports.columns import Column, Kind
 
 # PostgreSQL: by the numbers (OIDs) that its catalog has for types since ever
 
@@ -46,7 +41,7 @@ _POSTGRES_ELEMENTS: Final[Mapping[int, int]] = {
 }  # fmt: skip
 """Array types and what they are arrays of; 2950 is uuid. Arrays of other types are text, as PostgreSQL writes them."""
 
-_POSTGRES_OF_DRIVERS: Final = (Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.BYTES)
+_POSTGRES_OF_DRIVERS: Final = (Kind.BOOLEAN, Kind.INTEGER, Kind.DECIMAL, Kind.BYTES)
 """Of these drivers make Python values that have all, in arrays too."""
 
 _POSTGRES_MOST_DIGITS: Final = 1000
@@ -92,161 +87,6 @@ def postgres_column(
 def _signed(scale: int) -> int:
     """Return a scale of 11 bits, of which one is the sign: psycopg2 says 2046 for -2."""
     return ((scale & 0x7FF) ^ 0x400) - 0x400
-
-
-# MySQL: by the numbers and flags of its protocol, whatever the driver. Values are the bytes that the server sent
-
-Decoder: TypeAlias = Callable[[Any], Any]
-"""Makes of a value that is not NULL, as the server sent it, what is exported."""
-
-_UNSIGNED_FLAG: Final = 32
-_ENUM_FLAG: Final = 256
-_SET_FLAG: Final = 2048
-_BIT: Final = 16
-_BIGINT: Final = 8
-_WITH_SIGN: Final = (1, 2, 3, _BIGINT, 9)
-"""The integers that may be unsigned."""
-_BITS: Final = {1: 16, 2: 32, 3: 64, _BIGINT: 64, 9: 32, 13: 16, _BIT: 64}
-"""Room for the unsigned ones too, but of BIGINT and BIT."""
-_MYSQL_KINDS: Final[Mapping[int, tuple[Kind, str]]] = {
-    0: (Kind.DECIMAL, "decimal"),
-    246: (Kind.DECIMAL, "decimal"),
-    1: (Kind.INTEGER, "tinyint"),
-    2: (Kind.INTEGER, "smallint"),
-    3: (Kind.INTEGER, "int"),
-    _BIGINT: (Kind.INTEGER, "bigint"),
-    9: (Kind.INTEGER, "mediumint"),
-    13: (Kind.INTEGER, "year"),
-    _BIT: (Kind.INTEGER, "bit"),
-    4: (Kind.FLOAT, "float"),
-    5: (Kind.FLOAT, "double"),
-    6: (Kind.TEXT, "null"),
-    7: (Kind.TIMESTAMP, "timestamp"),
-    12: (Kind.TIMESTAMP, "datetime"),
-    10: (Kind.DATE, "date"),
-    14: (Kind.DATE, "date"),
-    11: (Kind.TIME, "time"),
-    242: (Kind.BYTES, "vector"),
-    245: (Kind.JSON, "json"),
-    255: (Kind.BYTES, "geometry"),
-}
-_TEXTS_AND_BYTES: Final = {253: ("varchar", "varbinary"), 254: ("char", "binary")}
-"""Names of the types of text and bytes; those of all others are ``text`` and ``blob``."""
-_DURATION: Final = re.compile(r"(-?)(\d+):(\d\d):(\d\d)(?:\.(\d{1,6}))?")
-
-
-@dataclass(frozen=True, slots=True)
-class MysqlField:
-    """A column as the server describes it."""
-
-    name: str
-    type_code: int
-    flags: int
-    is_binary: bool
-    """Whether its character set is ``binary``: it is that of bytes, and of all that is no text."""
-    length: int | None
-    """Of a decimal: with its sign and its point. None when the driver does not say."""
-    scale: int | None
-
-
-def mysql_column(field: MysqlField) -> Column:
-    """Return the column that the server describes so."""
-    is_unsigned = bool(field.flags & _UNSIGNED_FLAG)
-    kind, type_name = _MYSQL_KINDS.get(field.type_code) or _text_or_bytes(field)
-    precision = scale = None
-    if kind is Kind.DECIMAL and field.length is not None and field.scale is not None:
-        scale = field.scale
-        precision = field.length - (not is_unsigned) - (scale > 0)
-        type_name = f"{type_name}({precision},{scale})"
-    return Column(
-        name=field.name,
-        kind=kind,
-        type_name=f"{type_name} unsigned" if is_unsigned and field.type_code in _WITH_SIGN else type_name,
-        bits=_BITS.get(field.type_code),
-        is_unsigned=field.type_code == _BIT or (field.type_code == _BIGINT and is_unsigned),
-        precision=precision,
-        scale=scale,
-    )
-
-
-def decoded(fields: Sequence[MysqlField], rows: Iterable[Row]) -> Iterator[Row]:
-    """
-    Yield the rows, whose values are as the server sent them, with values as they are exported.
-
-    Raises OSSInvalidArgument for one that its column cannot have, such as text that is no UTF-8.
-    """
-    decoders = [_decoder(field) for field in fields]
-    for row in rows:
-        values: list[Any] = []
-        try:
-            for decode, value in zip(decoders, row, strict=True):
-                values.append(None if value is None else decode(value))
-        except (ValueError, ArithmeticError) as error:
-            name = fields[len(values)].name
-            raise OSSInvalidArgument(
-                f"column {name!r} holds what its type cannot have ({error}): ask for its bytes, CAST(... AS BINARY)"
-            ) from error
-        yield values
-
-
-def _text_or_bytes(field: MysqlField) -> tuple[Kind, str]:
-    text, binary = _TEXTS_AND_BYTES.get(field.type_code, ("text", "blob"))
-    if field.is_binary:
-        return Kind.BYTES, binary
-    for flag, name in ((_ENUM_FLAG, "enum"), (_SET_FLAG, "set")):
-        if field.flags & flag:
-            return Kind.TEXT, name
-    return Kind.TEXT, text
-
-
-def _decoder(field: MysqlField) -> Decoder:
-    if field.type_code == _BIT:
-        return _bits
-    return _DECODERS.get(mysql_column(field).kind, _text)
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else value.decode()
-
-
-def _bits(value: Any) -> int:
-    return int.from_bytes(value, "big")
-
-
-def _day(kind: type[dt.date]) -> Decoder:
-    """Return what makes dates or timestamps; as text what is none: ``0000-00-00``, ``2026-00-00``."""
-
-    def decode(value: Any) -> dt.date | str:
-        text = _text(value)
-        try:
-            return kind.fromisoformat(text)
-        except ValueError:
-            return text
-
-    return decode
-
-
-def _duration(value: Any) -> dt.timedelta:
-    text = _text(value)
-    found = _DURATION.fullmatch(text)
-    if found is None:
-        raise ValueError(f"{text!r} is no TIME of MySQL")
-    sign, hours, minutes, seconds, fraction = found.groups()
-    duration = dt.timedelta(
-        hours=int(hours), minutes=int(minutes), seconds=int(seconds), microseconds=int((fraction or "").ljust(6, "0"))
-    )
-    return -duration if sign else duration
-
-
-_DECODERS: Final[Mapping[Kind, Decoder]] = {
-    Kind.INTEGER: int,
-    Kind.FLOAT: float,
-    Kind.DECIMAL: lambda value: Decimal(_text(value)),
-    Kind.DATE: _day(dt.date),
-    Kind.TIMESTAMP: _day(dt.datetime),
-    Kind.TIME: _duration,
-    Kind.BYTES: bytes,
-}
 
 
 # DuckDB: by the names that its driver has for types
@@ -299,6 +139,20 @@ _DUCKDB_AS_THEY_ARE: Final = (
 """Types whose Python values have all. Those of any type that is not known are taken as text."""
 
 
+_DUCKDB_AS_IN_ARROW: Final = frozenset(
+    {
+        *_DUCKDB_INTEGERS,
+        *("boolean", "float", "double", "decimal", "blob", "date", "time", "time_ns"),
+        *("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns", "timestamp with time zone", "timestamptz_ns"),
+    }
+)
+"""Types whose values Arrow has too: of the other ones there it drops a zone, wraps, or has DuckDB's own bytes."""
+_DUCKDB_AS_TEXT_IN_ARROW: Final = frozenset(
+    {*_DUCKDB_HUGE, "varchar", "enum", "uuid", "bit", "bignum", "interval", "union", "null"}
+)
+"""Types whose values in Parquet are their text, or what Arrow reads in it."""
+
+
 def duckdb_column(name: str, duckdb_type: Any) -> Column:
     """Return the column of this name and type, which is as the driver describes it."""
     kind, bits, is_unsigned = Kind.TEXT, None, False
@@ -321,11 +175,23 @@ def duckdb_column(name: str, duckdb_type: Any) -> Column:
 
 def exact_query(sql: str, duckdb_types: Sequence[Any]) -> str:
     """Return a query for the same rows, of whose values the driver loses nothing."""
-    names = [f"c{index}" for index in range(len(duckdb_types))]
-    values = [
-        name if (exact := _exact_type(each)) is None else f"CAST({name} AS {exact})"
-        for name, each in zip(names, duckdb_types, strict=True)
-    ]
+    return _casting(sql, map(_exact_type, duckdb_types))
+
+
+def arrow_query(sql: str, duckdb_types: Sequence[Any]) -> str | None:
+    """Return a query for the same rows, of whose values Arrow loses nothing; None where a type might be changed."""
+    identifiers = [each.id for each in duckdb_types]
+    if not {*identifiers} <= {*_DUCKDB_AS_IN_ARROW, *_DUCKDB_AS_TEXT_IN_ARROW}:
+        return None
+    return _casting(sql, ("VARCHAR" if each in _DUCKDB_AS_TEXT_IN_ARROW else None for each in identifiers))
+
+
+def _casting(sql: str, types: Iterable[str | None]) -> str:
+    """Return a query for the same rows, with the values of another type where one is given."""
+    names, values = [], []
+    for index, type_ in enumerate(types):
+        names.append(f"c{index}")
+        values.append(f"CAST(c{index} AS {type_})" if type_ else f"c{index}")
     return f"SELECT {', '.join(values)} FROM (\n{sql}\n) AS q({', '.join(names)})"  # noqa: S608 - the user's own query
 
 

@@ -18,16 +18,15 @@ from typing import Any, Final
 
 from airflow_provider_oss.compression import check_compression, compressed, content_encoding
 from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.exports.arrow import ArrowRows
+from airflow_provider_oss.exports.cells import ColumnWriter, has_null, json_writer, text_writer, with_nulls, written
 from airflow_provider_oss.exports.columns import (
     Batch,
     Batches,
     Column,
-    Converter,
     Kind,
     Row,
     check_unique_names,
-    json_converter,
-    text_converter,
 )
 from airflow_provider_oss.exports.parquet import check_parquet, parquet_bytes, type_name
 from airflow_provider_oss.exports.partitions import PARTITION, above_partitions
@@ -106,79 +105,83 @@ def _meant(name: str, value: Any) -> Any:
 
 def csv_bytes(columns: Sequence[Column], batches: Batches, form: CsvFormat) -> Iterator[bytes]:
     """Yield the header, if there is to be one, then the lines of each batch of rows."""
-    line = _line_writer(columns, form)
-    if form.header:
-        quoted = _quoter(form)
-        header = form.delimiter.join(quoted(column.name) for column in columns)
-        yield f"{header}{form.line_ending}".encode()
+    is_only = len(columns) == 1
+    writers = [_cells_writer(column, form, is_only=is_only) for column in columns]
+    yield from _header(columns, form)
     for batch in batches:
-        yield "".join(map(line, batch)).encode()
+        lines = map(form.delimiter.join, zip(*written(writers, batch), strict=True))
+        yield form.line_ending.join([*lines, ""]).encode()
 
 
-def _line_writer(columns: Sequence[Column], form: CsvFormat) -> Callable[[Row], str]:
-    converters = [_cell_writer(column, form) for column in columns]
-    null, delimiter, ending = form.null_marker, form.delimiter, form.line_ending
-    if len(columns) == 1 and not null:
-        return _only_line_writer(columns[0], converters[0], ending)
-
-    def line(row: Row) -> str:
-        cells = [null if value is None else convert(value) for convert, value in zip(converters, row, strict=True)]
-        return delimiter.join(cells) + ending
-
-    return line
+def csv_of_lines(columns: Sequence[Column], batches: Batches, form: CsvFormat) -> Iterator[bytes]:
+    """Yield the header, if there is to be one, then each batch of lines, which a database wrote in this form."""
+    yield from _header(columns, form)
+    for batch in batches:
+        yield b"".join(batch)  # type: ignore[arg-type]  # its rows are lines
 
 
-def _only_line_writer(column: Column, convert: Converter, ending: str) -> Callable[[Row], str]:
-    """Return what writes a line of one cell, which NULL would leave empty: most readers skip empty lines."""
+def _header(columns: Sequence[Column], form: CsvFormat) -> Iterator[bytes]:
+    if form.header:
+        header = form.delimiter.join(_quoter(form)([column.name for column in columns]))
+        yield f"{header}{form.line_ending}".encode()
 
-    def line(row: Row) -> str:
-        [value] = row
-        if value is None:
+
+def _cells_writer(column: Column, form: CsvFormat, *, is_only: bool) -> ColumnWriter:
+    write = text_writer(column)
+    if column.kind not in _PLAIN_KINDS or column.is_array or not form.leaves_plain_text:
+        write = _quoting(write, form)
+    return _without_nulls(column, write) if is_only and not form.null_marker else with_nulls(write, form.null_marker)
+
+
+def _quoting(write: ColumnWriter, form: CsvFormat) -> ColumnWriter:
+    quoted = _quoter(form)
+    return lambda values: quoted(write(values))
+
+
+def _without_nulls(column: Column, write: ColumnWriter) -> ColumnWriter:
+    """Return what writes the only cells of lines, which NULL would leave empty: most readers skip empty lines."""
+
+    def cells(values: Sequence[Any]) -> Sequence[str]:
+        if has_null(values):
             raise OSSInvalidArgument(
                 f"column {column.name!r} is the only one and holds NULL, which would be an empty line: give "
                 "csv_options a null_marker"
             )
-        return convert(value) + ending
+        return write(values)
 
-    return line
-
-
-def _cell_writer(column: Column, form: CsvFormat) -> Converter:
-    convert, quoted = text_converter(column), _quoter(form)
-    if column.kind in _PLAIN_KINDS and not column.is_array and form.leaves_plain_text:
-        return convert
-    return lambda value: quoted(convert(value))
+    return cells
 
 
-def _quoter(form: CsvFormat) -> Converter:
+def _quoter(form: CsvFormat) -> Callable[[Sequence[str]], Sequence[str]]:
+    """Return what puts those texts in quotes that need them."""
     quote, null = form.quotechar, form.null_marker
     doubled = quote * 2
-    needs_quotes = re.compile(f"[{re.escape(form.delimiter + quote)}\r\n]").search
+    special = (form.delimiter, quote, "\r", "\n")
+    needs_quotes = re.compile(f"[{re.escape(''.join(special))}]").search
 
     def always(text: str) -> str:
         return f"{quote}{text.replace(quote, doubled)}{quote}"
 
-    def if_needed(text: str) -> str:
-        return always(text) if text == null or needs_quotes(text) else text
+    def all_of_them(texts: Sequence[str]) -> Sequence[str]:
+        return list(map(always, texts))
 
-    return always if form.quoting == "all" else if_needed
+    def those_that_need_it(texts: Sequence[str]) -> Sequence[str]:
+        together = "".join(texts)
+        if null not in texts and not any(character in together for character in special):
+            return texts
+        return [always(text) if text == null or needs_quotes(text) else text for text in texts]
+
+    return all_of_them if form.quoting == "all" else those_that_need_it
 
 
 def json_lines_bytes(columns: Sequence[Column], batches: Batches) -> Iterator[bytes]:
     """Yield the lines of each batch of rows. Raises OSSInvalidArgument when two columns share a name."""
     check_unique_names(columns, "jsonl")
-    members = [(f"{encode_basestring(column.name)}:", json_converter(column)) for column in columns]
+    writers = [with_nulls(json_writer(column), "null") for column in columns]
+    names = [encode_basestring(column.name).replace("%", "%%") for column in columns]
+    line = f"{{{','.join(f'{name}:%s' for name in names)}}}\n"
     for batch in batches:
-        lines = [
-            ",".join(
-                [
-                    f"{name}null" if value is None else name + convert(value)
-                    for (name, convert), value in zip(members, row, strict=True)
-                ]
-            )
-            for row in batch
-        ]
-        yield "".join([f"{{{line}}}\n" for line in lines]).encode()
+        yield "".join(map(line.__mod__, zip(*written(writers, batch), strict=True))).encode()
 
 
 _MIMES: Final = {
@@ -226,6 +229,10 @@ class FileFormat:
         plain = csv_bytes(columns, batches, self.csv) if self.name == "csv" else json_lines_bytes(columns, batches)
         return compressed(plain, self.compression)
 
+    def file_of_lines(self, columns: Sequence[Column], batches: Batches) -> Iterator[bytes]:
+        """Yield one whole csv file with these lines, each of them the bytes that a database wrote."""
+        return compressed(csv_of_lines(columns, batches, self.csv), self.compression)
+
 
 def parse_format(name: str, compression: str | None, csv_options: Mapping[str, Any] | None) -> FileFormat:
     """Return the format. Raises OSSInvalidArgument when it is not known, or needs what is not installed."""
@@ -263,6 +270,23 @@ class Split:
         return self.rows is not None or self.size_bytes is not None
 
 
+class _Rows:
+    """Rows one by one, and whether there is another."""
+
+    def __init__(self, rows: Iterator[Row]) -> None:
+        self._rows = rows
+        self._ahead: list[Row] = []
+
+    def has_more(self) -> bool:
+        if not self._ahead:
+            self._ahead = list(islice(self._rows, 1))
+        return bool(self._ahead)
+
+    def take(self, count: int) -> list[Row]:
+        ahead, self._ahead = self._ahead, []
+        return [*ahead, *islice(self._rows, count - len(ahead))]
+
+
 class Pieces:
     """
     Hands the rows of a result out in batches, one piece after the other.
@@ -270,9 +294,8 @@ class Pieces:
     Where it cuts depends on the rows and their bytes only, not on how a driver happens to deliver them.
     """
 
-    def __init__(self, rows: Iterator[Row], batch_rows: int, split: Split) -> None:
-        self._rows = rows
-        self._ahead: list[Row] = []
+    def __init__(self, rows: Iterator[Row] | ArrowRows, batch_rows: int, split: Split) -> None:
+        self._source = rows if isinstance(rows, ArrowRows) else _Rows(rows)
         self._batch_rows = batch_rows
         self._split = split
         self.rows = 0
@@ -282,20 +305,14 @@ class Pieces:
 
     def has_more(self) -> bool:
         """Whether there is another row."""
-        if not self._ahead:
-            self._ahead = list(islice(self._rows, 1))
-        return bool(self._ahead)
+        return self._source.has_more()
 
     def piece(self) -> Iterator[Batch]:
         """Begin a piece: yield its rows."""
         self.rows = self.size_bytes = 0
-        while not self._is_full() and (batch := self._take(self._next_rows())):
+        while not self._is_full() and (batch := self._source.take(self._next_rows())):
             self.rows += len(batch)
             yield batch
-
-    def _take(self, count: int) -> list[Row]:
-        ahead, self._ahead = self._ahead, []
-        return [*ahead, *islice(self._rows, count - len(ahead))]
 
     def _is_full(self) -> bool:
         rows, size_bytes = self._split.rows, self._split.size_bytes

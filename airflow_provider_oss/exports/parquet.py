@@ -23,6 +23,7 @@ from decimal import Decimal
 from typing import Any, Final, NoReturn
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.exports.arrow import scalar_text, stored_as
 from airflow_provider_oss.exports.columns import (
     Batch,
     Batches,
@@ -42,6 +43,7 @@ _DECIMAL128_DIGITS: Final = 38
 _DECIMAL256_DIGITS: Final = 76
 _DAY: Final = r"\d{4}-\d\d-\d\d"
 _CLOCK: Final = r"(?!24)\d\d:\d\d:\d\d(\.\d{1,6})?"
+_REAL: Final = r"-?((0|[1-9]\d*)(\.\d+)?(e[+-]\d+)?|Infinity)|NaN"
 _OFFSET: Final = r"[+-]\d\d(:\d\d){0,2}"
 """What a database writes. Python reads more: it drops digits of a second, and takes ``19`` for an hour."""
 _MOST_SHOWN: Final = 100
@@ -110,7 +112,10 @@ def _table(schema: Any, fields: Sequence[_Field], batch: Batch) -> Any:
     """Return the rows as a table, which unlike a record batch may have more than 2 GiB of text."""
     import pyarrow as pa
 
-    values = list(zip(*batch, strict=True)) if batch else [()] * len(fields)
+    if isinstance(batch, pa.Table):
+        values = batch.columns
+    else:
+        values = list(zip(*batch, strict=True)) if batch else [()] * len(fields)
     return pa.table([field.array(column) for field, column in zip(fields, values, strict=True)], schema=schema)
 
 
@@ -130,12 +135,17 @@ class _Field:
 
     def array(self, values: Sequence[Any]) -> Any:
         """Return the values as Arrow has them. Raises OSSInvalidArgument naming the first that does not fit."""
-        import pyarrow as pa
-
         try:
-            return pa.array(self._converted(values), self.type)
+            return self._array(values)
         except _misfits() as error:
             raise self._misfit(values, error) from error
+
+    def _array(self, values: Sequence[Any]) -> Any:
+        import pyarrow as pa
+
+        if isinstance(values, pa.ChunkedArray):
+            return stored_as(values, self.type)
+        return pa.array(self._converted(values), self.type)
 
     def _converted(self, values: Sequence[Any]) -> Sequence[Any]:
         if not self.column.is_array:
@@ -143,19 +153,25 @@ class _Field:
         return [None if value is None else self._item.converted(_items(value)) for value in values]
 
     def _misfit(self, values: Sequence[Any], error: Exception) -> OSSInvalidArgument:
-        import pyarrow as pa
-
         shown = "a value"
-        for value in values:
+        for index, value in enumerate(values):
             try:
-                pa.array(self._converted([value]), self.type)
+                self._array(values[index : index + 1])
             except _misfits() as found:
-                error, shown = found, f"the {type(value).__name__} {shortened(repr(value), _MOST_SHOWN)}"
+                error, shown = found, _shown(value)
                 break
         return OSSInvalidArgument(
             f"column {self.column.name!r} holds {shown}, which does not fit {self.type} in Parquet ({error}): convert "
             "it in the query (CAST), or choose another file_format"
         )
+
+
+def _shown(value: Any) -> str:
+    import pyarrow as pa
+
+    if isinstance(value, pa.Scalar):
+        return f"the {value.type} {shortened(scalar_text(value), _MOST_SHOWN)}"
+    return f"the {type(value).__name__} {shortened(repr(value), _MOST_SHOWN)}"
 
 
 def type_name(column: Column) -> str:
@@ -258,7 +274,7 @@ def _text_of(convert: Callable[[Any], str]) -> Callable[[Any], str]:
     return text
 
 
-def _float(value: Any) -> float:
+def _real(value: Any) -> float:
     if isinstance(value, float):
         return value
     if type(value) is not int or int(float(value)) != value:
@@ -317,6 +333,7 @@ def _time_of_day(value: Any) -> dt.time:
     return value
 
 
+_float = _parsed(_REAL, float, _real)
 _date = _parsed(_DAY, dt.date.fromisoformat, _refused)
 _time = _parsed(_CLOCK, dt.time.fromisoformat, _time_of_day)
 _timestamp = _parsed(f"{_DAY} {_CLOCK}", dt.datetime.fromisoformat, _without_zone)

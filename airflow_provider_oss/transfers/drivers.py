@@ -9,14 +9,13 @@ that is not known is read in every way.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
+from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Row
-from airflow_provider_oss.exports.databases import MysqlField
 from airflow_provider_oss.shown import a_type
 
 _COMMENT_EDGE: Final = re.compile(r"/\*|\*/")
@@ -37,17 +36,28 @@ def _reading(*tokens: str, comments_nest: bool = False) -> Reading:
     return Reading(re.compile("|".join(tokens) + _REST, re.DOTALL), comments_nest)
 
 
-POSTGRES: Final = _reading(
-    r"(?P<skip>--[^\r\n]*)",
-    r"[eE]'(?:[^'\\]|\\.|'')*'",
-    r"'(?:[^']|'')*'",
-    r'"(?:[^"]|"")*"',
-    r"\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$",
-    r"\$\d+",
-    r"[^\W\d][\w$]*",  # a name, which may hold dollars and end in an E
-    "`",
-    comments_nest=True,
-)
+_ESCAPED: Final = r"'(?:[^'\\]|\\.|'')*'"
+_CONTINUED: Final = r"[ \t\f\v]*(?:--[^\r\n]*)?[\r\n](?:\s|--[^\r\n]*[\r\n])*"
+"""Between two quotes it makes one string of PostgreSQL of both: where the first has escapes, so has the second."""
+
+
+def _postgres(string: str) -> Reading:
+    return _reading(
+        r"(?P<skip>--[^\r\n]*)",
+        f"[eE]{_ESCAPED}(?:{_CONTINUED}{_ESCAPED})*",
+        string,
+        r'"(?:[^"]|"")*"',
+        r"\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$",
+        r"\$\d+",
+        r"[^\W\d][\w$]*",  # a name, which may hold dollars and end in an E
+        "`",
+        comments_nest=True,
+    )
+
+
+POSTGRES: Final = _postgres(r"'(?:[^']|'')*'")
+POSTGRES_WITH_ESCAPES: Final = _postgres(_ESCAPED)
+"""As a session reads whose ``standard_conforming_strings`` are off: a backslash escapes in every string."""
 MYSQL: Final = _reading(
     r"(?P<skip>--(?=[\s\0-\x1f]|\Z)[^\n]*|\#[^\n]*)",
     r"'(?:[^'\\]|\\.|'')*'",
@@ -105,13 +115,22 @@ class _Count(NamedTuple):
     """Whether each quote and comment ends."""
 
 
+def without_end(sql: str, reading: Reading) -> str:
+    """Return the text of one statement up to the semicolon that ends it, if any does."""
+    return sql[: next((start for kind, start in _tokens(sql, reading) if kind == "end"), len(sql))]
+
+
+def with_tokens(sql: str, reading: Reading, texts: Mapping[str, str]) -> str:
+    """Return the text with others in place of some of its tokens; what is in comments and quotes stays as it is."""
+    starts = [start for _, start in _tokens(sql, reading)]
+    tokens = (sql[start:end] for start, end in pairwise([*starts, len(sql)]))
+    return "".join(texts.get(token, token) for token in tokens)
+
+
 def _count(sql: str, reading: Reading) -> _Count:
-    statements, is_empty, place = 0, True, 0
-    while found := reading.token.match(sql, place):
-        place, kind = found.end(), found.lastgroup
-        if kind == "comment":
-            place = _comment_end(sql, found.start(), nest=reading.comments_nest)
-        if kind == "unclosed" or place < 0:
+    statements, is_empty = 0, True
+    for kind, _ in _tokens(sql, reading):
+        if kind in ("unclosed", "endless"):
             return _Count(statements + (is_empty and kind == "unclosed"), is_closed=False)
         if kind == "end":
             is_empty = True
@@ -119,6 +138,20 @@ def _count(sql: str, reading: Reading) -> _Count:
             statements += is_empty
             is_empty = False
     return _Count(statements, is_closed=True)
+
+
+def _tokens(sql: str, reading: Reading) -> Iterator[tuple[str | None, int]]:
+    """Yield kind and place of each token; the last may be a quote that is ``unclosed``, or an ``endless`` comment."""
+    place = 0
+    while found := reading.token.match(sql, place):
+        place, kind = found.end(), found.lastgroup
+        if kind == "comment":
+            place = _comment_end(sql, found.start(), nest=reading.comments_nest)
+        if place < 0:
+            kind = "endless"
+        yield kind, found.start()
+        if kind in ("unclosed", "endless"):
+            return
 
 
 def _comment_end(sql: str, start: int, *, nest: bool) -> int:
@@ -131,90 +164,29 @@ def _comment_end(sql: str, start: int, *, nest: bool) -> int:
     return -1
 
 
-_BINARY_CHARSET: Final = 63
-_BINARY_FLAG: Final = 128
-
-
-def raw_cursor(connection: Any, driver: str) -> Any:
+def in_order(rows: Sequence[Any], names: Sequence[Any]) -> Sequence[Row]:
     """
-    Return a cursor whose values are bytes in UTF-8, whatever the connection's character set; it may not write.
-
-    ``driver`` is ``MySQLdb``, ``pymysql`` or ``mysql`` (mysql-connector-python).
-    """
-    with connection.cursor() as cursor:
-        cursor.execute("SET SESSION TRANSACTION READ ONLY")
-        if driver == "mysql":
-            cursor.execute("SET character_set_results = utf8mb4")
-    if driver == "mysql":
-        return connection.cursor(buffered=False, raw=True)
-    set_character_set = getattr(connection, "set_character_set", None) or connection.set_charset  # PyMySQL before 1.1
-    set_character_set("utf8mb4")
-    if driver == "pymysql":
-        connection.decoders = {}
-        connection.use_unicode = False
-    else:
-        # mysqlclient takes the second where the character set is not binary, and the result says which it took
-        connection.converter = {code: [(_BINARY_FLAG, bytes), str] for code in range(256)}
-    return connection.cursor(import_module(f"{driver}.cursors").SSCursor)
-
-
-def fields_of(connection: Any, cursor: Any, driver: str) -> Sequence[MysqlField]:
-    """
-    Return what the server says of the result's columns.
-
-    The character set tells text and bytes apart; the flag BINARY does not, because text may have it for its collation.
-    """
-    if driver == "mysql":
-        # It reads names in the connection's character set; and it does not pass on how many digits a decimal has
-        own = connection.python_charset
-        return [
-            MysqlField(name.encode(own).decode(), code, flags, charset == _BINARY_CHARSET, None, None)
-            for name, code, _, _, _, _, _, flags, charset in cursor.description
-        ]
-    result = cursor._result  # noqa: SLF001 - no public way to the flags and character sets
-    if driver == "pymysql":
-        return [
-            MysqlField(
-                each.name, each.type_code, each.flags, each.charsetnr == _BINARY_CHARSET, each.length, each.scale
-            )
-            for each in result.fields
-        ]
-    described = zip(cursor.description, cursor.description_flags, result.converter, strict=True)
-    return [
-        MysqlField(name, code, flags, converter is bytes, length, scale)
-        for (name, code, _, length, _, scale, _), flags, converter in described
-    ]
-
-
-def leave(cursor: Any, driver: str) -> None:
-    """
-    Let the cursor end without reading the rows that are left: its connection is about to be closed.
-
-    It is not closed itself, because that would read them all; when PyMySQL's is forgotten it would try to.
-    """
-    if driver == "pymysql":
-        cursor.connection = None
-        cursor._result.unbuffered_active = False  # noqa: SLF001 - no public way
-
-
-def in_order(rows: Iterable[Any], names: Sequence[Any]) -> Iterator[Row]:
-    """
-    Yield the values of each row; those of a mapping, which goes through its names, by name.
+    Return the values of each row; those of a mapping, which goes through its names, by name.
 
     A connection may be set so that its rows are mappings, or one value. Raises OSSInvalidArgument for a row whose
     values cannot be told: one text would be exported letter by letter.
     """
+    if set(map(type, rows)) == {tuple} and set(map(len, rows)) == {len(names)}:
+        return rows
     is_unique = len(set(names)) == len(names)
-    for row in rows:
-        if isinstance(row, Mapping):
-            yield _by_name(row, names, is_unique=is_unique)
-            continue
-        if isinstance(row, str | bytes | bytearray) or not hasattr(row, "__getitem__") or len(row) != len(names):
-            raise OSSInvalidArgument(
-                f"the connection gives {a_type(row)} that is no row of {len(names)} values: let its hook set "
-                "no row_factory, and no cursor class"
-            )
-        yield row
+    return [_row_in_order(row, names, is_unique=is_unique) for row in rows]
+
+
+def _row_in_order(row: Any, names: Sequence[Any], *, is_unique: bool) -> Row:
+    if isinstance(row, Mapping):
+        return _by_name(row, names, is_unique=is_unique)
+    if isinstance(row, str | bytes | bytearray) or not hasattr(row, "__getitem__") or len(row) != len(names):
+        raise OSSInvalidArgument(
+            f"the connection gives {a_type(row)} that is no row of {len(names)} values: let its hook set "
+            "no row_factory, and no cursor class"
+        )
+    found: Row = row
+    return found
 
 
 def _by_name(row: Mapping[Any, Any], names: Sequence[Any], *, is_unique: bool) -> Row:
@@ -238,6 +210,7 @@ READING_OF: Final[dict[str, Reading]] = {
 
 _WRONG: Final = "42"
 """The SQLSTATE class of syntax errors and violated access rules."""
+_NOT_SUPPORTED: Final = "0A"
 _NOT_THERE_NOW: Final = frozenset({"42P01", "42703", "42S02", "42S22", "42704"})
 """
 No such table, no such column: one that is swapped every night is there at the retry.
@@ -322,6 +295,11 @@ def as_undecoded(error: Exception) -> OSSInvalidArgument | None:
     return OSSInvalidArgument(
         f"a value of column {column} is no UTF-8: ask for the bytes of its text, in SQLite with CAST(... AS BLOB)"
     )
+
+
+def refuses_copy(error: Exception) -> bool:
+    """Whether PostgreSQL, or what speaks its protocol, says that it has no such statement, function or setting."""
+    return str(_state(error)).startswith((_WRONG, _NOT_SUPPORTED))
 
 
 def is_no_utf8(error: Exception) -> bool:

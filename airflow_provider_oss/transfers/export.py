@@ -13,12 +13,13 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from typing_extensions import override
 
 from airflow_provider_oss.engine.stored import look_at, result_of
 from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.exports.arrow import ArrowRows
 from airflow_provider_oss.exports.columns import Batch, Column, Row, SelectedColumns, select_columns
 from airflow_provider_oss.exports.formats import (
     FileFormat,
@@ -38,8 +39,9 @@ from airflow_provider_oss.model import Fingerprint, ObjectInfo, ObjectRef, Part,
 from airflow_provider_oss.options import ObjectOptionArguments, is_described_as, parse_options
 from airflow_provider_oss.proof import EMPTY, Content, crc64
 from airflow_provider_oss.shown import Log
+from airflow_provider_oss.transfers.cursors import Query, QueryResult
 from airflow_provider_oss.transfers.manifest import ExportedObject, ShardResult, manifest_text, store_manifest
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.transfers.query import Session
 from airflow_provider_oss.transfers.spool import by_partition, with_known_types
 from airflow_provider_oss.uri import SCHEME
 
@@ -207,6 +209,7 @@ class Export:
         self._resumable = resumable
         self._columns: tuple[Column, ...] = ()
         self._partition_columns: tuple[Column, ...] = ()
+        self._has_lines = False
 
     def run(self, key: str, bucket_name: str | None) -> ExportResult:
         """Store the rows, and last of all the manifest, if there is one."""
@@ -311,7 +314,8 @@ class Export:
         with self._rows() as rows:
             layout = Layout(self._columns, wanted.partition_by, keep=wanted.keep_partition_columns)
             self._columns, self._partition_columns = layout.file_columns, layout.columns
-            with closing(by_partition(layout, self._batches(rows), wanted.max_open_partitions)) as partitions:
+            batches = self._batches(cast("Iterator[Row]", rows))  # for partition_by is given
+            with closing(by_partition(layout, batches, wanted.max_open_partitions)) as partitions:
                 for values, its_rows in partitions:
                     pieces = self._pieces(map(layout.file_row, its_rows))
                     its_ref = replace(ref, key=ref.key.replace(PARTITION, layout.folder(values)))
@@ -360,35 +364,48 @@ class Export:
     # Rows
 
     @contextmanager
-    def _rows(self) -> Iterator[Iterator[Row]]:
+    def _rows(self) -> Iterator[Iterator[Row] | ArrowRows]:
         """Run the query; yield its rows. An error that follows from being asked to stop becomes OSSUploadCancelled."""
         try:
             with self._session.read(self._wanted.query) as result:
                 selection = select_columns(result.columns, self._wanted.columns, self._wanted.exclude)
-                with self._typed(selection, selection.apply(result.rows)) as rows:
+                if (lines := self._lines(result, selection)) is not None:
+                    yield lines
+                    return
+                with self._typed(selection, result) as rows:
                     yield rows
         except Exception:
             self._check_cancelled()
             raise
 
+    def _lines(self, result: QueryResult, selection: SelectedColumns) -> Iterator[bytes] | None:
+        """Return the rows as lines of csv where that is wanted and the database writes them; else None."""
+        form, are_wanted = self._wanted.form, not self._wanted.partition_by
+        lines = result.csv_lines(selection.indices, form.csv) if form.name == "csv" and are_wanted else None
+        self._columns, self._has_lines = selection.columns, lines is not None
+        return lines
+
     @contextmanager
-    def _typed(self, selection: SelectedColumns, rows: Iterator[Row]) -> Iterator[Iterator[Row]]:
-        """Decide the columns, once for all objects, and yield the rows."""
+    def _typed(self, selection: SelectedColumns, result: QueryResult) -> Iterator[Iterator[Row] | ArrowRows]:
+        """Decide the columns, once for all objects, and yield the rows in the form that suits the file."""
         if not self._wanted.form.needs_types:
-            self._columns = selection.columns
-            yield rows
-            return
-        with with_known_types(selection.columns, self._batches(rows)) as (self._columns, known_rows):
-            yield known_rows
+            yield selection.apply(result.text_rows or result.rows)
+        elif result.arrow is not None and not self._wanted.partition_by:
+            yield result.arrow.select(selection.indices)
+        else:
+            batches = self._batches(selection.apply(result.rows))
+            with with_known_types(selection.columns, batches) as (self._columns, known_rows):
+                yield known_rows
 
     def _batches(self, rows: Iterator[Row]) -> Iterator[Batch]:
         return self._watched(iter(lambda: list(islice(rows, self._wanted.query.batch_rows)), []))
 
-    def _pieces(self, rows: Iterator[Row]) -> Pieces:
+    def _pieces(self, rows: Iterator[Row] | ArrowRows) -> Pieces:
         return Pieces(rows, self._wanted.query.batch_rows, self._wanted.split)
 
     def _file_bytes(self, pieces: Pieces) -> Iterator[bytes]:
-        return self._wanted.form.file_bytes(self._columns, self._watched(pieces.piece()))
+        write = self._wanted.form.file_of_lines if self._has_lines else self._wanted.form.file_bytes
+        return write(self._columns, self._watched(pieces.piece()))
 
     def _watched(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         for batch in batches:

@@ -116,7 +116,8 @@ class SQLPlanExportOperator(OSSBaseOperator):
     def _asked(self) -> tuple[Any, Any]:
         """Return what ``bounds`` returns."""
         from airflow_provider_oss.exceptions import OSSInvalidArgument
-        from airflow_provider_oss.transfers.query import Query, session_of
+        from airflow_provider_oss.transfers.cursors import Query
+        from airflow_provider_oss.transfers.query import session_of
 
         self._session = session_of(self.conn_id)
         try:

@@ -229,8 +229,8 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         from airflow_provider_oss.exports.formats import Split, parse_format
         from airflow_provider_oss.exports.shards import QueryShard
         from airflow_provider_oss.quantities import size_in_bytes, whole_number
+        from airflow_provider_oss.transfers.cursors import DEFAULT_BATCH_ROWS, Query
         from airflow_provider_oss.transfers.export import Wanted
-        from airflow_provider_oss.transfers.query import DEFAULT_BATCH_ROWS, Query
         from airflow_provider_oss.transfers.spool import DEFAULT_OPEN_PARTITIONS
 
         shard = None if self.shard is None else QueryShard.parse(self.shard)

@@ -48,8 +48,9 @@ def ours(driver: str, connection: dict[str, Any], sql: str, rows: int, file_form
     from airflow_provider_oss.exports.formats import Split, parse_format
     from airflow_provider_oss.hooks.oss import OSSHook
     from airflow_provider_oss.model import ObjectRef, UploadResult
+    from airflow_provider_oss.transfers.cursors import Query
     from airflow_provider_oss.transfers.export import Export, Wanted
-    from airflow_provider_oss.transfers.query import Query, Session
+    from airflow_provider_oss.transfers.query import Session
 
     class Drain(OSSHook):
         def resolve(self, key: str, bucket_name: str | None = None, *, storing: bool = False) -> ObjectRef:

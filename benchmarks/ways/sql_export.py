@@ -79,8 +79,9 @@ def export(
 
     from airflow_provider_oss.cancellation import Cancellation
     from airflow_provider_oss.exports.formats import Split, parse_format
+    from airflow_provider_oss.transfers.cursors import Query
     from airflow_provider_oss.transfers.export import Export, Wanted
-    from airflow_provider_oss.transfers.query import Query, Session
+    from airflow_provider_oss.transfers.query import Session
     from benchmarks.ways.ours import warm_hook
 
     hook = warm_hook(endpoint)

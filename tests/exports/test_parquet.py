@@ -36,6 +36,8 @@ DECLARED = [
     (Column("a", Kind.INTEGER, bits=32, is_unsigned=True), "uint32", 2**32 - 1, 2**32 - 1),
     (Column("a", Kind.INTEGER, is_unsigned=True), "uint64", 2**64 - 1, 2**64 - 1),
     (Column("a", Kind.FLOAT, bits=32), "float", 0.5, 0.5),
+    (Column("a", Kind.FLOAT), "double", "1e+23", 1e23),
+    (Column("a", Kind.FLOAT), "double", "-Infinity", float("-inf")),
     (Column("a", Kind.FLOAT, bits=64), "double", 0.1, 0.1),
     (Column("a", Kind.FLOAT), "double", 3, 3.0),
     (Column("a", Kind.DECIMAL, precision=12, scale=2), "decimal128(12, 2)", Decimal("1.5"), Decimal("1.50")),
@@ -104,7 +106,7 @@ def is_the_same(stored: Any, value: Any, column: Column) -> bool:
     if isinstance(stored, str):
         return stored == text_converter(replace(column, is_array=False))(value)
     if isinstance(value, str):
-        return str(stored) == value
+        return stored == float(value) if column.kind is Kind.FLOAT else str(stored) == value
     if isinstance(value, dt.timedelta):
         return stored == (EPOCH + value).time() and value < dt.timedelta(days=1)
     if isinstance(value, dt.datetime | dt.time):

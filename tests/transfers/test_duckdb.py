@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import threading
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,14 @@ import duckdb
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column
-from airflow_provider_oss.exports.formats import parse_format
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.exports.formats import Split, parse_format
+from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.export import Export, Wanted
+from airflow_provider_oss.transfers.query import Session
 
 MISFIT = "refused by name of column and value"
 UTC = dt.UTC
@@ -52,6 +57,8 @@ TYPES: list[tuple[Any, ...]] = [
     number(f"{2**128 - 1}::UHUGEINT", f"{2**128 - 1}", "decimal256(39, 0)", Decimal(2**128 - 1)),
     number("0.5::FLOAT", "0.5", "float", 0.5),
     number("0.1::DOUBLE + 0.2", "0.30000000000000004", "double", 0.1 + 0.2),
+    ("'-inf'::DOUBLE", "-Infinity", '"-Infinity"', "double", float("-inf")),
+    number("1.5::DECIMAL(4,1)", "1.5", "decimal128(4, 1)", Decimal("1.5")),
     number("1.5::DECIMAL(12,2)", "1.50", "decimal128(12, 2)", Decimal("1.50")),
     number("1.5::DECIMAL(38,37)", "1.5" + "0" * 36, "decimal128(38, 37)", Decimal("1.5")),
     ("true", "true", "true", "bool", True),
@@ -64,20 +71,30 @@ TYPES: list[tuple[Any, ...]] = [
     ("""'{"a": 1.10}'::JSON""", '"{""a"": 1.10}"', '{"a": 1.10}', "string", '{"a": 1.10}'),
     text("DATE '2026-01-02'", "2026-01-02", "date32[day]", dt.date(2026, 1, 2)),
     text("DATE '9999-12-31'", "9999-12-31", "date32[day]", dt.date(9999, 12, 31)),
+    text("DATE '0001-01-01'", "0001-01-01", "date32[day]", dt.date(1, 1, 1)),
+    text("DATE '0001-12-31 (BC)'", "0001-12-31 (BC)", "date32[day]", MISFIT),
     text("DATE 'infinity'", "infinity", "date32[day]", MISFIT),
     text("DATE '12026-01-02'", "12026-01-02", "date32[day]", MISFIT),
     text("TIME '01:02:03.5'", "01:02:03.5", "time64[us]", dt.time(1, 2, 3, 500_000)),
+    text("TIME '23:59:59.999999'", "23:59:59.999999", "time64[us]", dt.time(23, 59, 59, 999_999)),
     text("TIME '24:00:00'", "24:00:00", "time64[us]", MISFIT),
+    text("'01:02:03.5'::TIME_NS", "01:02:03.5", "time64[us]", dt.time(1, 2, 3, 500_000)),
     text("'01:02:03.123456789'::TIME_NS", "01:02:03.123456789", "time64[us]", MISFIT),
     text("'12:00:00+05:30'::TIMETZ", "12:00:00+05:30"),
     text("TIMESTAMP '2026-01-02 03:04:05.6'", "2026-01-02T03:04:05.6", "timestamp[us]",
          moment("2026-01-02T03:04:05.6")),
     text("TIMESTAMP '9999-12-31 23:59:59.999999'", "9999-12-31T23:59:59.999999", "timestamp[us]",
          moment("9999-12-31T23:59:59.999999")),
+    text("TIMESTAMP '0001-01-01 00:00:00'", "0001-01-01T00:00:00", "timestamp[us]", moment("0001-01-01")),
+    text("TIMESTAMP '10000-01-01 00:00:00'", "10000-01-01T00:00:00", "timestamp[us]", MISFIT),
     text("TIMESTAMP '-infinity'", "-infinity", "timestamp[us]", MISFIT),
     text("'2026-01-02'::TIMESTAMP_S", "2026-01-02T00:00:00", "timestamp[us]", moment("2026-01-02T00:00:00")),
     text("'2026-01-02 03:04:05.678'::TIMESTAMP_MS", "2026-01-02T03:04:05.678", "timestamp[us]",
          moment("2026-01-02T03:04:05.678")),
+    text("TIMESTAMP_NS '2026-01-02 03:04:05.6'", "2026-01-02T03:04:05.6", "timestamp[us]",
+         moment("2026-01-02T03:04:05.6")),
+    text("TIMESTAMP_S 'infinity'", "infinity", "timestamp[us]", MISFIT),
+    text("TIMESTAMP_NS 'infinity'", "infinity", "timestamp[us]", MISFIT),
     text("TIMESTAMP_NS '2026-01-02 03:04:05.123456789'", "2026-01-02T03:04:05.123456789", "timestamp[us]", MISFIT),
     text("TIMESTAMPTZ '2026-01-02 03:04:05+02'", "2026-01-02T01:04:05+00:00", "timestamp[us, tz=UTC]",
          moment("2026-01-02T01:04:05+00:00")),
@@ -97,14 +114,21 @@ TYPES: list[tuple[Any, ...]] = [
 ]  # fmt: skip
 
 
-def answer(sql: str, parameters: Any = None) -> tuple[tuple[Column, ...], Batch]:
-    def connect() -> Any:
-        connection = duckdb.connect()
-        connection.execute("SET TimeZone = 'UTC'")
-        return connection
+def connected() -> Any:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
-    with Session(connect).read(Query(sql, parameters)) as result:
+
+def answer(sql: str, parameters: Any = None) -> tuple[tuple[Column, ...], Batch]:
+    with Session(connected).read(Query(sql, parameters)) as result:
         return result.columns, list(result.rows)
+
+
+def in_arrow(sql: str, parameters: Any = None, batch_rows: int = 1000) -> Batch | None:
+    """Return the rows as a table; None when they come as Python values only."""
+    with Session(connected).read(Query(sql, parameters, batch_rows)) as result:
+        return None if result.arrow is None else result.arrow.take(10_000_000)
 
 
 def written(column: Column, value: Any, file_format: str) -> bytes:
@@ -126,6 +150,105 @@ def test_every_type(sql: str, as_csv: str, as_json: str, parquet: str, expected:
         return
     table = pq.read_table(io.BytesIO(written(column, value, "parquet")))
     assert (str(table.schema.types[0]), table.column("a").to_pylist()) == (parquet, [expected])
+
+
+IN_PYTHON_ONLY = ("row(", "[", "{", "MAP", "'12:00:00+05:30'")
+"""Types of which Arrow's values would be read in another way: lists and the like are JSON, times have zones."""
+
+
+@pytest.mark.parametrize(("sql", "expected"), [(each[0], each[4]) for each in TYPES], ids=[each[0] for each in TYPES])
+def test_record_batches(sql: str, expected: Any) -> None:
+    """A file of DuckDB's own record batches has the bytes of one of Python values, and the same value is refused."""
+    sql = f"SELECT {sql} AS a UNION ALL SELECT NULL ORDER BY a NULLS LAST"
+    table, (columns, rows) = in_arrow(sql), answer(sql)
+    if sql.removeprefix("SELECT ").startswith(IN_PYTHON_ONLY):
+        assert table is None
+        return
+    assert table is not None
+    form = parse_format("parquet", None, None)
+    if expected is MISFIT:
+        with pytest.raises(OSSInvalidArgument, match=r"column 'a' holds the .*, which does not fit"):
+            b"".join(form.file_bytes(columns, [table]))
+        return
+    assert b"".join(form.file_bytes(columns, [table])) == b"".join(form.file_bytes(columns, [rows]))
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("DATE 'infinity'", r"date32\[day\] infinity"),
+        ("TIMESTAMP '-infinity'", r"timestamp\[us\] -infinity"),
+        ("TIMESTAMP '0001-12-31 (BC) 23:59:59'", r"timestamp\[us\] 0000-12-31 23:59:59.000000"),
+        ("DATE '12026-01-02'", r"date32\[day\] 12026-01-02"),
+        ("TIMESTAMP_NS '2026-01-02 03:04:05.123456789'", r"timestamp\[ns\] 2026-01-02 03:04:05.123456789"),
+    ],
+)
+def test_refused_values_are_shown(sql: str, message: str) -> None:
+    """The first value that does not fit is in the text of the error, with its column."""
+    sql = f"SELECT 1 AS n, {sql.partition(' ')[0]} '2026-01-01' AS a UNION ALL SELECT 2, {sql} ORDER BY n"
+    table, columns = in_arrow(sql), answer(sql)[0]
+    assert table is not None
+    with pytest.raises(OSSInvalidArgument, match=f"column 'a' holds the {message}, which does not fit"):
+        b"".join(parse_format("parquet", None, None).file_bytes(columns, [table]))
+
+
+def test_any_number_of_rows_of_record_batches() -> None:
+    """Whatever the driver's batches, rows are handed out as asked for, of the wanted columns, with parameters."""
+    sql = "SELECT range AS a, 'x' AS b, -range AS c FROM range(?)"
+    with Session(connected).read(Query(sql, [5000], batch_rows=7)) as result:
+        assert result.arrow is not None
+        rows = result.arrow.select([2, 0])
+        assert rows.has_more()
+        taken = []
+        while rows.has_more():
+            taken.append(rows.take(999))
+        assert not rows.take(1)
+    assert [len(each) for each in taken] == [999] * 5 + [5]
+    assert [number for each in taken for number in each.column(1).to_pylist()] == list(range(5000))
+    assert taken[0].column(0).to_pylist() == [-number for number in range(999)]
+
+
+def test_export(connect: Callable[..., str]) -> None:
+    """Objects of an export have the rows of DuckDB's record batches, cut as asked for, without what is excluded."""
+    connect()
+    wanted = Wanted(
+        Query("SELECT range AS a, 'secret' AS b, DATE '2026-01-01' + range::INT AS c FROM range(?) ORDER BY 1", [250]),
+        parse_format("parquet", None, None),
+        Split(rows=100),
+        exclude=["b"],
+    )
+    arguments: Any = {"checkpoint": None, "cancellation": Cancellation()}
+    result = Export(OSSHook(), Session(connected), wanted, {}, arguments).run("days.parquet", None)
+    assert [each.rows for each in result.objects] == [100, 100, 50]
+    assert result.columns == ({"name": "a", "type": "BIGINT"}, {"name": "c", "type": "DATE"})
+    tables = []
+    for each in result.objects:
+        with OSSHook().get_object(each.key) as body:
+            tables.append(pq.read_table(io.BytesIO(body.read())))
+    rows = [row for table in tables for row in table.to_pylist()]
+    assert rows == [{"a": day, "c": dt.date(2026, 1, 1) + dt.timedelta(day)} for day in range(250)]
+
+
+@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+def test_partitions(connect: Callable[..., str], file_format: str) -> None:
+    """Partitions are made of rows, not of record batches; dates name folders."""
+    connect()
+    wanted = Wanted(
+        Query("SELECT range AS a, DATE '2026-01-01' + (range % 2)::INT AS day FROM range(5)"),
+        parse_format(file_format, None, None),
+        Split(),
+        partition_by=["day"],
+        max_open_partitions=2,
+    )
+    arguments: Any = {"checkpoint": None, "cancellation": Cancellation()}
+    result = Export(OSSHook(), Session(connected), wanted, {}, arguments).run("t/a", None)
+    assert [(each.key, each.rows) for each in result.objects] == [("t/day=2026-01-01/a", 3), ("t/day=2026-01-02/a", 2)]
+
+
+def test_a_driver_without_record_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An older driver's rows are read as Python values."""
+    monkeypatch.setattr(duckdb, "DuckDBPyRelation", object)
+    assert in_arrow("SELECT 1 AS a") is None
 
 
 def test_every_type_is_here() -> None:
@@ -191,12 +314,13 @@ def test_an_explanation_writes_nothing(tmp_path: Path) -> None:
         assert connection.execute("SELECT * FROM t").fetchall() == []
 
 
-def test_interrupt() -> None:
+@pytest.mark.parametrize("form", ["rows", "arrow"])
+def test_interrupt(form: str) -> None:
     """A long query ends when it is interrupted."""
     session = Session(duckdb.connect)
     timer = threading.Timer(0.3, session.interrupt)
     timer.start()
     endless = "SELECT sum(i * j % 7) AS a FROM range(10000000) AS x(i), range(10000000) AS y(j)"
     with pytest.raises(duckdb.InterruptException), session.read(Query(endless)) as result:
-        list(result.rows)
+        list(result.rows) if form == "rows" else result.arrow and result.arrow.take(1)
     timer.join()

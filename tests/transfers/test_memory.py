@@ -27,7 +27,8 @@ from airflow_provider_oss.exports.formats import Split
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.transfers.export import Export, Wanted
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.query import Session
 
 rows, file_format, split_rows, most_open = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 session = Session(BaseHook.get_hook("pg").get_conn)

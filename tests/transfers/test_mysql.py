@@ -6,7 +6,7 @@ import base64
 import datetime as dt
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -14,10 +14,14 @@ import pyarrow.parquet as pq
 import pytest
 from pymysql.connections import Connection
 
+from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column
-from airflow_provider_oss.exports.formats import parse_format
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.exports.formats import Split, parse_format
+from airflow_provider_oss.hooks.oss import OSSHook
+from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.export import Export, Wanted
+from airflow_provider_oss.transfers.query import Session
 from tests.support.mariadb import DRIVERS, MariadbServer, running_mariadb
 
 pytestmark = pytest.mark.xdist_group("mariadb")
@@ -133,6 +137,13 @@ TYPES: list[tuple[Any, ...]] = [
            struct.pack("<IBIIBIII8d", 0, 1, 6, 1, 1, 3, 1, 4, 1, 2, 1, 3, 2, 2, 1, 2)),
     text("INET6", "::1"),
     text("UUID", "5f3b6e52-20ef-4b94-890a-c41d44d66290"),
+    ("DECIMAL(8,2) ZEROFILL", "1.5", "1.50", "1.50", "decimal128(8, 2)", "as csv"),
+    ("DOUBLE ZEROFILL", "1.5", "1.5", "1.5", "double", 1.5),
+    ("BIT(8)", "b'00110000'", "48", "48", "uint64", 48),  # the byte sent is the digit 0
+    when("DATETIME(6)", "2026-01-02 03:04:05", "2026-01-02T03:04:05", "timestamp[us]", moment("2026-01-02T03:04:05")),
+    when("DATETIME(2)", "0000-00-00 00:00:00", "0000-00-00T00:00:00.00", "timestamp[us]", MISFIT),
+    when("TIME(2)", "01:02:03", "01:02:03", "time64[us]", dt.time(1, 2, 3)),
+    when("TIME(2)", "-100:02:03.5", "-100:02:03.500000", "time64[us]", MISFIT),
 ]  # fmt: skip
 
 
@@ -169,10 +180,22 @@ def stored(column: Column, value: Any) -> tuple[str, Any]:
 
 
 @each_driver
+def test_files_of_text(mariadb: MariadbServer, driver: str) -> None:
+    """In csv and jsonl each value is the server's own, and NULL is NULL, whichever driver reads it."""
+    with Session(mariadb.connector(driver)).read(Query("SELECT * FROM types ORDER BY n")) as result:
+        assert result.text_rows is not None
+        values, nulls = result.text_rows
+    assert nulls == ("2", *([None] * len(TYPES)))
+    for column, value, (declared, _, as_csv, as_json, *_) in zip(result.columns[1:], values[1:], TYPES, strict=True):
+        assert written(column, value, "csv") == as_csv, declared
+        assert written(column, value, "jsonl") == f'{{"{column.name}":{as_json}}}', declared
+
+
+@each_driver
 def test_every_type(mariadb: MariadbServer, driver: str) -> None:
     """In csv, jsonl and parquet each value is the server's own, and NULL is NULL, whichever driver reads it."""
     columns, (values, nulls) = answer(mariadb, driver, "SELECT * FROM types ORDER BY n")
-    assert nulls == [2, *([None] * len(TYPES))]
+    assert nulls == (2, *([None] * len(TYPES)))
     for column, value, (declared, _, as_csv, as_json, parquet, expected) in zip(
         columns[1:], values[1:], TYPES, strict=True
     ):
@@ -216,9 +239,9 @@ def test_columns(mariadb: MariadbServer, driver: str) -> None:
 def test_float(mariadb: MariadbServer, driver: str, caplog: pytest.LogCaptureFixture) -> None:
     """Of a FLOAT the server itself sends 6 digits: the log says so, and the remedy has all."""
     mariadb.execute("CREATE OR REPLACE TABLE floats (f FLOAT)", "INSERT INTO floats VALUES (16777217)")
-    assert answer(mariadb, driver, "SELECT CAST(f AS DOUBLE) AS f FROM floats")[1] == [[16777216.0]]
+    assert answer(mariadb, driver, "SELECT CAST(f AS DOUBLE) AS f FROM floats")[1] == [(16777216.0,)]
     assert "FLOAT" not in caplog.text
-    assert answer(mariadb, driver, "SELECT f FROM floats")[1] == [[16777200.0]]
+    assert answer(mariadb, driver, "SELECT f FROM floats")[1] == [(16777200.0,)]
     assert "Column f is a FLOAT, of which MySQL sends 6 digits" in caplog.text
 
 
@@ -229,7 +252,7 @@ def test_character_set_of_the_connection(mariadb: MariadbServer, driver: str, ch
     sql = "SELECT _utf8mb4 0xC39F20F09F9880 AS größe, %s AS p"
     columns, rows = answer(mariadb, driver, sql, ["ß%"], charset=charset, use_unicode=True)
     assert [column.name for column in columns] == ["größe", "p"]
-    assert rows == [["ß 😀", "ß%"]]
+    assert rows == [("ß 😀", "ß%")]
 
 
 def test_pymysql_before_1_1(mariadb: MariadbServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -243,7 +266,7 @@ def test_pymysql_before_1_1(mariadb: MariadbServer, monkeypatch: pytest.MonkeyPa
         return connection
 
     with Session(connect).read(Query("SELECT _utf8mb4 0xC39F20F09F9880 AS a, 1.50 AS b")) as result:
-        assert list(result.rows) == [["ß 😀", Decimal("1.50")]]
+        assert list(result.rows) == [("ß 😀", Decimal("1.50"))]
 
 
 @each_driver
@@ -259,3 +282,24 @@ def test_rows_stay_on_the_server(mariadb: MariadbServer, driver: str) -> None:
     """A query of very many rows begins at once, and nobody reads the rest when it is left."""
     with Session(mariadb.connector(driver)).read(Query("SELECT seq FROM seq_1_to_1000000000", batch_rows=10)) as result:
         assert [next(result.rows)[0] for _ in range(25)] == list(range(1, 26))
+
+
+@each_driver
+@pytest.mark.parametrize("file_format", ["csv", "jsonl"])
+def test_export(mariadb: MariadbServer, driver: str, file_format: str, connect: Callable[..., str]) -> None:
+    """An object of an export has each value of each type, and NULLs, without the columns that are excluded."""
+    connect()
+    wanted = Wanted(
+        Query("SELECT * FROM types ORDER BY n"), parse_format(file_format, None, None), Split(), exclude=["n"]
+    )
+    arguments: Any = {"checkpoint": None, "cancellation": Cancellation()}
+    Export(OSSHook(), Session(mariadb.connector(driver)), wanted, {}, arguments).run(f"types.{file_format}", None)
+    with OSSHook().get_object(f"types.{file_format}") as body:
+        found = body.read().decode()
+    if file_format == "csv":
+        values = ",".join(each[2] or '""' for each in TYPES)
+        assert found.partition("\n")[2] == f"{values}\n{',' * (len(TYPES) - 1)}\n"
+        return
+    names = [f'"c{index}"' for index in range(len(TYPES))]
+    lines = [zip(names, (each[3] for each in TYPES), strict=True), ((name, "null") for name in names)]
+    assert found == "".join(f"{{{','.join(f'{name}:{value}' for name, value in line)}}}\n" for line in lines)

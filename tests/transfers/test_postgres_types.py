@@ -15,7 +15,8 @@ import pytest
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column, Kind
 from airflow_provider_oss.exports.formats import parse_format
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.query import Session
 from tests.support.postgres import DATABASE, USER, PostgresServer
 
 pytestmark = pytest.mark.xdist_group("postgres")
@@ -172,7 +173,7 @@ def test_digits_of_floats(postgres: PostgresServer, driver: str) -> None:
     """A float has all its digits, also when the role is set to see fewer."""
     postgres.execute(f"ALTER ROLE {USER} SET extra_float_digits = 0")
     try:
-        assert answer(postgres, driver, "SELECT 0.1::float8 + 0.2::float8 AS a")[1] == [(0.1 + 0.2,)]
+        assert answer(postgres, driver, "SELECT 0.1::float8 + 0.2::float8 AS a")[1] == [("0.30000000000000004",)]
     finally:
         postgres.execute(f"ALTER ROLE {USER} RESET extra_float_digits")
 

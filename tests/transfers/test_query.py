@@ -24,7 +24,8 @@ from hypothesis import strategies as st
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Batch, Column
 from airflow_provider_oss.exports.formats import parse_format
-from airflow_provider_oss.transfers.query import Query, QueryResult, Session
+from airflow_provider_oss.transfers.cursors import Query, QueryResult
+from airflow_provider_oss.transfers.query import Session
 from tests.support.postgres import PostgresServer
 from tests.support.waiting import wait_until
 
@@ -57,6 +58,9 @@ VALUES = [
     ("(-9223372036854775807 - 1)::int8", "-9223372036854775808", "-9223372036854775808"),
     ("0.1::float4", "0.1", "0.1"),
     ("0.1::float8 + 0.2::float8", "0.30000000000000004", "0.30000000000000004"),
+    ("4::float8", "4", "4"),
+    ("-1e15::float8", "-1e+15", "-1e+15"),
+    ("ARRAY[0.5::float8,'NaN',1e22,NULL]", '[0.5,"NaN",1e+22,null]', '[0.5,"NaN",1e+22,null]'),
     ("'NaN'::float8", "NaN", '"NaN"'),
     ("'-Infinity'::float8", "-Infinity", '"-Infinity"'),
     ("123.4500::numeric(10,4)", "123.4500", "123.4500"),
@@ -225,11 +229,15 @@ def test_nothing_is_written(postgres: PostgresServer, sql: str) -> None:
     postgres.wait_until_released()
 
 
+HIDDEN = "COMMIT; BEGIN READ WRITE; INSERT INTO two VALUES (2); COMMIT; --'"
+
+
 @both_drivers
 @pytest.mark.parametrize(
     "sql",
     [
         "SELECT 1 AS a; COMMIT; INSERT INTO two VALUES (2)",
+        f"SELECT E'a'\n'\\''; {HIDDEN}",
         "SELECT 1 AS a; SELECT 2 AS b",
         "SELECT '\\'; COMMIT; INSERT INTO two VALUES (2) --'",
         "SELECT 1 AS begin; COMMIT; INSERT INTO two VALUES (2); END",
@@ -240,6 +248,18 @@ def test_one_statement(postgres: PostgresServer, sql: str) -> None:
     postgres.execute("CREATE TABLE IF NOT EXISTS two (a int)")
     with pytest.raises(OSSInvalidArgument, match="statements, and none was executed"):
         answer(sql)
+    assert postgres.execute("SELECT count(*) FROM two") == [(0,)]
+    postgres.wait_until_released()
+
+
+@both_drivers
+def test_one_statement_with_escapes(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So are several that only a session sees whose strings have escapes; psycopg has the server refuse them."""
+    postgres.execute("CREATE TABLE IF NOT EXISTS two (a int)")
+    options = "-c standard_conforming_strings=off"
+    monkeypatch.setenv("AIRFLOW_CONN_PG", postgres.airflow_connection(options=options))
+    with pytest.raises(OSSInvalidArgument, match=r"statements, and none was executed|cannot insert multiple commands"):
+        answer(f"SELECT 'a\\''; {HIDDEN}")
     assert postgres.execute("SELECT count(*) FROM two") == [(0,)]
     postgres.wait_until_released()
 
@@ -357,9 +377,9 @@ def test_interrupt(postgres: PostgresServer) -> None:
     began = time.monotonic()
     with (
         pytest.raises((psycopg.errors.QueryCanceled, psycopg2.errors.QueryCanceled)),
-        session.read(Query("SELECT pg_sleep(60)")),
+        session.read(Query("SELECT pg_sleep(60)")) as result,
     ):
-        pass
+        list(result.rows)
     thread.join()
     assert time.monotonic() - began < 30
     postgres.wait_until_released()

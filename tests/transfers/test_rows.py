@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.transfers.query import Query, Session
+from airflow_provider_oss.transfers.cursors import Query
+from airflow_provider_oss.transfers.query import Session
 
 TWO = "SELECT 1 AS a, 'x' AS b UNION ALL SELECT 2, 'y' ORDER BY 1"
 

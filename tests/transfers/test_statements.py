@@ -14,6 +14,7 @@ from airflow_provider_oss.transfers.drivers import (
     MYSQL,
     ORACLE,
     POSTGRES,
+    POSTGRES_WITH_ESCAPES,
     READINGS,
     SQLITE,
     Reading,
@@ -83,6 +84,10 @@ def test_several_statements_anywhere(sql: str) -> None:
         ("SELECT '\\'; WRITES -- '", {"mysql"}),
         ("SELECT E'\\';' AS a", {"postgres", "mysql"}),
         ("SELECT nameE'\\'; WRITES -- '", {"mysql"}),
+        ("SELECT E'a'\n'\\''; WRITES --'", {"sqlite", "oracle"}),
+        ("SELECT E'a' -- b\n -- c\n\t'\\''; WRITES --'", {"sqlite", "oracle"}),
+        ("SELECT E'a' '\\'';b'", {"postgres", "sqlite", "oracle"}),
+        (f"SELECT E'a' {'-' * 100}; b", {"postgres", "sqlite", "oracle"}),
         ("SELECT /* /* ; */ ; */ 1", {"postgres"}),
         ("SELECT 1 /* /* */; WRITES /* */ */", {"postgres"}),
         ("SELECT 1 -- a\r; WRITES", {"mysql", "sqlite", "oracle"}),
@@ -106,6 +111,13 @@ def test_where_databases_differ(sql: str, one_in: set[str]) -> None:
     by_name = {"postgres": POSTGRES, "mysql": MYSQL, "sqlite": SQLITE, "oracle": ORACLE}
     assert {name for name, reading in by_name.items() if is_one(sql, reading)} == one_in
     assert is_one(sql, *READINGS) == bool(one_in)
+
+
+def test_strings_with_escapes() -> None:
+    """Where PostgreSQL's strings are not as the standard has them, a backslash escapes a quote in each."""
+    sql = "SELECT 'a\\''; WRITES --'"
+    assert is_one(sql, POSTGRES)
+    assert not is_one(sql, POSTGRES_WITH_ESCAPES)
 
 
 @pytest.mark.parametrize("sql", ["", " \n", ";", "-- SELECT 1", "/* SELECT 1 */;"])
