@@ -198,6 +198,11 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "source-integration-name": "SQL",
                 "target-integration-name": "Alibaba Cloud OSS",
+                "python-module": "airflow_provider_oss.transfers.sql_shards",
+            },
+            {
+                "source-integration-name": "SQL",
+                "target-integration-name": "Alibaba Cloud OSS",
                 "python-module": "airflow_provider_oss.transfers.sql_to_oss",
             },
         ],

@@ -118,6 +118,15 @@ def choose_stores(wanted: str | CheckpointStore, context: Mapping[str, Any], *, 
     ]
 
 
+def check_named_store(wanted: str | CheckpointStore) -> None:
+    """Raise OSSInvalidArgument unless it names a store: an object would be one place for all tasks."""
+    if not isinstance(wanted, str):
+        raise OSSInvalidArgument(
+            f"checkpoint={wanted!r} would be one place for all tasks: use one of {', '.join(NAMES)}"
+        )
+    check_wanted(wanted)
+
+
 def check_wanted(wanted: str | CheckpointStore) -> None:
     """Raise OSSInvalidArgument for what names no store and is none."""
     if not isinstance(wanted, str):

@@ -103,7 +103,7 @@ class SelectedColumns:
 
     def apply(self, rows: Iterable[Row]) -> Iterator[Row]:
         """Return the rows with the values of the exported columns only."""
-        return iter(rows) if self.is_all else map(_picker(self.indices), rows)
+        return iter(rows) if self.is_all else map(picker(self.indices), rows)
 
 
 def select_columns(
@@ -116,8 +116,8 @@ def select_columns(
     too: a misspelt name must not let a column through), and when nothing is left.
     """
     names = [column.name for column in columns]
-    wanted_names = None if wanted is None else _names("columns", wanted)
-    excluded = _names("exclude", exclude or ())
+    wanted_names = None if wanted is None else names_of("columns", wanted)
+    excluded = names_of("exclude", exclude or ())
     for argument, asked in (("columns", wanted_names or []), ("exclude", excluded)):
         if missing := [name for name in asked if name not in names]:
             raise OSSInvalidArgument(f"{argument} names {missing[0]!r}, but the result has only {', '.join(names)}")
@@ -138,7 +138,7 @@ def check_unique_names(columns: Iterable[Column], file_format: str) -> None:
         )
 
 
-def _names(argument: str, names: Iterable[str]) -> list[str]:
+def names_of(argument: str, names: Iterable[str]) -> list[str]:
     """Return the names that a user gave. One text is no list: its letters would count as names."""
     found = [] if isinstance(names, str) else list(names)
     if isinstance(names, str) or not all(isinstance(name, str) for name in found):
@@ -153,7 +153,9 @@ def _indices(names: list[str], wanted: list[str]) -> list[int]:
     return [names.index(name) for name in wanted]
 
 
-def _picker(indices: tuple[int, ...]) -> Callable[[Row], Row]:
+def picker(indices: tuple[int, ...]) -> Callable[[Row], Row]:
+    """Return what makes a row of the values that are at these places of another."""
+
     def pick(row: Row) -> Row:
         return [row[index] for index in indices]
 

@@ -29,6 +29,7 @@ from airflow_provider_oss.exports.columns import (
     check_unique_names,
 )
 from airflow_provider_oss.exports.parquet import check_parquet, parquet_bytes, type_name
+from airflow_provider_oss.exports.partitions import PARTITION, above_partitions
 
 _PLAIN_KINDS: Final = frozenset(
     {Kind.BOOLEAN, Kind.INTEGER, Kind.FLOAT, Kind.DECIMAL, Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.TIMESTAMP_TZ}
@@ -332,12 +333,39 @@ def piece_key(key: str, index: int) -> str:
     return _with_index(key).replace(INDEX, f"{index:0{_DIGITS}}")
 
 
+def sharded_key(key: str, shard: int, *, is_split: bool) -> str:
+    """Return the key of a shard's objects: its number where that of a piece goes, which follows if there are pieces."""
+    return _with_index(key).replace(INDEX, f"{shard:0{_DIGITS}}" + (f"-{INDEX}" if is_split else ""))
+
+
+def folder_of_objects(key: str) -> str:
+    """Return the folder, with its slash, that all objects of an export with this key are in."""
+    above = key.partition(INDEX)[0].partition(PARTITION)[0]
+    return above[: above.rfind("/") + 1]
+
+
+def has_ending(key: str) -> bool:
+    """Whether the name ends in something like ``.csv``."""
+    _, suffix = _split_suffix(key)
+    return INDEX not in suffix and len(suffix) > 1
+
+
 def manifest_key(key: str) -> str:
-    """Return the key of the manifest of the pieces of ``key``: ``a/b.csv`` becomes ``a/b-manifest.json``."""
-    stem, _ = _split_suffix(key)
+    """
+    Return the key of the manifest of the objects of ``key``: ``a/b.csv`` becomes ``a/b-manifest.json``.
+
+    That of ``a/{partition}/b.csv`` is ``a/_b-manifest.json``: what begins so is left out by those who read the folder.
+    """
+    stem, _ = _split_suffix(above_partitions(key) if PARTITION in key else key)
     if INDEX in stem:
         return f"{stem.replace(INDEX, 'manifest')}.json"
     return f"{stem}-manifest.json"
+
+
+def shard_manifest_key(key: str) -> str:
+    """Return the key of the manifest of a shard's objects: beside that of all, hidden from readers of the folder."""
+    folder, slash, name = manifest_key(key).rpartition("/")
+    return f"{folder}{slash}_{name.removeprefix('_')}"
 
 
 def check_keys(key: str, manifest: str | None, *, is_split: bool) -> None:
@@ -346,7 +374,7 @@ def check_keys(key: str, manifest: str | None, *, is_split: bool) -> None:
         raise OSSInvalidArgument(f"key={key!r} numbers pieces, but there is one object: give split_rows or split_bytes")
     if manifest is None:
         return
-    if manifest == key or (is_split and _pattern(key).fullmatch(manifest)):
+    if manifest == key or _pattern(_with_index(key) if is_split else key).fullmatch(manifest):
         raise OSSInvalidArgument(f"manifest={manifest!r} is the key of exported rows too: give it another one")
 
 
@@ -359,9 +387,14 @@ def _with_index(key: str) -> str:
 
 
 def _pattern(key: str) -> re.Pattern[str]:
-    """Return what matches the keys that pieces may have: the same number wherever the key has one."""
-    first, *others = map(re.escape, _with_index(key).split(INDEX))
-    return re.compile(f"{first}(?P<number>[0-9]{{{_DIGITS},}}){'(?P=number)'.join(others)}")
+    """Return what matches the keys that objects may have: the same number wherever the key has one, any partition."""
+    first, *others = map(_with_any_partition, key.split(INDEX))
+    number = f"(?P<number>[0-9]{{{_DIGITS},}})" if others else ""
+    return re.compile(f"{first}{number}{'(?P=number)'.join(others)}")
+
+
+def _with_any_partition(text: str) -> str:
+    return "(?s:.*)".join(map(re.escape, text.split(PARTITION)))
 
 
 def _split_suffix(key: str) -> tuple[str, str]:

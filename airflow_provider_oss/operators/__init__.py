@@ -188,6 +188,23 @@ if TYPE_CHECKING:
         delete_removed: bool
         dry_run: bool
 
+    class MappedExportOptions(ResumableOptions, total=False):
+        """Arguments of ``mapped_export`` that its tasks take, beside the query, the database and the key."""
+
+        parameters: Sequence[Any] | Mapping[str, Any] | XComArg | None
+        file_format: str | XComArg
+        csv_options: Mapping[str, Any] | XComArg | None
+        columns: Sequence[str | XComArg] | XComArg | None
+        exclude: Sequence[str | XComArg] | XComArg | None
+        compression: str | XComArg | None
+        split_rows: int | str | XComArg | None
+        split_bytes: int | str | XComArg | None
+        partition_by: Sequence[str | XComArg] | XComArg | None
+        keep_partition_columns: bool
+        max_open_partitions: int | str | XComArg | None
+        skip_empty: bool
+        batch_rows: int | str | XComArg | None
+
     class StreamOptions(ResumableOptions, total=False):
         """Arguments of OSSStreamBaseOperator."""
 

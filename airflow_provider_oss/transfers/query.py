@@ -8,8 +8,9 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 from typing import Any
 
+from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Column
-from airflow_provider_oss.shown import Log
+from airflow_provider_oss.shown import Log, a_type
 from airflow_provider_oss.transfers.cursors import (
     Query,
     QueryResult,
@@ -72,6 +73,20 @@ class Session:
         cancel = next((found for name in names if (found := getattr(connection, name, None)) is not None), None)
         if cancel is not None:
             threading.Thread(target=_quietly, args=(cancel,), name="interrupt-query", daemon=True).start()
+
+
+def session_of(conn_id: str) -> Session:
+    """Return a session of the connection's database. Raises OSSInvalidArgument when ``conn_id`` is of none."""
+    from airflow.providers.common.compat.sdk import BaseHook
+    from airflow.providers.common.sql.hooks.sql import DbApiHook
+
+    hook = BaseHook.get_hook(conn_id)
+    if not isinstance(hook, DbApiHook):
+        raise OSSInvalidArgument(
+            f"conn_id={conn_id!r} belongs to {a_type(hook)}, which runs no SQL: give a connection whose hook is a "
+            "DbApiHook"
+        )
+    return Session(hook.get_conn)
 
 
 def _quietly(cancel: Callable[[], Any]) -> None:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from airflow_provider_oss.lineage import TaskLineage
     from airflow_provider_oss.model import PlainResult, UploadResult
     from airflow_provider_oss.operators import ConnectionKeywords, GroupKeywords, UploadKeywords
-    from airflow_provider_oss.ports import CheckpointStore, ProgressCallback
+    from airflow_provider_oss.ports import ProgressCallback
 
 UPLOAD_KEY: Final = "upload"
 """Under which key of its XComs the planning task says what all others have to know."""
@@ -100,6 +100,7 @@ class OSSPlanUploadOperator(OSSUploadBaseOperator):
 
     def check_arguments(self) -> None:
         """Check also how it is cut, and where the upload id is kept."""
+        from airflow_provider_oss.checkpoint.choice import check_named_store
         from airflow_provider_oss.engine.planned import Cut
         from airflow_provider_oss.quantities import check_part_size, size_in_bytes, whole_number
 
@@ -218,6 +219,7 @@ class OSSSendPartsOperator(OSSBaseOperator):
 
     def check_arguments(self) -> None:
         """Check also how it is sent, and what it is a range of."""
+        from airflow_provider_oss.checkpoint.choice import check_named_store
         from airflow_provider_oss.options import parse_options
         from airflow_provider_oss.quantities import check_parallel
 
@@ -393,15 +395,3 @@ def planned_upload(given: Any) -> PlannedUpload:
     from airflow_provider_oss.engine.planned import PlannedUpload
 
     return PlannedUpload.parse(UPLOAD_KEY, given)
-
-
-def check_named_store(checkpoint: str | CheckpointStore) -> None:
-    """Raise OSSInvalidArgument unless it names a store: an object would be one place for all tasks."""
-    from airflow_provider_oss.checkpoint.choice import NAMES, check_wanted
-    from airflow_provider_oss.exceptions import OSSInvalidArgument
-
-    if not isinstance(checkpoint, str):
-        raise OSSInvalidArgument(
-            f"checkpoint={checkpoint!r} would be one place for all tasks: use one of {', '.join(NAMES)}"
-        )
-    check_wanted(checkpoint)

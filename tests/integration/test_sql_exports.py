@@ -151,3 +151,44 @@ def test_postgres_export(uploads: Uploads, postgres: PostgresServer) -> None:
     assert str(table.schema.field("amount").type) == "decimal128(12, 2)"
     assert results["csv"]["rows"] == results["parquet"]["rows"] == 3
     assert results["parquet"]["manifest"].endswith("/part-manifest.json")
+
+
+MAPPED_ID = "oss_mapped_export"
+PLAN, SEND, FINISH = (f"sales.{name}" for name in ("plan", "send", "finish"))
+
+
+def stored_rows(uploads: Uploads, manifest: dict[str, Any]) -> list[int]:
+    bodies = [uploads.bucket.get_object(piece["key"]).read() for piece in manifest["pieces"]]
+    return sorted(row for body in bodies for row in pq.read_table(io.BytesIO(body)).column("id").to_pylist())
+
+
+def test_mapped_export(uploads: Uploads, postgres: PostgresServer) -> None:
+    """The example exports each row once, by four tasks; one that is cleared sends nothing again; a manifest has all."""
+    postgres.execute(
+        "CREATE TABLE sales AS SELECT n::bigint AS id, date '2026-01-01' + n % 3 AS day, 'customer ' || n AS customer, "
+        "n / 4.0 AS amount, CASE WHEN n > 98 THEN '2100-01-01' ELSE '2026-01-01' END::timestamptz AS created_at "
+        "FROM generate_series(1, 100) n"
+    )
+    run_id = uploads.trigger(MAPPED_ID, until="2026-06-01T00:00:00+00:00")
+    assert uploads.airflow.wait_for_run(MAPPED_ID, run_id) == "success"
+
+    assert len(uploads.airflow.xcom(MAPPED_ID, run_id, PLAN)) == 4
+    assert uploads.airflow.database.names_of_mapped(MAPPED_ID, run_id, SEND) == [
+        "1 to 25", "26 to 50", "51 to 75", "76 to 100",
+    ]  # fmt: skip
+    told = uploads.airflow.xcom(MAPPED_ID, run_id, FINISH)
+    assert (told["rows"], told["objects"]) == (98, 12)
+    key = f"sales/{run_id}/_part-manifest.json"
+    assert told["manifest"].endswith(f"/{key}")
+    manifest = json.loads(uploads.bucket.get_object(key).read())
+    assert stored_rows(uploads, manifest) == list(range(1, 99))
+
+    uploads.server.forget_requests()
+    uploads.airflow.clear(MAPPED_ID, run_id, SEND, 1, downstream=True)
+    assert uploads.airflow.wait_for_run(MAPPED_ID, run_id) == "success"
+    sent = {one.key for one in uploads.server.requests if one.operation == "PutObject" and run_id in (one.key or "")}
+    assert {name for name in sent if name and not name.endswith(".json")} == set()
+    assert key in sent
+    again = uploads.airflow.xcom(MAPPED_ID, run_id, FINISH)
+    assert again["manifest_crc64"] == told["manifest_crc64"]
+    uploads.assert_nothing_left()

@@ -21,7 +21,7 @@ from tests.chaos.edges import StateFile, airflow_edges, store_context
 from tests.conftest import BUCKET
 from tests.support.discovery import operators
 
-SENDS_NOTHING: Final = frozenset({"OSSPlanDirectoryOperator", "OSSPresignURLOperator"})
+SENDS_NOTHING: Final = frozenset({"OSSPlanDirectoryOperator", "OSSPresignURLOperator", "SQLPlanExportOperator"})
 
 _SIZES: Final = ("size", "sent_size", "skipped_size", "deleted_size", "failed_size", "bytes_sent", "bytes_verified")
 _NUMBERS: Final = ("files", "sent", "skipped", "deleted", "failed", "not_tried", "left_out", "elapsed_seconds")
@@ -35,6 +35,15 @@ RESULT: Final[Mapping[str, Any]] = {
     **dict.fromkeys((*_SIZES, *_NUMBERS), 0),
 }
 """What the task of a shard has returned, but for its directory."""
+
+EXPORTED: Final[Mapping[str, Any]] = {
+    "shard": {"index": 0, "parameters": {"first": 1, "last": 2}},
+    "manifest": f"oss://{BUCKET}/_a-00000-manifest.json",
+    "manifest_crc64": "0",
+    "resumed": False,
+    **dict.fromkeys(("rows", "bytes", "objects", "bytes_sent", "bytes_verified", "elapsed_seconds"), 0),
+}
+"""What the task of an export's shard has returned."""
 
 
 def _chunks() -> Iterator[bytes]:
@@ -112,6 +121,8 @@ ARGUMENTS: Final[Mapping[str, Callable[[Path], dict[str, Any]]]] = {
     },
     "HttpToOSSOperator": lambda _: {"key": "a", "endpoint": "/data"},
     "ObjectStorageToOSSOperator": lambda folder: {"key": "a", "source": f"file://{folder}/tree/large"},
+    "SQLFinishExportOperator": lambda _: {"key": "a", "shards": [EXPORTED["shard"]], "results": [EXPORTED]},
+    "SQLPlanExportOperator": lambda _: {"conn_id": "lite", "bounds": "SELECT 1, 2"},
     "SQLToOSSOperator": lambda _: {"key": "a", "conn_id": "lite", "sql": "SELECT 1"},
 }
 """What each is made of; files are those of ``make_files``."""

@@ -229,6 +229,22 @@ def test_export(connect: Callable[..., str]) -> None:
     assert rows == [{"a": day, "c": dt.date(2026, 1, 1) + dt.timedelta(day)} for day in range(250)]
 
 
+@pytest.mark.parametrize("file_format", ["parquet", "csv"])
+def test_partitions(connect: Callable[..., str], file_format: str) -> None:
+    """Partitions are made of rows, not of record batches; dates name folders."""
+    connect()
+    wanted = Wanted(
+        Query("SELECT range AS a, DATE '2026-01-01' + (range % 2)::INT AS day FROM range(5)"),
+        parse_format(file_format, None, None),
+        Split(),
+        partition_by=["day"],
+        max_open_partitions=2,
+    )
+    arguments: Any = {"checkpoint": None, "cancellation": Cancellation()}
+    result = Export(OSSHook(), Session(connected), wanted, {}, arguments).run("t/a", None)
+    assert [(each.key, each.rows) for each in result.objects] == [("t/day=2026-01-01/a", 3), ("t/day=2026-01-02/a", 2)]
+
+
 def test_a_driver_without_record_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     """An older driver's rows are read as Python values."""
     monkeypatch.setattr(duckdb, "DuckDBPyRelation", object)

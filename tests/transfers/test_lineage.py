@@ -12,8 +12,9 @@ import pytest
 from airflow_provider_oss.lineage import source
 from airflow_provider_oss.transfers.http_to_oss import HttpToOSSOperator
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
+from airflow_provider_oss.transfers.sql_shards import SQLFinishExportOperator
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
-from tests.operators.conftest import Build
+from tests.operators.conftest import Build, Run
 from tests.support.openlineage import Lineage
 from tests.support.s3_server import BUCKET as S3_BUCKET
 from tests.support.s3_server import S3Server
@@ -81,6 +82,25 @@ def test_pieces_of_a_query(told: Callable[[Build], Lineage], postgres: PostgresS
     }
     assert lineage.columns(pieces[0]) == [("n", "integer"), ("name", "text")]
     assert lineage.query == SQL
+
+
+def test_an_export_by_many_tasks(told: Callable[[Build], Lineage], run: Run, sqlite: Callable[..., None]) -> None:
+    """A shard tells the query, the last task the folder that has all objects, and the manifest."""
+    sqlite("CREATE TABLE numbers (n)", "INSERT INTO numbers VALUES (1), (2), (3)")
+    sql = "SELECT n FROM numbers WHERE n <= :last"
+    shards = [{"index": 0, "parameters": {"last": 2}}]
+
+    def send() -> Any:
+        return SQLToOSSOperator(task_id="send", conn_id="lite", sql=sql, key="a/b-{index}.csv", shard=shards[0])
+
+    lineage = told(send)
+    assert (lineage.outputs, lineage.query) == ([], sql)
+    results = [run(send)]
+    lineage = told(
+        lambda: SQLFinishExportOperator(task_id="finish", key="a/b-{index}.csv", shards=shards, results=results)
+    )
+    assert lineage.outputs == [("oss://exports", "a"), ("oss://exports", "a/b-manifest.json")]
+    assert lineage.statistics(("oss://exports", "a")) == {"rowCount": None, "size": 6, "fileCount": 1}
 
 
 def test_a_query_of_a_database_that_openlineage_does_not_know(

@@ -30,7 +30,7 @@ from airflow_provider_oss.transfers.export import Export, Wanted
 from airflow_provider_oss.transfers.cursors import Query
 from airflow_provider_oss.transfers.query import Session
 
-rows, file_format, split_rows = int(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+rows, file_format, split_rows, most_open = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
 session = Session(BaseHook.get_hook("pg").get_conn)
 
 def status(name):
@@ -38,8 +38,10 @@ def status(name):
     return int(line.split()[1]) * 1024
 
 def export(rows):
-    sql = f"SELECT n, md5(n::text) AS a, repeat(md5(n::text), 4) AS b FROM (SELECT generate_series(1, {rows}) AS n) t"
-    wanted = Wanted(Query(sql), parse_format(file_format, None, None), Split(rows=split_rows or None))
+    k = f"n * 19 / {rows}" if most_open == 1 else "n % 20"
+    sql = f"SELECT n, md5(n::text) AS a, repeat(md5(n::text), 4) AS b, {k} AS k FROM generate_series(1, {rows}) AS n"
+    partitions = {"partition_by": ["k"], "max_open_partitions": most_open} if most_open else {}
+    wanted = Wanted(Query(sql), parse_format(file_format, None, None), Split(rows=split_rows or None), **partitions)
     arguments = {"checkpoint": None, "cancellation": Cancellation(), "part_size": 1024 * 1024, "parallel": 2}
     return Export(OSSHook(), session, wanted, {}, arguments).run("key", None)
 
@@ -60,9 +62,9 @@ def measure(tmp_path: Path, server: OSSEmulator, postgres: PostgresServer) -> An
         "AIRFLOW_CONN_OSS_DEFAULT": connection_json(server),
     }
 
-    def run(rows: int, file_format: str, split_rows: int) -> dict[str, int]:
+    def run(rows: int, file_format: str, split_rows: int, most_open: int) -> dict[str, int]:
         done = subprocess.run(
-            [sys.executable, "-c", MEASURE, str(rows), file_format, str(split_rows)],
+            [sys.executable, "-c", MEASURE, str(rows), file_format, str(split_rows), str(most_open)],
             env=airflow_environment(tmp_path, tmp_path / "dags", connections),
             capture_output=True,
             text=True,
@@ -76,12 +78,23 @@ def measure(tmp_path: Path, server: OSSEmulator, postgres: PostgresServer) -> An
 
 
 @pytest.mark.parametrize(
-    ("file_format", "split_rows", "most_mib"),
-    [("csv", 0, 16), ("jsonl", 0, 16), ("csv", 50_000, 16), ("parquet", 0, 160)],
+    ("file_format", "split_rows", "most_open", "most_mib"),
+    [
+        ("csv", 0, 0, 16),
+        ("jsonl", 0, 0, 16),
+        ("csv", 50_000, 0, 16),
+        ("parquet", 0, 0, 160),
+        ("csv", 0, 1, 16),
+        ("csv", 0, 20, 16),
+    ],
 )
-def test_peak_memory(measure: Any, file_format: str, split_rows: int, most_mib: int) -> None:
-    """Three parts of 1 MiB and some batches are enough for any number of rows; parquet holds a row group more."""
-    few, many = measure(60_000, file_format, split_rows), measure(250_000, file_format, split_rows)
+def test_peak_memory(measure: Any, file_format: str, split_rows: int, most_open: int, most_mib: int) -> None:
+    """
+    Three parts of 1 MiB and some batches are enough for any number of rows; parquet holds a row group more.
+
+    So it is for partitions, which come one after the other (1) or in turn.
+    """
+    few, many = (measure(rows, file_format, split_rows, most_open) for rows in (60_000, 250_000))
     assert (few["rows"], many["rows"]) == (60_000, 250_000)
     assert many["bytes"] > 3.9 * few["bytes"]
     assert many["peak"] < most_mib * MIB

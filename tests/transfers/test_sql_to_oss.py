@@ -240,7 +240,7 @@ def test_split_by_rows(run: Run) -> None:
     assert result["manifest"] == "oss://exports/a/b-manifest.json"
     assert manifest == {
         "version": 1, "file_format": "csv", "compression": None, "rows": 5, "bytes": result["bytes"],
-        "columns": result["columns"], "pieces": result["objects"],
+        "columns": result["columns"], "partition_by": [], "pieces": result["objects"],
     }  # fmt: skip
     assert [(each["rows"], each["bytes"]) for each in manifest["pieces"]] == [(2, 25), (2, 25), (1, 16)]
     info = OSSHook().head_object("a/b-manifest.json")

@@ -14,8 +14,8 @@ import pytest
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.formats import parse_format
 from airflow_provider_oss.transfers.cursors import Query
-from airflow_provider_oss.transfers.export import with_known_types
 from airflow_provider_oss.transfers.query import Session
+from airflow_provider_oss.transfers.spool import with_known_types
 
 # Declared, values in SQL, as csv, as jsonl, type in Parquet, values there
 TYPES: list[tuple[str, list[str], list[str], list[str], str, list[Any]]] = [

@@ -42,7 +42,8 @@ from airflow_provider_oss.transfers.ranges import (
     OSSSendPartsOperator,
     mapped_upload,
 )
-from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
+from airflow_provider_oss.transfers.sql_shards import SQLFinishExportOperator, SQLPlanExportOperator
+from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator, mapped_export
 
 
 class OwnStore:
@@ -182,6 +183,26 @@ with DAG("right", schedule=None, default_args={"retries": 5}):
     OSSKeysUnchangedSensor(task_id="settled", prefix="a", deferrable=True, soft_fail=True)
     SQLToOSSOperator(
         task_id="sql", key="a", conn_id="pg", sql="SELECT 1", parameters=[1], csv_options={"header": False}
+    )
+    SQLToOSSOperator(
+        task_id="days", key="a", conn_id="pg", sql="SELECT 1", partition_by=["day", name()], max_open_partitions=1
+    )
+    ends = SQLPlanExportOperator(task_id="ends", conn_id="pg", bounds="SELECT min(n), max(n) FROM t", shards="4")
+    exports = SQLToOSSOperator.partial(task_id="exports", key="a", conn_id="pg", sql="SELECT 1").expand(
+        shard=ends.output
+    )
+    SQLFinishExportOperator(task_id="exported", key="a", shards=ends.output, results=exports.output, manifest="m")
+    mapped_export(
+        "export",
+        sql=name(),
+        conn_id="pg",
+        key="a/{index}.csv",
+        shards=[{"country": "de"}, {"country": "fr"}],
+        parameters={"day": "{{ ds }}"},
+        split_rows=1000,
+        partition_by=["day"],
+        meta={"a": 1},
+        retries=5,
     )
     HttpToOSSOperator(task_id="http", key="a", endpoint="/a", request_headers={"Accept": "text/csv"}, data={"a": 1})
     ObjectStorageToOSSOperator(task_id="storage", prefix="a", source=["s3://a/b", ObjectStoragePath("file:///a")])
