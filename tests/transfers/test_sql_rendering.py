@@ -98,9 +98,22 @@ RENDERED: dict[str, tuple[Any, Any]] = {
     "compression": ("gzip", "{{ 'gzip' }}"),
     "split_rows": (1, "{{ 1 }}"),
     "split_bytes": (1, "{{ 1 }}"),
+    "partition_by": (["a"], ["{{ 'a' }}"]),
+    "max_open_partitions": (1, "{{ 1 }}"),
+    "shard": ({"index": 0, "parameters": ["01"]}, {"index": 0, "parameters": ["{{ '01' }}"]}),
     "manifest": ("m.json", "{{ 'm' }}.json"),
     "batch_rows": (1, "{{ 1 }}"),
 }
+
+
+NEEDED: dict[str, dict[str, Any]] = {
+    "parameters": {"sql": "SELECT ? || CAST(? AS INT) || ? AS a"},
+    "batch_rows": {"split_rows": 1},
+    "partition_by": {"keep_partition_columns": True},
+    "max_open_partitions": {"partition_by": ["a"], "keep_partition_columns": True},
+    "shard": {"sql": "SELECT a, b FROM t WHERE a > ?"},
+}
+"""What goes with an argument."""
 
 
 def test_every_argument_is_here() -> None:
@@ -112,8 +125,7 @@ def test_every_argument_is_here() -> None:
 @pytest.mark.parametrize("name", RENDERED)
 def test_arguments(run: Run, name: str, *, native: bool) -> None:
     """An argument that is a template stores the same objects as one that is written."""
-    usual: dict[str, Any] = {"sql": "SELECT ? || CAST(? AS INT) || ? AS a"} if name == "parameters" else {}
-    usual |= {"split_rows": 1} if name == "batch_rows" else {}
+    usual = NEEDED.get(name, {})
     written, rendered = RENDERED[name]
     run(export(native=native, **usual, **{name: written}))
     expected = stored()
