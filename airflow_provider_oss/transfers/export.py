@@ -343,9 +343,8 @@ class Export:
             raise
 
     def _lines(self, result: QueryResult, selection: SelectedColumns) -> Iterator[bytes] | None:
-        """Return the rows as lines of csv where that is wanted and the database writes them; else None."""
-        form = self._wanted.form
-        lines = result.csv_lines(selection.indices, form.csv) if form.name == "csv" else None
+        """Return the rows as lines where the database writes those of the format; else None."""
+        lines = result.lines(selection.indices, self._wanted.form)
         self._columns, self._has_lines = selection.columns, lines is not None
         return lines
 
