@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import signal
 import threading
 import time
 import uuid
@@ -19,9 +20,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_oss.cancellation import Cancellation
+from airflow_provider_oss.cancellation import Cancellation, obeying
 from airflow_provider_oss.emulator import OSSEmulator
-from airflow_provider_oss.exceptions import OSSInvalidArgument
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSUploadCancelled
 from airflow_provider_oss.exports.formats import FileFormat, Split, parse_format
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.transfers.cursors import Query, QueryResult
@@ -521,6 +522,29 @@ def test_interrupted(sessions: Sessions, rows_first: int) -> None:
     ):
         list(result.lines([0, 1], CSV) or ())
     thread.join()
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("rows_first", [0, 7])
+def test_stopped(sessions: Sessions, rows_first: int) -> None:
+    """A signal handler ends the wait for a line, and with it the session, whether or not the query can be cancelled."""
+    cancellation = Cancellation()
+    before = signal.signal(signal.SIGUSR1, lambda *_: cancellation.request())
+    sql = f"SELECT n, CASE WHEN n > {rows_first} THEN pg_sleep(60)::text END AS a FROM generate_series(1, 9) AS n"  # noqa: S608 - the test's own
+
+    def stop() -> None:
+        wait_until(lambda: "COPY" in str(sessions.postgres.sessions()) or None, 20, "the COPY", lambda: "nothing")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(OSSUploadCancelled), sessions.reading(sql) as result, obeying(cancellation):
+            list(result.lines([0, 1], CSV) or ())
+    finally:
+        thread.join()
+        signal.signal(signal.SIGUSR1, before)
     assert time.monotonic() - began < 30
 
 
