@@ -28,7 +28,7 @@ from airflow_provider_oss.exports.columns import (
     Row,
     check_unique_names,
 )
-from airflow_provider_oss.exports.parquet import check_parquet, parquet_bytes, type_name
+from airflow_provider_oss.exports.parquet import check_parquet, parquet_bytes, parquet_of_lines, type_name
 from airflow_provider_oss.exports.partitions import PARTITION, above_partitions
 
 _PLAIN_KINDS: Final = frozenset(
@@ -230,7 +230,9 @@ class FileFormat:
         return compressed(plain, self.compression)
 
     def file_of_lines(self, columns: Sequence[Column], batches: Batches) -> Iterator[bytes]:
-        """Yield one whole csv file with these lines, each of them the bytes that a database wrote."""
+        """Yield one whole file, csv or Parquet, with these lines, each of them the bytes that a database wrote."""
+        if self.name == "parquet":
+            return parquet_of_lines(columns, batches, self.compression)
         return compressed(csv_of_lines(columns, batches, self.csv), self.compression)
 
 

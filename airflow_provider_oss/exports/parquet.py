@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.arrow import scalar_text, stored_as
@@ -39,6 +39,8 @@ from airflow_provider_oss.shown import shortened
 _MIDNIGHT: Final = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a time of day has no zone
 _GROUP_BYTES: Final = 32 * MIB
 _GROUP_ROWS: Final = 250_000
+_BLOCK_BYTES: Final = 1024 * MIB
+"""Arrow counts the bytes that it reads at once in a C int; a line of PostgreSQL's has less."""
 _DECIMAL128_DIGITS: Final = 38
 _DECIMAL256_DIGITS: Final = 76
 _DAY: Final = r"\d{4}-\d\d-\d\d"
@@ -52,6 +54,10 @@ _REWRITTEN: Final = (Kind.TIME_TZ,)
 """Kinds whose text is not stored as the database gives it."""
 _CODECS: Final = {None: "snappy", "gzip": "gzip", "zstd": "zstd"}
 _LEVELS: Final = {"gzip": 6, "zstd": 3}
+
+
+_TableOf: TypeAlias = Callable[[Any, "Sequence[_Field]", Batch], Any]
+"""Makes a table of a schema, its fields and rows of them."""
 
 
 def check_parquet() -> None:
@@ -73,10 +79,30 @@ def parquet_bytes(columns: Sequence[Column], batches: Batches, compression: str 
     """
     check_parquet()
     check_unique_names(columns, "parquet")
-    return _parquet_bytes(columns, batches, compression)
+    return _parquet_bytes(columns, batches, compression, _table)
 
 
-def _parquet_bytes(columns: Sequence[Column], batches: Batches, compression: str | None) -> Iterator[bytes]:
+def parquet_of_lines(columns: Sequence[Column], batches: Batches, compression: str | None) -> Iterator[bytes]:
+    """
+    Yield the same file; its rows are lines of csv without a header, whose values PostgreSQL wrote as it has them.
+
+    Each column is one that ``reads_lines`` takes, and there are two at least.
+    """
+    check_parquet()
+    check_unique_names(columns, "parquet")
+    return _parquet_bytes(columns, batches, compression, _table_of_lines)
+
+
+def reads_lines(column: Column) -> bool:
+    """Whether Arrow reads the column's type from csv: no lists, no bytes, and no decimals of more than 128 bits."""
+    import pyarrow as pa
+
+    return not (column.is_array or column.kind is Kind.BYTES or pa.types.is_decimal256(_Field(column).type))
+
+
+def _parquet_bytes(
+    columns: Sequence[Column], batches: Batches, compression: str | None, table_of: _TableOf
+) -> Iterator[bytes]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -88,7 +114,7 @@ def _parquet_bytes(columns: Sequence[Column], batches: Batches, compression: str
         group: list[Any] = []
         rows = size_bytes = 0
         for batch in batches:
-            group.append(_table(schema, fields, batch))
+            group.append(table_of(schema, fields, batch))
             rows, size_bytes = rows + len(batch), size_bytes + group[-1].nbytes
             if size_bytes >= _GROUP_BYTES or rows >= _GROUP_ROWS:
                 _write_group(writer, schema, group)
@@ -119,6 +145,47 @@ def _table(schema: Any, fields: Sequence[_Field], batch: Batch) -> Any:
     return pa.table([field.array(column) for field, column in zip(fields, values, strict=True)], schema=schema)
 
 
+def _table_of_lines(schema: Any, fields: Sequence[_Field], lines: Batch) -> Any:
+    """
+    Return the rows as a table, read by Arrow.
+
+    What it does not read is either read all the same (offsets with seconds), or refused by name of column and value.
+    """
+    import pyarrow as pa
+
+    if sum(map(len, lines)) > _BLOCK_BYTES:
+        middle = len(lines) // 2
+        halves = [_table_of_lines(schema, fields, half) for half in (lines[:middle], lines[middle:])]
+        return pa.concat_tables(halves)
+    block = b"".join(lines)  # type: ignore[arg-type]  # its rows are lines
+    try:
+        return _read(block, schema.types).rename_columns(schema.names)
+    except pa.ArrowInvalid:
+        texts = _read(block, [pa.string()] * len(fields))
+    arrays = [field.array(field.parsed(texts.column(index).to_pylist())) for index, field in enumerate(fields)]
+    return pa.table(arrays, schema=schema)
+
+
+def _read(block: bytes, types: Sequence[Any]) -> Any:
+    import pyarrow as pa
+    from pyarrow import csv
+
+    names = [f"c{index}" for index in range(len(types))]
+    return csv.read_csv(
+        pa.BufferReader(block),
+        csv.ReadOptions(use_threads=False, block_size=len(block) + 1, column_names=names),
+        csv.ParseOptions(newlines_in_values=True),
+        csv.ConvertOptions(
+            column_types=dict(zip(names, types, strict=True)),
+            null_values=[""],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+            true_values=["t"],
+            false_values=["f"],
+        ),
+    )
+
+
 class _Field:
     """A column, the type it has in the file, and how its values become that."""
 
@@ -146,6 +213,11 @@ class _Field:
         if isinstance(values, pa.ChunkedArray):
             return stored_as(values, self.type)
         return pa.array(self._converted(values), self.type)
+
+    def parsed(self, texts: Sequence[str | None]) -> Sequence[Any]:
+        """Return the values that PostgreSQL wrote so, as its drivers give them."""
+        parse = _PARSED.get(self.column.kind)
+        return texts if parse is None else [None if text is None else parse(text) for text in texts]
 
     def _converted(self, values: Sequence[Any]) -> Sequence[Any]:
         if not self.column.is_array:
@@ -338,6 +410,13 @@ _date = _parsed(_DAY, dt.date.fromisoformat, _refused)
 _time = _parsed(_CLOCK, dt.time.fromisoformat, _time_of_day)
 _timestamp = _parsed(f"{_DAY} {_CLOCK}", dt.datetime.fromisoformat, _without_zone)
 _timestamp_tz = _parsed(f"{_DAY} {_CLOCK}{_OFFSET}", dt.datetime.fromisoformat, _with_zone)
+
+
+_PARSED: Final[Mapping[Kind, Callable[[str], Any]]] = {
+    Kind.BOOLEAN: lambda text: text == "t",
+    Kind.INTEGER: int,
+    Kind.DECIMAL: Decimal,
+}
 
 
 class _Sink:

@@ -1,5 +1,5 @@
 """
-PostgreSQL's COPY as a writer of csv: the same bytes as ``formats`` writes, for a hundredth of the work in Python.
+PostgreSQL's COPY as a writer of csv: the same bytes as ``formats`` writes, and the values that ``parquet`` reads.
 
 For a column of each type there is an expression whose text is what the export writes of its values. It is the column
 itself for most: never a cast to text, which drops the blanks of a ``char(n)`` and lengthens an ``inet``. None uses
@@ -12,7 +12,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from airflow_provider_oss.exports.columns import Column, Kind
-from airflow_provider_oss.exports.formats import CsvFormat
+from airflow_provider_oss.exports.formats import CsvFormat, FileFormat
+from airflow_provider_oss.exports.parquet import reads_lines
 
 _TEXT: Final = "{0}::pg_catalog.text"
 _JSON: Final = "pg_catalog.to_json({0})::pg_catalog.text"
@@ -36,27 +37,42 @@ _OIDS: Final = "oid[]"
 """So are these: their items are text in PostgreSQL's JSON."""
 
 
-def copy_statement(sql: str, columns: Sequence[Column], indices: Sequence[int], form: CsvFormat) -> str | None:
+def copy_statement(sql: str, columns: Sequence[Column], indices: Sequence[int], form: FileFormat) -> str | None:
     """
     Return the COPY that answers ``sql`` with the lines of the columns at these indices; None where none does.
+
+    They are those of csv, or those that ``parquet`` makes its files of: it reads every value as PostgreSQL has it.
 
     ``sql`` is one query without parameters and without a semicolon at its end, and that has to be known: the text is
     put in parentheses as it is.
     """
-    expressions = [_expression(columns[index], f"c{index}") for index in indices]
-    if None in expressions or not _is_known(form, len(indices)):
+    expression = _EXPRESSIONS.get(form.name)
+    if expression is None or not _is_known(form.csv, len(indices)):
+        return None
+    expressions = [expression(columns[index], f"c{index}") for index in indices]
+    if None in expressions:
         return None
     names = ", ".join(f"c{index}" for index in range(len(columns)))
     values = ", ".join(map(str, expressions))
-    return f"COPY (SELECT {values} FROM (\n{sql}\n) AS q({names})) TO STDOUT WITH ({_options(form)})"  # noqa: S608 - the user's own query
+    return f"COPY (SELECT {values} FROM (\n{sql}\n) AS q({names})) TO STDOUT WITH ({_options(form.csv)})"  # noqa: S608 - the user's own query
 
 
-def _expression(column: Column, name: str) -> str | None:
+def _in_csv(column: Column, name: str) -> str | None:
     if not column.is_array:
         return _OF_KIND.get(column.kind, "{0}").format(name)
     if column.kind in _WITHOUT_JSON or column.type_name == _OIDS:
         return None
     return (_ONE_LINE_JSON if column.kind is Kind.JSON else _JSON).format(name)
+
+
+def _in_parquet(column: Column, name: str) -> str | None:
+    if not reads_lines(column):
+        return None
+    return _FULL_OFFSET.format(name) if column.kind is Kind.TIME_TZ else name
+
+
+_EXPRESSIONS: Final = {"csv": _in_csv, "parquet": _in_parquet}
+"""By file format; of jsonl rows are fetched."""
 
 
 def _is_known(form: CsvFormat, column_count: int) -> bool:

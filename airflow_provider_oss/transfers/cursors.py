@@ -12,7 +12,7 @@ from airflow_provider_oss.cancellation import each_interruptible, interruptible
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.arrow import ArrowRows
 from airflow_provider_oss.exports.columns import Column, Row
-from airflow_provider_oss.exports.formats import CsvFormat
+from airflow_provider_oss.exports.formats import FileFormat
 from airflow_provider_oss.transfers.drivers import READINGS, as_wrong_query, check_one_statement
 
 DEFAULT_BATCH_ROWS: Final = 1000
@@ -38,7 +38,7 @@ class Query:
         return f"Query({self.sql!r})"
 
 
-def _fetched_only(_indices: Sequence[int], _form: CsvFormat) -> None:
+def _fetched_only(_indices: Sequence[int], _form: FileFormat) -> None:
     """Return no lines: most databases write none."""
 
 
@@ -48,10 +48,10 @@ class QueryResult:
 
     columns: tuple[Column, ...]
     rows: Iterator[Row]
-    csv_lines: Callable[[Sequence[int], CsvFormat], Iterator[bytes] | None] = _fetched_only
+    lines: Callable[[Sequence[int], FileFormat], Iterator[bytes] | None] = _fetched_only
     """
-    In place of the rows: the database writes the columns at these indices as lines of csv, the same that an export
-    writes. None where it cannot; then the rows are there to be read.
+    In place of the rows: the database writes the columns at these indices as lines, of which the format makes the same
+    file (``file_of_lines``). None where it cannot; then the rows are there to be read.
     """
     text_rows: Iterator[Row] | None = None
     """

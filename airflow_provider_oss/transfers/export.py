@@ -379,9 +379,8 @@ class Export:
             raise
 
     def _lines(self, result: QueryResult, selection: SelectedColumns) -> Iterator[bytes] | None:
-        """Return the rows as lines of csv where that is wanted and the database writes them; else None."""
-        form, are_wanted = self._wanted.form, not self._wanted.partition_by
-        lines = result.csv_lines(selection.indices, form.csv) if form.name == "csv" and are_wanted else None
+        """Return the rows as lines where the database writes those of the format, and values are not needed."""
+        lines = None if self._wanted.partition_by else result.lines(selection.indices, self._wanted.form)
         self._columns, self._has_lines = selection.columns, lines is not None
         return lines
 

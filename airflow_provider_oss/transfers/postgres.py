@@ -2,8 +2,8 @@
 A query of PostgreSQL, by psycopg or psycopg2.
 
 It is declared as a cursor of the server, by the user's text alone: so it is one query and reads only, and its columns
-are known before it runs. Then its rows are fetched, or PostgreSQL writes them as csv itself (COPY), which costs a
-tenth.
+are known before it runs. Then its rows are fetched, or PostgreSQL writes them as lines itself (COPY), which costs a
+fraction of it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.columns import Column, Row
 from airflow_provider_oss.exports.databases import may_have_text, postgres_column
-from airflow_provider_oss.exports.formats import CsvFormat
+from airflow_provider_oss.exports.formats import FileFormat
 from airflow_provider_oss.exports.postgres_copy import copy_statement
 from airflow_provider_oss.shown import Log
 from airflow_provider_oss.transfers.cursors import Query, QueryResult, closing, description_of, execute, fetched
@@ -92,8 +92,8 @@ class _Declared:
         with _text_in_utf8(self._described):
             yield from fetched(self._cursor, self._query)
 
-    def _lines(self, columns: Sequence[Column], indices: Sequence[int], form: CsvFormat) -> Iterator[bytes] | None:
-        """Return the lines of the csv, without its header; None where they are not those that are promised."""
+    def _lines(self, columns: Sequence[Column], indices: Sequence[int], form: FileFormat) -> Iterator[bytes] | None:
+        """Return the lines that the file is made of; None where it would not be the one that is promised."""
         bound = self._driver.bound(self._query, self._reading) if self._may_copy else None
         if bound is None:
             return None
@@ -101,9 +101,9 @@ class _Declared:
         if statement is None:
             return None
         lines = self._copied(statement)
-        if lines is None or form.line_ending == "\n":
+        if lines is None or form.csv.line_ending == "\n":
             return lines
-        ending = form.line_ending.encode()
+        ending = form.csv.line_ending.encode()
         return (line[:-1] + ending for line in lines)
 
     def _has_timeout(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import signal
 import threading
 import time
 import uuid
@@ -19,10 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from airflow_provider_oss.cancellation import Cancellation
+from airflow_provider_oss.cancellation import Cancellation, obeying
 from airflow_provider_oss.emulator import OSSEmulator
-from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.exports.formats import CsvFormat, FileFormat, Split, parse_format
+from airflow_provider_oss.exceptions import OSSInvalidArgument, OSSUploadCancelled
+from airflow_provider_oss.exports.formats import FileFormat, Split, parse_format
 from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.transfers.cursors import Query, QueryResult
 from airflow_provider_oss.transfers.export import Export, ExportResult, Wanted
@@ -39,6 +40,7 @@ BY_FETCHES = "-c statement_timeout=600000"
 
 
 CSV = parse_format("csv", None, None)
+PARQUET = parse_format("parquet", None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +75,8 @@ class Sessions:
     def copied(self, sql: str, parameters: Any = None, form: FileFormat = CSV) -> bytes | None:
         """Return the csv that PostgreSQL wrote; None when it did not."""
         with self.reading(sql, parameters) as result:
-            lines = result.csv_lines(range(len(result.columns)), form.csv)
-            return None if lines is None else b"".join(form.file_of_lines(result.columns, [list(lines)]))
+            lines = result.lines(range(len(result.columns)), form)
+            return None if lines is None else b"".join(form.file_of_lines(result.columns, filter(None, [list(lines)])))
 
 
 @pytest.fixture(params=DRIVERS)
@@ -203,12 +205,8 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[Any]]]:
     return types, draw(st.lists(row, max_size=8))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(table=tables(), options=OPTIONS)
-def test_any_values(sessions: Sessions, table: tuple[list[str], list[list[Any]]], options: dict[str, Any]) -> None:
-    """Any rows of any types give the same bytes both ways, whatever the options and the session's time zone."""
-    types, rows = table
-    form = parse_format("csv", None, options)
+def stored(sessions: Sessions, types: list[str], rows: list[list[Any]]) -> str:
+    """Store the rows; return a query for them."""
     with sessions.postgres.connect() as connection, connection.cursor() as cursor:
         cursor.execute("DROP TABLE IF EXISTS any_values")
         columns = ", ".join(f"c{index} {each}" for index, each in enumerate(types))
@@ -217,7 +215,16 @@ def test_any_values(sessions: Sessions, table: tuple[list[str], list[list[Any]]]
         names = ", ".join(f"c{index}" for index in range(len(types)))
         for row in rows:
             cursor.execute(f"INSERT INTO any_values ({names}) VALUES ({marks})".encode(), row)  # noqa: S608 - the test's own
-    sql = f"SELECT {names} FROM any_values ORDER BY n"  # noqa: S608 - the test's own
+    return f"SELECT {names} FROM any_values ORDER BY n"  # noqa: S608 - the test's own
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(table=tables(), options=OPTIONS)
+def test_any_values(sessions: Sessions, table: tuple[list[str], list[list[Any]]], options: dict[str, Any]) -> None:
+    """Any rows of any types give the same bytes both ways, whatever the options and the session's time zone."""
+    types, rows = table
+    form = parse_format("csv", None, options)
+    sql = stored(sessions, types, rows)
     assert sessions.copied(sql, form=form) == sessions.fetched(sql, form=form)
 
 
@@ -308,13 +315,88 @@ def test_queries(sessions: Sessions, sql: str) -> None:
     assert sessions.copied(sql) == sessions.fetched(sql)
 
 
+# Parquet
+
+
+def outcome(write: Callable[[], bytes | None]) -> bytes | str | None:
+    """Return the file, or why there is none."""
+    try:
+        return write()
+    except OSSInvalidArgument as error:
+        return str(error).partition(" (")[0]  # what is behind is Arrow's, of how many values it looked at
+
+
+def assert_same_parquet(sessions: Sessions, sql: str) -> None:
+    copied = outcome(lambda: sessions.copied(sql, form=PARQUET))
+    assert copied is not None
+    assert copied == outcome(lambda: sessions.fetched(sql, form=PARQUET))
+
+
+WITHOUT_LINES = {"bytea"}
+LIMITS = {
+    "date": ["infinity", "0001-01-01", "9999-12-31", "10000-01-01", "0044-03-15 BC"],
+    "time": ["00:00", "23:59:59.999999", "24:00"],
+    "timetz": ["12:00+05:30", "12:00-05", "12:00:00.5+01:02:03", "24:00+00"],
+    "timestamp": ["-infinity", "0001-01-01", "9999-12-31 23:59:59.999999", "10000-01-01", "0044-03-15 01:02 BC"],
+    "timestamptz": ["infinity", "0001-01-02+00", "9999-12-30 23:59:59.999999+00", "10000-01-01", "1800-01-01"],
+    "numeric(12,2)": ["NaN", "9999999999.99", "-0.01"],
+    "numeric(3,-2)": ["12345"],
+    "numeric(2,4)": ["0.0012"],
+    "numeric(38,0)": ["-" + "9" * 38],
+    "numeric": ["NaN", "Infinity", "1e300", "1e-300"],
+    "float8": ["NaN", "-Infinity", "1e-323", "1.7976931348623157e308", "-0", "1e23", "5e-324"],
+    "float4": ["NaN", "3.4028235e38", "1e-45", "16777216", "0.1"],
+    "int2": ["-32768"],
+    "int8": ["-9223372036854775808"],
+    "oid": ["4294967295"],
+    "text": ["", "NULL", 'a"b', "a\r\nb", "t", "ä, ß"],
+    "json": ['{"a":\n 1.10}'],
+    "interval": ["1 year -2 days"],
+}
+
+
+@pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind in LIMITS for value in LIMITS[kind]])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin"])
+def test_parquet_limits(postgres: PostgresServer, kind: str, value: str, zone: str) -> None:
+    """At the limits of each type both ways give one file, or refuse with one reason, by name of column and value."""
+    postgres.execute(f"ALTER ROLE {USER} SET timezone = '{zone}'")
+    literal = "'" + value.replace("'", "''") + "'"
+    sql = f"SELECT n, CASE WHEN n = 3 THEN {literal}::{kind} END AS a FROM generate_series(1, 4) AS n"  # noqa: S608
+    try:
+        assert_same_parquet(Sessions(postgres, "psycopg"), sql)
+    finally:
+        postgres.execute(f"ALTER ROLE {USER} RESET timezone")
+
+
+def test_parquet_of_every_type(sessions: Sessions) -> None:
+    """Of each type of the catalog, and of NULL, both ways give one file; bytes, lists and long decimals are fetched."""
+    names = [name for name in LITERALS if name not in WITHOUT_LINES]
+    values = [f'{LITERALS[name]}::pg_catalog."{name}"' for name in names]
+    nulls = [f'NULL::pg_catalog."{name}"' for name in names]
+    columns = ", ".join(f"{value} AS c{index}" for index, value in enumerate(values))
+    assert_same_parquet(sessions, f"SELECT {columns} UNION ALL SELECT {', '.join(nulls)}")
+    for value in ("'x'::bytea", "ARRAY[1]", "1::numeric(39,0)"):
+        assert sessions.copied(f"SELECT {value} AS a, 1 AS b", form=PARQUET) is None
+    assert sessions.copied("SELECT 1 AS a, 2 AS b", form=parse_format("jsonl", None, None)) is None
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(table=tables())
+def test_parquet_of_any_values(sessions: Sessions, table: tuple[list[str], list[list[Any]]]) -> None:
+    """Any rows of any types give one file both ways, or one refusal."""
+    types, rows = table
+    if any("[" in each or each == "bytea" for each in types):
+        return
+    assert_same_parquet(sessions, stored(sessions, types, rows))
+
+
 # Which way is taken
 
 
 def is_copied(sessions: Sessions, options: str = "", **form: Any) -> bool:
     """Whether lines come of the query; else its rows come, though a COPY may have been tried."""
     with sessions.reading("SELECT '2026-01-01'::timestamp AS a, 2 AS b", options=options) as result:
-        lines = result.csv_lines([0, 1], CsvFormat(**form))
+        lines = result.lines([0, 1], parse_format("csv", None, form))
         if lines is None:
             assert [tuple(row) for row in result.rows] == [("2026-01-01 00:00:00", 2)]
             return False
@@ -331,7 +413,7 @@ def test_what_is_copied(sessions: Sessions) -> None:
     assert not is_copied(sessions, null_marker="§")
     assert not is_copied(sessions, options=BY_FETCHES)
     with sessions.reading("SELECT 1 AS a, 2 AS b") as result:
-        assert result.csv_lines([1], CsvFormat()) is None
+        assert result.lines([1], CSV) is None
         assert list(result.rows) == [(1, 2)]
 
 
@@ -406,7 +488,7 @@ def test_abandoned(sessions: Sessions) -> None:
     """A query of a hundred million rows begins at once, and ends as soon as nobody reads on."""
     began = time.monotonic()
     with sessions.reading(ENDLESS, batch_rows=10) as result:
-        lines = result.csv_lines([0, 1], CsvFormat())
+        lines = result.lines([0, 1], CSV)
         assert lines is not None
         assert [next(lines) for _ in range(25)] == [f"{n},x\n".encode() for n in range(1, 26)]
         [(_, statement)] = sessions.postgres.sessions()
@@ -418,7 +500,7 @@ def test_abandoned(sessions: Sessions) -> None:
 def test_unread(sessions: Sessions) -> None:
     """Lines that nobody asks for do no harm."""
     with sessions.reading(ENDLESS) as result:
-        assert result.csv_lines([0, 1], CsvFormat()) is not None
+        assert result.lines([0, 1], CSV) is not None
 
 
 @pytest.mark.parametrize("rows_first", [0, 7])
@@ -438,8 +520,31 @@ def test_interrupted(sessions: Sessions, rows_first: int) -> None:
         pytest.raises((psycopg.errors.QueryCanceled, psycopg2.errors.QueryCanceled)),
         session.read(Query(sql)) as result,
     ):
-        list(result.csv_lines([0, 1], CsvFormat()) or ())
+        list(result.lines([0, 1], CSV) or ())
     thread.join()
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("rows_first", [0, 7])
+def test_stopped(sessions: Sessions, rows_first: int) -> None:
+    """A signal handler ends the wait for a line, and with it the session, whether or not the query can be cancelled."""
+    cancellation = Cancellation()
+    before = signal.signal(signal.SIGUSR1, lambda *_: cancellation.request())
+    sql = f"SELECT n, CASE WHEN n > {rows_first} THEN pg_sleep(60)::text END AS a FROM generate_series(1, 9) AS n"  # noqa: S608 - the test's own
+
+    def stop() -> None:
+        wait_until(lambda: "COPY" in str(sessions.postgres.sessions()) or None, 20, "the COPY", lambda: "nothing")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    thread = threading.Thread(target=stop)
+    thread.start()
+    began = time.monotonic()
+    try:
+        with pytest.raises(OSSUploadCancelled), sessions.reading(sql) as result, obeying(cancellation):
+            list(result.lines([0, 1], CSV) or ())
+    finally:
+        thread.join()
+        signal.signal(signal.SIGUSR1, before)
     assert time.monotonic() - began < 30
 
 
@@ -451,13 +556,13 @@ def test_error_in_the_middle(sessions: Sessions) -> None:
         ) as result:
             found: list[bytes] = []
             with pytest.raises((psycopg.Error, psycopg2.Error), match="division by zero"):
-                found.extend(result.csv_lines([0, 1], CsvFormat()) or ())
+                found.extend(result.lines([0, 1], CSV) or ())
 
 
 def test_server_that_goes_away(sessions: Sessions) -> None:
     """A session that is ended in the middle is the driver's error, not a short result."""
     with sessions.reading(ENDLESS) as result:
-        lines = result.csv_lines([0, 1], CsvFormat())
+        lines = result.lines([0, 1], CSV)
         assert lines is not None
         next(lines)
         sessions.postgres.execute(
@@ -483,7 +588,9 @@ def export(sessions: Sessions, server: OSSEmulator, monkeypatch: pytest.MonkeyPa
             "SELECT n, 'it,em ' || n AS name, n %% 3 = 0 AS flag, nullif(n %% 7, 0) AS rest FROM "
             "(SELECT generate_series(1, %s) AS n) AS t"
         )
-        wanted = Wanted(Query(sql, [2500], 300), parse_format("csv", compression, None), split, columns)
+        wanted = Wanted(
+            Query(sql, [2500], 300), parse_format(key.rpartition(".")[2], compression, None), split, columns
+        )
         arguments: Any = {"checkpoint": None, "cancellation": Cancellation()}
         return Export(OSSHook(), sessions.session(options), wanted, {}, arguments).run(key, None)
 
@@ -507,3 +614,13 @@ def test_whole_exports(
     assert [copied.objects, copied.columns] == [fetched.objects, fetched.columns]
     if split.is_wanted:
         assert (fetched.bytes_sent, fetched.bytes_verified) == (0, copied.bytes)
+
+
+@pytest.mark.parametrize("split", [Split(), Split(rows=1000), Split(size_bytes=1)], ids=str)
+@pytest.mark.parametrize("columns", [None, ["rest"], ["flag", "n"]])
+def test_whole_parquet(export: Callable[..., ExportResult], split: Split, columns: Sequence[str] | None) -> None:
+    """So are files of Parquet, which have the same row groups."""
+    copied = export("one.parquet", "", split, "zstd", columns)
+    fetched = export("one.parquet", BY_FETCHES, split, "zstd", columns)
+    assert copied.rows == 2500
+    assert [copied.objects, copied.columns] == [fetched.objects, fetched.columns]
