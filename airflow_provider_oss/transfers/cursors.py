@@ -13,7 +13,7 @@ from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.arrow import ArrowRows
 from airflow_provider_oss.exports.columns import Column, Row
 from airflow_provider_oss.exports.formats import FileFormat
-from airflow_provider_oss.transfers.drivers import READINGS, as_wrong_query, check_one_statement
+from airflow_provider_oss.transfers.drivers import READINGS, Reading, as_wrong_query, check_one_statement
 
 DEFAULT_BATCH_ROWS: Final = 1000
 _MOST_BATCH_ROWS: Final = 2**31 - 1
@@ -73,22 +73,33 @@ def closing(closable: Any) -> Iterator[Any]:
             closable.close()
 
 
-def execute(cursor: Any, query: Query) -> None:
+def execute(cursor: Any, query: Query, reading: Reading | None = None) -> None:
     """
     Execute; without parameters the driver must not look for placeholders, for then a % would have to be doubled.
+
+    A driver that writes parameters into the text is to make one statement of it, by ``reading``: in a comment or in
+    quotes of the query's own a parameter could end it.
 
     Raises OSSInvalidArgument where the driver says that the query is wrong, else what the driver raises.
     """
     has_parameters = query.parameters is not None
     arguments = (query.sql, query.parameters) if has_parameters else (query.sql,)
     try:
+        if reading is not None and has_parameters and hasattr(cursor, "mogrify"):
+            check_one_statement(_text(cursor.mogrify(*arguments)), reading)
         with interruptible():
             cursor.execute(*arguments)
+    except OSSInvalidArgument:
+        raise
     except Exception as error:
         wrong = as_wrong_query(error, has_parameters=has_parameters)
         if wrong is None:
             raise
         raise wrong from (None if has_parameters else error)
+
+
+def _text(sql: str | bytes) -> str:
+    return sql if isinstance(sql, str) else sql.decode()
 
 
 def description_of(cursor: Any) -> Sequence[Any]:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from airflow_provider_oss.exports.mysql import MysqlField, decoded, mysql_column
 from airflow_provider_oss.shown import Log
 from airflow_provider_oss.transfers.cursors import Query, QueryResult, batches_of, description_of, execute
-from airflow_provider_oss.transfers.drivers import driver_of
+from airflow_provider_oss.transfers.drivers import MYSQL, driver_of
 
 log = Log(__name__)
 
@@ -23,7 +23,7 @@ def mysql_result(connection: Any, query: Query, stack: ExitStack) -> QueryResult
     """Read with a cursor that leaves the rows on the server until they are fetched."""
     driver = driver_of(connection)
     cursor = _raw_cursor(connection, driver)
-    execute(cursor, query)
+    execute(cursor, query, MYSQL)
     description_of(cursor)
     stack.callback(_leave, cursor, driver)
     fields = _fields_of(connection, cursor, driver)

@@ -66,7 +66,7 @@ class _Declared:
         self._catalog = self._driver.cursor()
         _prepare(self._catalog, self._driver.server_version)
         self._cursor = self._stack.enter_context(closing(self._driver.declaring()))
-        execute(self._cursor, self._query)
+        execute(self._cursor, self._query, self._reading)
         with _text_in_utf8(()):
             self._first = self._driver.first_rows(self._cursor, self._query)
         self._described = description_of(self._cursor)

@@ -13,6 +13,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 from pymysql.connections import Connection
+from pymysql.constants import CLIENT
 
 from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.exceptions import OSSInvalidArgument
@@ -303,3 +304,19 @@ def test_export(mariadb: MariadbServer, driver: str, file_format: str, connect: 
     names = [f'"c{index}"' for index in range(len(TYPES))]
     lines = [zip(names, (each[3] for each in TYPES), strict=True), ((name, "null") for name in names)]
     assert found == "".join(f"{{{','.join(f'{name}:{value}' for name, value in line)}}}\n" for line in lines)
+
+
+@pytest.mark.parametrize("driver", [driver for driver in DRIVERS if driver != "mysql.connector"])
+def test_one_statement_with_its_parameters(mariadb: MariadbServer, driver: str) -> None:
+    """
+    A placeholder in quotes of the query's own makes no other statements of a parameter.
+
+    mysql-connector-python does not tell what it makes of it; there as well the session reads only.
+    """
+    mariadb.execute("CREATE OR REPLACE TABLE two (a int)")
+    ending = "; COMMIT; INSERT INTO two VALUES (2); COMMIT; -- "
+    options = {"client_flag": CLIENT.MULTI_STATEMENTS} if driver == "pymysql" else {}  # mysqlclient's default
+    session = Session(mariadb.connector(driver, **options))
+    with pytest.raises(OSSInvalidArgument), session.read(Query("SELECT '%s'", [ending])):
+        pass
+    assert mariadb.execute("SELECT count(*) FROM two") == [(0,)]

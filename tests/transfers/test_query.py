@@ -252,6 +252,20 @@ def test_one_statement(postgres: PostgresServer, sql: str) -> None:
     postgres.wait_until_released()
 
 
+ENDING = "; COMMIT; INSERT INTO two VALUES (2); COMMIT; -- "
+"""A parameter, where the driver puts it between the quotes of a query."""
+
+
+@both_drivers
+def test_one_statement_with_its_parameters(postgres: PostgresServer) -> None:
+    """A placeholder in quotes of the query's own makes no other statements of a parameter."""
+    postgres.execute("CREATE TABLE IF NOT EXISTS two (a int)")
+    with pytest.raises((OSSInvalidArgument, psycopg.Error)) as caught:
+        answer("SELECT '%s' AS a", parameters=[ENDING])
+    assert "INSERT" not in str(caught.value)
+    assert postgres.execute("SELECT count(*) FROM two") == [(0,)]
+
+
 @both_drivers
 def test_one_statement_with_escapes(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """So are several that only a session sees whose strings have escapes; psycopg has the server refuse them."""
