@@ -11,7 +11,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from queue import SimpleQueue
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from typing_extensions import override
 
@@ -57,7 +57,8 @@ class PostgresDriver(ABC):
         Return the text of the query with its parameters in it, of the types that they have apart from it.
 
         None where a placeholder is in a comment or a literal: there it is no parameter, and a value would be text that
-        is executed.
+        is executed. And where one without a type stands twice: PostgreSQL gives a parameter one type for all of its
+        places, but each literal the one of its own.
         """
 
     @abstractmethod
@@ -108,9 +109,11 @@ class Psycopg(PostgresDriver):
         marked = cursor.mogrify(query.sql, dict(zip(given, marks, strict=True)) if is_named else marks)
         literals = {mark.text: self._literal(value) for mark, value in zip(marks, values, strict=True)}
         rest = with_tokens(marked, reading, dict.fromkeys(literals, ""))
-        return None if any(mark in rest for mark in literals) else with_tokens(marked, reading, literals)
+        if any(mark in rest or (marked.count(mark) > 1 and not each.has_type) for mark, each in literals.items()):
+            return None
+        return with_tokens(marked, reading, {mark: each.text for mark, each in literals.items()})
 
-    def _literal(self, value: Any) -> str:
+    def _literal(self, value: Any) -> _Literal:
         """Return what means the same as the value that is sent apart from the query: its text, of the type it has."""
         from psycopg.adapt import PyFormat, Transformer
         from psycopg.pq import Escaping
@@ -118,19 +121,27 @@ class Psycopg(PostgresDriver):
         transformer = Transformer(self.connection)
         text = None if value is None else transformer.get_dumper(value, PyFormat.TEXT).dump(value)
         if text is None:
-            return "NULL"
+            return _Literal("NULL", has_type=False)
         literal = bytes(Escaping(self.connection.pgconn).escape_literal(text)).decode()
         oid = transformer.get_dumper(value, PyFormat.AUTO).oid
         if not oid:
-            return literal
+            return _Literal(f"({literal})", has_type=False)
         known = self.connection.adapters.types[oid]
-        return f"{literal}::{known.regtype}{'[]' if oid == known.array_oid else ''}"
+        array = "[]" if oid == known.array_oid else ""
+        return _Literal(f"({literal}::{known.regtype}{array})", has_type=True)
 
     @override
     def copied(self, statement: str, batch_rows: int, stack: ExitStack) -> Iterator[bytes]:
         with interruptible():
             lines = map(bytes, stack.enter_context(self.cursor().copy(statement)))
         return chain.from_iterable(each_interruptible(iter(lambda: list(islice(lines, batch_rows)), [])))
+
+
+class _Literal(NamedTuple):
+    """A value as it stands in a query: in parentheses, lest what stands beside it becomes a part of it."""
+
+    text: str
+    has_type: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -294,6 +294,26 @@ def test_parameters_by_place(sessions: Sessions) -> None:
     assert b"-900000000,2026-01-02,integer," in (copied or b"")
 
 
+@pytest.mark.parametrize(
+    ("sql", "parameters", "line", "is_copied"),
+    [
+        ("SELECT %s[2] AS a, 1 AS b", [[10, 20]], b"20,1", True),
+        ("SELECT n&%s AS a, u&%s AS b FROM (VALUES (7, 7)) AS t(n, u)", [9, 9], b"1,1", True),
+        ("SELECT %(a)s::int AS a, %(a)s AS b", {"a": " 007"}, b"7,7", False),
+        ("SELECT %(a)s::date AS a, %(a)s || '' AS b", {"a": "2026-1-5"}, b"2026-01-05,2026-01-05", False),
+        ("SELECT %(a)s + 1 AS a, %(a)s AS b", {"a": 7}, b"8,7", True),
+    ],
+)
+def test_parameters_in_their_places(
+    postgres: PostgresServer, sql: str, parameters: Any, line: bytes, *, is_copied: bool
+) -> None:
+    """What stands beside a parameter is no part of it, and one that stands twice has one type."""
+    sessions = Sessions(postgres, "psycopg")
+    expected = b"a,b\n" + line + b"\n"
+    assert sessions.fetched(sql, parameters) == expected
+    assert sessions.copied(sql, parameters) == (expected if is_copied else None)
+
+
 QUERIES = [
     "SELECT 1 AS a, 2 AS a",
     'SELECT 1 AS "q(c0)", 2 AS ")", \'x\' AS "c1"',
