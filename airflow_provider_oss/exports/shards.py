@@ -67,7 +67,7 @@ def between(least: Any, most: Any, count: int) -> list[dict[str, Any]]:
     Return so many shards, or fewer, of about equally wide ranges that have every value from ``least`` to ``most`` once.
 
     Without values, when both are None, there is one. Raises OSSInvalidArgument for ends that are neither whole numbers
-    nor dates.
+    nor dates, or in the wrong order.
     """
     if count < 1:
         raise OSSInvalidArgument(f"shards={count} must be at least 1")
@@ -78,14 +78,20 @@ def between(least: Any, most: Any, count: int) -> list[dict[str, Any]]:
     if is_date != (type(last) is dt.date):
         raise OSSInvalidArgument(f"bounds returned {least!r} and {most!r}: give two whole numbers, or two dates (CAST)")
     if is_date:
-        days = closed_ranges(first.toordinal(), last.toordinal(), count)
+        days = _ordered_ranges(first.toordinal(), last.toordinal(), count)
         return _named([tuple(dt.date.fromordinal(end).isoformat() for end in each) for each in days])
-    return _named(closed_ranges(_whole(first), _whole(last), count))
+    return _named(_ordered_ranges(_whole(first), _whole(last), count))
 
 
 def _named(ranges: Sequence[tuple[Any, ...]]) -> list[dict[str, Any]]:
     shards = numbered([{"first": first, "last": last} for first, last in ranges])
     return [{**shard, "name": f"{first} to {last}"} for shard, (first, last) in zip(shards, ranges, strict=True)]
+
+
+def _ordered_ranges(first: int, last: int, count: int) -> list[tuple[int, int]]:
+    if first > last:
+        raise OSSInvalidArgument("bounds returned the greatest value first: give SELECT min(...), max(...)")
+    return closed_ranges(first, last, count)
 
 
 def closed_ranges(first: int, last: int, count: int) -> list[tuple[int, int]]:
@@ -101,8 +107,10 @@ def _as_date(value: Any) -> Any:
 
 
 def _whole(value: Any) -> int:
-    if type(value) is int or (isinstance(value, Decimal) and value.is_finite() and value == int(value)):
+    """Return the number. A decimal with digits behind its point, even zeros, is of a column that may have fractions."""
+    if type(value) is int or (isinstance(value, Decimal) and value.is_finite() and int(value.as_tuple().exponent) >= 0):
         return int(value)
     raise OSSInvalidArgument(
-        f"bounds returned {value!r}, which is neither a whole number nor a date: convert it (CAST)"
+        f"bounds returned {value!r}, which is neither a whole number nor a date: convert it (CAST), and let the query "
+        "ask for what is less than last + 1, for its column may have values between two ranges"
     )

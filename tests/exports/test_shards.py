@@ -31,7 +31,7 @@ def test_every_value_is_in_one_range(first: int, width: int, count: int) -> None
     [
         (1, 10, 2, [(1, 5), (6, 10)]),
         (7, 7, 8, [(7, 7)]),
-        (Decimal(1), Decimal("4.0"), 2, [(1, 2), (3, 4)]),
+        (Decimal(1), Decimal(4), 2, [(1, 2), (3, 4)]),
         ("2026-01-30", "2026-02-02", 2, [("2026-01-30", "2026-01-31"), ("2026-02-01", "2026-02-02")]),
         (dt.date(2026, 1, 1), dt.date(2026, 1, 1), 2, [("2026-01-01", "2026-01-01")]),
         (None, None, 8, [(None, None)]),
@@ -51,6 +51,9 @@ def test_ranges_of_what_databases_return(least: Any, most: Any, count: int, expe
         (1, None, "neither a whole number nor a date"),
         (1.5, 2.5, "bounds returned 1.5, which is neither a whole number nor a date"),
         (Decimal("0.5"), 1, "neither a whole number"),
+        (Decimal("1.00"), Decimal("9.00"), "less than last [+] 1"),
+        (2, 1, "the greatest value first"),
+        ("2026-01-02", "2026-01-01", "the greatest value first"),
         (Decimal("NaN"), 1, "neither a whole number"),
         (True, False, "neither a whole number"),
         ("a", "b", "neither a whole number"),
