@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -157,7 +158,7 @@ def _table_of_lines(schema: Any, fields: Sequence[_Field], lines: Batch) -> Any:
         middle = len(lines) // 2
         halves = [_table_of_lines(schema, fields, half) for half in (lines[:middle], lines[middle:])]
         return pa.concat_tables(halves)
-    block = b"".join(lines)  # type: ignore[arg-type]  # its rows are lines
+    block = b"".join([BOM_UTF8, *lines])  # type: ignore[list-item]  # its rows are lines; Arrow drops one BOM, no value's
     try:
         return _read(block, schema.types).rename_columns(schema.names)
     except pa.ArrowInvalid:

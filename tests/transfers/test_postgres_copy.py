@@ -388,6 +388,12 @@ def test_parquet_limits(postgres: PostgresServer, kind: str, value: str, zone: s
         postgres.execute(f"ALTER ROLE {USER} RESET timezone")
 
 
+def test_parquet_of_byte_order_marks(sessions: Sessions) -> None:
+    """A U+FEFF at the beginning of a value, and so of what is read at once, is kept; alone, it is not NULL."""
+    assert_same_parquet(sessions, r"SELECT E'\uFEFF' || n AS a, n AS b FROM generate_series(1, 3) AS n")
+    assert_same_parquet(sessions, r"SELECT E'\uFEFF' AS a, 1 AS b UNION ALL SELECT '', 2")
+
+
 def test_parquet_of_every_type(sessions: Sessions) -> None:
     """Of each type of the catalog, and of NULL, both ways give one file; bytes, lists and long decimals are fetched."""
     names = [name for name in LITERALS if name not in WITHOUT_LINES]
