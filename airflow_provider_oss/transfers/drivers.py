@@ -217,6 +217,8 @@ No such table, no such column: one that is swapped every night is there at the r
 
 The first two are PostgreSQL's, the next two ODBC's and Snowflake's, the last is Db2's (a type in PostgreSQL).
 """
+_NO_VALUE: Final = "22"
+"""The class of values that their types do not have: before the first row it is a parameter's."""
 _NO_UTF8: Final = "22021"
 _WRONG_IN_MYSQL: Final = frozenset(
     {
@@ -278,8 +280,10 @@ def _reason(error: Exception) -> str | None:
 
 
 def _is_about_binding(error: Exception, *, has_parameters: bool) -> bool:
-    """Whether the driver could not even ask: drivers raise Python's own errors for it, too."""
+    """Whether the driver, or PostgreSQL, could not even ask: drivers raise Python's own errors for it, too."""
     driver = driver_of(error)
+    if has_parameters and driver in _WITH_SQLSTATE and str(_state(error)).startswith(_NO_VALUE):
+        return True
     if driver == "sqlite3" or (has_parameters and driver in _WITH_SQLSTATE):
         return type(error).__name__ in {"ProgrammingError", "DataError"} and _state(error) is None
     is_pythons = has_parameters and driver == "builtins"
