@@ -107,7 +107,8 @@ class Psycopg(PostgresDriver):
         cursor = ClientCursor(self.connection)
         cursor.adapters.register_dumper(_Mark, _mark_dumper())
         marked = cursor.mogrify(query.sql, dict(zip(given, marks, strict=True)) if is_named else marks)
-        literals = {mark.text: self._literal(value) for mark, value in zip(marks, values, strict=True)}
+        used = (pair for pair in zip(marks, values, strict=True) if pair[0].text in marked)
+        literals = {mark.text: self._literal(value) for mark, value in used}
         rest = with_tokens(marked, reading, dict.fromkeys(literals, ""))
         if any(mark in rest or (marked.count(mark) > 1 and not each.has_type) for mark, each in literals.items()):
             return None

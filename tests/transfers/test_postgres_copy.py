@@ -302,12 +302,13 @@ def test_parameters_by_place(sessions: Sessions) -> None:
         ("SELECT %(a)s::int AS a, %(a)s AS b", {"a": " 007"}, b"7,7", False),
         ("SELECT %(a)s::date AS a, %(a)s || '' AS b", {"a": "2026-1-5"}, b"2026-01-05,2026-01-05", False),
         ("SELECT %(a)s + 1 AS a, %(a)s AS b", {"a": 7}, b"8,7", True),
+        ("SELECT %(a)s AS a, 1 AS b", {"a": 7, "not bound": {}}, b"7,1", True),
     ],
 )
 def test_parameters_in_their_places(
     postgres: PostgresServer, sql: str, parameters: Any, line: bytes, *, is_copied: bool
 ) -> None:
-    """What stands beside a parameter is no part of it, and one that stands twice has one type."""
+    """What stands beside a parameter is no part of it, one that stands twice has one type, one nowhere needs none."""
     sessions = Sessions(postgres, "psycopg")
     expected = b"a,b\n" + line + b"\n"
     assert sessions.fetched(sql, parameters) == expected
