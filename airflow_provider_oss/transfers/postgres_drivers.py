@@ -19,7 +19,7 @@ from airflow_provider_oss.cancellation import each_interruptible, interruptible
 from airflow_provider_oss.exports.columns import Row
 from airflow_provider_oss.exports.databases import TEXT_ARRAY_OIDS, is_text
 from airflow_provider_oss.transfers.cursors import Query
-from airflow_provider_oss.transfers.drivers import Reading, with_tokens
+from airflow_provider_oss.transfers.drivers import POSTGRES, Reading, with_tokens
 
 _CURSOR_NAME: Final = "airflow_oss_export"
 _FIRST_MARK: Final = 100_000
@@ -100,6 +100,8 @@ class Psycopg(PostgresDriver):
 
         if query.parameters is None:
             return query.sql
+        if reading is not POSTGRES:
+            return None  # the text of bytes has escapes of its own there
         given = query.parameters
         is_named = isinstance(given, Mapping)
         values = list(given.values() if is_named else given)

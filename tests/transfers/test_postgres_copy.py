@@ -315,6 +315,14 @@ def test_parameters_in_their_places(
     assert sessions.copied(sql, parameters) == (expected if is_copied else None)
 
 
+def test_parameters_of_sessions_with_escapes(sessions: Sessions) -> None:
+    """Where a backslash escapes in every string, bytes are the same, too."""
+    with sessions.reading("SELECT %s AS a, 1 AS b", [b"\\\0"], options="-c standard_conforming_strings=off") as result:
+        lines = result.lines([0, 1], CSV)
+        written = b"".join(lines) if lines else b"".join(CSV.file_bytes(result.columns, [list(result.rows)]))
+    assert written.splitlines()[-1] == b"XAA=,1"
+
+
 QUERIES = [
     "SELECT 1 AS a, 2 AS a",
     'SELECT 1 AS "q(c0)", 2 AS ")", \'x\' AS "c1"',
