@@ -103,7 +103,12 @@ def closed_ranges(first: int, last: int, count: int) -> list[tuple[int, int]]:
 
 def _as_date(value: Any) -> Any:
     """Return the date that a database has given as text; anything else as it is."""
-    return dt.date.fromisoformat(value) if isinstance(value, str) and _DAY.fullmatch(value) else value
+    if not isinstance(value, str) or not _DAY.fullmatch(value):
+        return value
+    try:
+        return dt.date.fromisoformat(value)
+    except ValueError as error:
+        raise OSSInvalidArgument(f"bounds returned {value!r}, which is no date: {error}") from error
 
 
 def _whole(value: Any) -> int:

@@ -112,12 +112,19 @@ class Psycopg(PostgresDriver):
         used = (pair for pair in zip(marks, values, strict=True) if pair[0].text in marked)
         literals = {mark.text: self._literal(value) for mark, value in used}
         rest = with_tokens(marked, reading, dict.fromkeys(literals, ""))
-        if any(mark in rest or (marked.count(mark) > 1 and not each.has_type) for mark, each in literals.items()):
-            return None
-        return with_tokens(marked, reading, {mark: each.text for mark, each in literals.items()})
+        texts: dict[str, str] = {}
+        for mark, literal in literals.items():
+            if literal is None or mark in rest or (marked.count(mark) > 1 and not literal.has_type):
+                return None
+            texts[mark] = literal.text
+        return with_tokens(marked, reading, texts)
 
-    def _literal(self, value: Any) -> _Literal:
-        """Return what means the same as the value that is sent apart from the query: its text, of the type it has."""
+    def _literal(self, value: Any) -> _Literal | None:
+        """
+        Return what means the same as the value that is sent apart from the query: its text, of the type it has.
+
+        None for a type that psycopg has no name of.
+        """
         from psycopg.adapt import PyFormat, Transformer
         from psycopg.pq import Escaping
 
@@ -129,7 +136,9 @@ class Psycopg(PostgresDriver):
         oid = transformer.get_dumper(value, PyFormat.AUTO).oid
         if not oid:
             return _Literal(f"({literal})", has_type=False)
-        known = self.connection.adapters.types[oid]
+        known = self.connection.adapters.types.get(oid)
+        if known is None:
+            return None
         array = "[]" if oid == known.array_oid else ""
         return _Literal(f"({literal}::{known.regtype}{array})", has_type=True)
 

@@ -58,6 +58,7 @@ def test_ranges_of_what_databases_return(least: Any, most: Any, count: int, expe
         (True, False, "neither a whole number"),
         ("a", "b", "neither a whole number"),
         (dt.datetime(2026, 1, 1, tzinfo=dt.UTC), dt.datetime(2026, 1, 2, tzinfo=dt.UTC), "neither a whole number"),
+        ("2026-13-01", "2026-12-01", "bounds returned '2026-13-01', which is no date"),
         ("2026-01-01", 5, "give two whole numbers, or two dates"),
     ],
 )

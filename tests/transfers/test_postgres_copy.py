@@ -19,6 +19,7 @@ import psycopg2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from psycopg.types.numeric import FloatDumper
 
 from airflow_provider_oss.cancellation import Cancellation, obeying
 from airflow_provider_oss.emulator import OSSEmulator
@@ -313,6 +314,29 @@ def test_parameters_in_their_places(
     expected = b"a,b\n" + line + b"\n"
     assert sessions.fetched(sql, parameters) == expected
     assert sessions.copied(sql, parameters) == (expected if is_copied else None)
+
+
+class _Celsius(float):
+    """A value that its user has psycopg send as a type that it has no name of."""
+
+
+def test_parameters_of_unknown_types(postgres: PostgresServer) -> None:
+    """A parameter whose type psycopg has no name of is sent apart from the query, which is not copied."""
+    postgres.execute("DROP DOMAIN IF EXISTS celsius")
+    postgres.execute("CREATE DOMAIN celsius AS float8")
+    [(number,)] = postgres.execute("SELECT 'celsius'::regtype::oid::int")
+
+    class CelsiusDumper(FloatDumper):
+        oid = number
+
+    def connect() -> Any:
+        connection = psycopg.connect(host=str(postgres.folder), user=USER, dbname=DATABASE)
+        connection.adapters.register_dumper(_Celsius, CelsiusDumper)
+        return connection
+
+    with Session(connect).read(Query("SELECT pg_typeof(%s) AS a, 1 AS b", [_Celsius(7)])) as result:
+        assert result.lines(range(2), CSV) is None
+        assert [tuple(row) for row in result.rows] == [("celsius", 1)]
 
 
 def test_parameters_of_sessions_with_escapes(sessions: Sessions) -> None:
