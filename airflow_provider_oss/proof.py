@@ -77,6 +77,11 @@ class Content:
         return (found.size_bytes, found.crc64) == (self.size_bytes, self.crc64)
 
 
+def is_written_crc64(text: str, data: bytes) -> bool:
+    """Whether a text, decimal as OSS writes it, is the CRC-64 of the data."""
+    return text == str(crc64(data))
+
+
 def differ(one: int | None, other: int | None) -> bool:
     """Whether two CRC-64s are of different bytes, as far as both are known: OSS need not return one."""
     return None not in (one, other) and one != other

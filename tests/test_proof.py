@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_oss.model import CompletedPart, ObjectInfo, ObjectRef, StoredPart
-from airflow_provider_oss.proof import Content, combined_crc64, crc64, differ, md5_etag, proven_etag
+from airflow_provider_oss.proof import Content, combined_crc64, crc64, differ, is_written_crc64, md5_etag, proven_etag
 from tests.support.source_text import ROOT
 
 DATA = b"the part"
@@ -94,6 +94,12 @@ def test_differ(one: int | None, other: int | None, *, expected: bool) -> None:
 
 OF_A_VERSION = {"engine/partial_file.py"}
 """What compares an object with itself at another time, by all that OSS tells of it."""
+
+
+def test_a_crc64_as_oss_writes_it() -> None:
+    """It is decimal, without anything around it."""
+    assert is_written_crc64(str(crc64(DATA)), DATA)
+    assert not any(is_written_crc64(text, DATA) for text in (str(crc64(b"other")), f" {crc64(DATA)}", "", "0"))
 
 
 def test_no_checksum_is_compared_elsewhere() -> None:

@@ -220,7 +220,7 @@ class SQLFinishExportOperator(OSSUploadBaseOperator):
 
         from airflow_provider_oss.exceptions import OSSNoSuchKey
         from airflow_provider_oss.exports.formats import shard_manifest_key, sharded_key
-        from airflow_provider_oss.proof import crc64
+        from airflow_provider_oss.proof import is_written_crc64
 
         uri = result.manifest
         own = shard_manifest_key(sharded_key(ref.key, index, is_split=False))
@@ -233,7 +233,7 @@ class SQLFinishExportOperator(OSSUploadBaseOperator):
             data = self.hook.read_object(uri)
         except OSSNoSuchKey:
             data = b""
-        if str(crc64(data)) != result.manifest_crc64:
+        if not is_written_crc64(result.manifest_crc64, data):
             raise _refused(
                 f"{uri} is not what shard {index} has stored: another run exports to the same key, or it was deleted; "
                 f"clear the task with map index {index}, and this one after it"

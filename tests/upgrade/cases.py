@@ -42,6 +42,7 @@ from airflow_provider_oss.sensors.oss import OSSKeySensor, OSSKeysUnchangedSenso
 from airflow_provider_oss.transfers.http_to_oss import HttpToOSSOperator
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
 from airflow_provider_oss.transfers.ranges import OSSPlanUploadOperator
+from airflow_provider_oss.transfers.sql_shards import SQLPlanExportOperator
 from airflow_provider_oss.transfers.sql_to_oss import SQLToOSSOperator
 from tests.support.s3_server import BUCKET as S3_BUCKET
 from tests.support.sources import some_bytes
@@ -202,6 +203,7 @@ RESULTS: dict[str, Callable[[Place], BaseOperator]] = {
     "object_storages": lambda place: ObjectStorageToOSSOperator(task_id="a", prefix="b/", source=[place.file.as_uri()]),
     "sql": lambda _: SQLToOSSOperator(task_id="a", key="b.csv", sql=QUERY, conn_id="lite"),
     "sql_pieces": lambda _: SQLToOSSOperator(task_id="a", key="b.csv", sql=QUERY, conn_id="lite", split_rows=20_000),
+    "plan_export": lambda _: SQLPlanExportOperator(task_id="a", conn_id="lite", shards=[{"day": "2026-01-01"}]),
     "key_sensor": lambda _: OSSKeySensor(task_id="a", key="source.bin"),
     "unchanged_sensor": lambda _: OSSKeysUnchangedSensor(
         task_id="a", prefix="dir/", inactivity_period=0.01, poke_interval=1
