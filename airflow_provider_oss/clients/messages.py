@@ -255,11 +255,15 @@ SAFE_IN_XML: Final = {"encoding-type": "url"}
 """Lets OSS escape keys in its answer: XML cannot hold control characters."""
 
 
+_UPLOAD_ID: Final = re.compile("[A-Za-z0-9_-]{1,128}")
+"""What a checkpoint takes: with any other id its upload would be forgotten."""
+
+
 def upload_id_of(document: bytes) -> str:
     """Return what InitiateMultipartUpload answers. Raises ValueError or ParseError when it is no such answer."""
     upload_id = _required(_root(document, "InitiateMultipartUploadResult"), "UploadId")
-    if not upload_id:
-        raise ValueError("<UploadId> is empty")
+    if not _UPLOAD_ID.fullmatch(upload_id):
+        raise ValueError(f"<UploadId> is {shortened(upload_id)!r}, which is no upload id")
     return upload_id
 
 

@@ -265,6 +265,18 @@ def test_answer_to_another_call(name: str) -> None:
         CALLS[name](client_of(url))
 
 
+@pytest.mark.parametrize("upload_id", ["@8E210F2000A05", "U 1", "U/1", "U" * 129])
+def test_ids_that_are_none(upload_id: str) -> None:
+    """An id that no checkpoint takes was damaged on its way: with it, the upload would be forgotten."""
+    root = "InitiateMultipartUploadResult"
+    body = f"<{root}><UploadId>{upload_id}</UploadId></{root}>".encode()
+    with (
+        canned_server(200, {"Content-Length": str(len(body))}, body) as url,
+        pytest.raises(OSSBadResponse, match="which is no upload id"),
+    ):
+        CALLS["InitiateMultipartUpload"](client_of(url))
+
+
 def test_checksum_that_is_no_number() -> None:
     """A checksum header that is no number is a bad response."""
     headers = {"ETag": '"E"', "x-oss-hash-crc64ecma": "many", "Content-Length": "0"}
