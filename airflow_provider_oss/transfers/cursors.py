@@ -89,8 +89,6 @@ def execute(cursor: Any, query: Query, reading: Reading | None = None) -> None:
             check_one_statement(_text(cursor.mogrify(*arguments)), reading)
         with interruptible():
             cursor.execute(*arguments)
-    except OSSInvalidArgument:
-        raise
     except Exception as error:
         wrong = as_wrong_query(error, has_parameters=has_parameters)
         if wrong is None:

@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -17,9 +16,9 @@ from benchmarks.job import Job
 _MIB: Final = 1024 * 1024
 
 
-def rclone_command(endpoint: str, arguments: Sequence[str]) -> list[str]:
+def rclone_command(endpoint: str) -> list[str]:
     """
-    Return the command for a server at this endpoint, which ``:s3:bucket/key`` in the arguments is on.
+    Return the command for a server at this endpoint, which ``:s3:bucket/key`` in arguments behind it is on.
 
     It compares sizes only: the sink's ETags are no MD5.
     """
@@ -39,7 +38,6 @@ def rclone_command(endpoint: str, arguments: Sequence[str]) -> list[str]:
         "-u",
         "AWS_CA_BUNDLE",
         _program(),
-        *arguments,
         *switches,
         *(f"--{name}={value}" for name, value in settings.items()),
     ]
@@ -74,7 +72,7 @@ def _upload(job: Job, account_path: Path) -> list[str]:  # noqa: ARG001 - rclone
         "s3-upload-concurrency": job.parallel,
     }
     given = [f"--{name}={value}" for name, value in wanted.items() if value is not None]
-    return rclone_command(job.endpoint, ["copyto", job.file_path, f":s3:{job.bucket}/{job.key}", *given])
+    return [*rclone_command(job.endpoint), "copyto", job.file_path, f":s3:{job.bucket}/{job.key}", *given]
 
 
 RCLONE: Final = Client("rclone copyto (S3 dialect)", "peer", "nothing", _version, _upload)

@@ -14,9 +14,9 @@ from benchmarks.suite import Options, Result, Verdict, at_most
 from benchmarks.summary import MIB
 from benchmarks.tables import markdown
 from benchmarks.ways.ours import warm_hook
-from benchmarks.ways.processes import Measured, Task, measure
+from benchmarks.ways.processes import Measured, Task, costs, measure
 from benchmarks.ways.sparse import sparse_sample
-from benchmarks.ways.spread import cell, spread
+from benchmarks.ways.spread import cell
 
 _SIZE_BYTES: Final = 1024 * MIB
 _PART_BYTES: Final = 8 * MIB
@@ -102,7 +102,7 @@ def run(options: Options) -> Result:
         for _ in range(options.rounds):
             for client, measured in runs.items():
                 measured.append(_download(sink, client, options.folder / f"{next(numbers)}.bin", size_bytes))
-    figures = {"size_bytes": size_bytes, "clients": {client: _figures(measured) for client, measured in runs.items()}}
+    figures = {"size_bytes": size_bytes, "clients": {client: costs(measured) for client, measured in runs.items()}}
     return Result(
         "downloads",
         f"{size_bytes // MIB} MiB of zeros into a new file, http, {_PARALLEL} x {_PART_BYTES // MIB} MiB where that "
@@ -141,14 +141,6 @@ def _download(sink: Sink, client: str, path: Path, size_bytes: int) -> Measured:
         raise BenchmarkError(f"{client} wrote {path.stat().st_size} bytes of {size_bytes}")
     path.unlink()
     return measured
-
-
-def _figures(runs: list[Measured]) -> dict[str, Any]:
-    return {
-        "wall_seconds": spread(each.usage.wall_seconds for each in runs),
-        "cpu_seconds": spread(each.usage.cpu_seconds for each in runs),
-        "peak_mib": spread(each.peak_bytes / MIB for each in runs),
-    }
 
 
 def _table(figures: dict[str, Any]) -> str:

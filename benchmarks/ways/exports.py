@@ -11,10 +11,9 @@ from typing import Any, Final
 
 from benchmarks.charts import Bar, Panel, bars
 from benchmarks.suite import Options, Result, Verdict, at_most
-from benchmarks.summary import MIB
 from benchmarks.tables import markdown
-from benchmarks.ways.processes import Measured, Task, measure
-from benchmarks.ways.spread import Spread, cell, spread
+from benchmarks.ways.processes import Measured, Task, costs, measure
+from benchmarks.ways.spread import Spread, cell
 
 _NUMBERED: Final = """SELECT n AS id, timestamptz '2026-01-01' + n * interval '1 second' AS at, md5(n::text) AS text,
 ((n % 10007) / 4.0)::numeric(12,2) AS amount, n % 3 = 0 AS flag, nullif(n % 7, 0) AS nullable
@@ -161,9 +160,7 @@ def _row(case: _Case, runs: list[Measured]) -> dict[str, Any]:
         "group": case.group,
         "tool": case.tool,
         "rows": case.arguments["rows"],
-        "wall_seconds": spread(each.usage.wall_seconds for each in runs),
-        "cpu_seconds": spread(each.usage.cpu_seconds for each in runs),
-        "peak_mib": spread(each.peak_bytes / MIB for each in runs),
+        **costs(runs),
     }
 
 

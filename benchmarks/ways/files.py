@@ -87,10 +87,12 @@ def _v2(endpoint: str) -> StoreAll:
 
 
 def _rclone(endpoint: str) -> StoreAll:
+    command = rclone_command(endpoint)  # which fetches it, if need be
+
     def store_all(files: list[tuple[str, str]], parallel: int) -> None:
         key, path = files[0]
         folders = [str(Path(path).parent), f":s3:{BUCKET}/{key.rpartition('/')[0]}"]
-        subprocess.run(rclone_command(endpoint, ["copy", *folders, f"--transfers={parallel}"]), check=True)
+        subprocess.run([*command, "copy", *folders, f"--transfers={parallel}"], check=True)
 
     return store_all
 

@@ -15,7 +15,7 @@ from benchmarks.rounds import Sink, running_sink
 from benchmarks.suite import Options, Result, Verdict, at_most
 from benchmarks.summary import MIB
 from benchmarks.tables import markdown
-from benchmarks.ways.processes import Measured, Task, measure
+from benchmarks.ways.processes import Measured, Task, costs, measure
 from benchmarks.ways.sparse import sparse_sample
 from benchmarks.ways.spread import cell, spread
 
@@ -123,9 +123,7 @@ def _row(case: _Case, runs: list[Measured]) -> dict[str, Any]:
         **asdict(case),
         "part_bytes": case.part_bytes,
         "parts": case.parts,
-        "wall_seconds": spread(each.usage.wall_seconds for each in runs),
-        "cpu_seconds": spread(each.usage.cpu_seconds for each in runs),
-        "peak_mib": spread(each.peak_bytes / MIB for each in runs),
+        **costs(runs),
         "wall_seconds_per_gib": spread(each.usage.wall_seconds * _GIB / case.size_bytes for each in runs),
         "cpu_seconds_per_gib": spread(each.usage.cpu_seconds * _GIB / case.size_bytes for each in runs),
         "cpu_ms_per_part": spread(each.usage.cpu_seconds * 1000 / case.parts for each in runs),

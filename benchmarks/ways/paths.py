@@ -12,8 +12,8 @@ from benchmarks.clients.credentials import REGION
 from benchmarks.suite import Options, Result, Verdict, at_most
 from benchmarks.summary import MIB
 from benchmarks.tables import markdown
-from benchmarks.ways.processes import Measured, Task, measure
-from benchmarks.ways.spread import cell, spread
+from benchmarks.ways.processes import Measured, Task, costs, measure
+from benchmarks.ways.spread import cell
 
 _SMALL_FILES: Final = 500
 _SMALL_BYTES: Final = 4096
@@ -44,9 +44,7 @@ def run(options: Options) -> Result:
         {
             "job": job,
             "client": client,
-            "wall_seconds": spread(each.usage.wall_seconds for each in measured),
-            "cpu_seconds": spread(each.usage.cpu_seconds for each in measured),
-            "peak_mib": spread(each.peak_bytes / MIB for each in measured),
+            **costs(measured),
         }
         for (job, client), measured in runs.items()
     ]

@@ -12,10 +12,9 @@ from typing import Any, Final
 from benchmarks.charts import Line, Plot, lines
 from benchmarks.rounds import BenchmarkError
 from benchmarks.suite import Options, Result, Verdict, at_most
-from benchmarks.summary import MIB
 from benchmarks.tables import markdown
 from benchmarks.ways.ours import new_hook
-from benchmarks.ways.processes import Measured, Task, measure
+from benchmarks.ways.processes import Measured, Task, costs, measure
 from benchmarks.ways.spread import cell, spread
 
 _COUNTS: Final = (1_000, 10_000, 100_000, 1_000_000)
@@ -111,10 +110,8 @@ def _plan(directory: Path, options: Options) -> Measured:
 def _row(count: int, runs: list[Measured]) -> dict[str, Any]:
     return {
         "files": count,
-        "wall_seconds": spread(each.usage.wall_seconds for each in runs),
-        "cpu_seconds": spread(each.usage.cpu_seconds for each in runs),
+        **costs(runs),
         "cpu_us_per_file": spread(1e6 * each.usage.cpu_seconds / count for each in runs),
-        "peak_mib": spread(each.peak_bytes / MIB for each in runs),
         "largest_share": _largest_share(count, {tuple(each.found["ends"]) for each in runs}),
     }
 

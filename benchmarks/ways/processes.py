@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from benchmarks.job import Usage
 from benchmarks.rounds import BenchmarkError, own_environment
+from benchmarks.summary import MIB
+from benchmarks.ways.spread import Spread, spread
 
 _LONGEST_SECONDS: Final = 900.0
 
@@ -39,6 +41,15 @@ class Measured:
     started_seconds: float
     """When the work began, on the clock that all processes of a machine share (``time.monotonic``)."""
     found: dict[str, Any]
+
+
+def costs(runs: Sequence[Measured]) -> dict[str, Spread]:
+    """Return time, CPU and memory of several runs of the same work, as a suite's figures have them."""
+    return {
+        "wall_seconds": spread(each.usage.wall_seconds for each in runs),
+        "cpu_seconds": spread(each.usage.cpu_seconds for each in runs),
+        "peak_mib": spread(each.peak_bytes / MIB for each in runs),
+    }
 
 
 def measure(task: Task, folder: Path, tree: Path | None = None) -> Measured:

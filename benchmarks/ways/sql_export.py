@@ -13,7 +13,7 @@ from benchmarks.rounds import Sink, running_sink
 from benchmarks.suite import Options, Result, Verdict, at_most
 from benchmarks.summary import MIB
 from benchmarks.tables import markdown
-from benchmarks.ways.processes import Measured, Task, measure
+from benchmarks.ways.processes import Measured, Task, costs, measure
 from benchmarks.ways.spread import cell, spread
 
 _ROWS: Final = (250_000, 1_000_000, 4_000_000)
@@ -114,9 +114,7 @@ def _row(case: tuple[str, int], runs: list[Measured]) -> dict[str, Any]:
         "file_format": file_format,
         "rows": rows,
         "bytes": runs[0].found["bytes"],
-        "wall_seconds": spread(each.usage.wall_seconds for each in runs),
-        "cpu_seconds": spread(each.usage.cpu_seconds for each in runs),
-        "peak_mib": spread(each.peak_bytes / MIB for each in runs),
+        **costs(runs),
         "cpu_microseconds_per_row": spread(each.usage.cpu_seconds * 1e6 / rows for each in runs),
     }
 

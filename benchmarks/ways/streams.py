@@ -15,7 +15,7 @@ from benchmarks.sample import Sample
 from benchmarks.suite import Options, Result, Verdict, at_most
 from benchmarks.summary import MIB
 from benchmarks.tables import markdown
-from benchmarks.ways.processes import Measured, Task, measure
+from benchmarks.ways.processes import Measured, Task, costs, measure
 from benchmarks.ways.sparse import crc64_of_zeros, sparse_sample
 from benchmarks.ways.spread import cell, spread
 
@@ -66,9 +66,7 @@ def _row(size_bytes: int, runs: list[tuple[Measured, Measured]]) -> dict[str, An
     return {
         "size_bytes": size_bytes,
         "largest_part_bytes": _largest_part_bytes(size_bytes),
-        "wall_seconds": spread(each.usage.wall_seconds for each in streams),
-        "cpu_seconds": spread(each.usage.cpu_seconds for each in streams),
-        "peak_mib": spread(each.peak_bytes / MIB for each in streams),
+        **costs(streams),
         "file_wall_seconds": spread(each.usage.wall_seconds for each in files),
         "file_cpu_seconds": spread(each.usage.cpu_seconds for each in files),
         "file_peak_mib": median(each.peak_bytes / MIB for each in files),
