@@ -447,7 +447,8 @@ def test_a_request_to_stop(stage: Stage) -> None:
     before = stage.copied()
     assert before
     result = stage.run()
-    assert stage.copied() == [1, 2, 3, 4, 5]
+    assert set(stage.copied()) == {1, 2, 3, 4, 5}
+    assert [stage.copied().count(number) for number in before] == [1] * len(before)  # what was in flight may arrive yet
     assert result.resumed
     stage.assert_copied()
 
