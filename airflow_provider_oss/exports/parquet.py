@@ -1,8 +1,8 @@
 """
 Rows as Parquet, written forward only and in bounded memory.
 
-Row groups end with the batch that brings them to 32 MiB in memory or 250,000 rows. Nothing of the moment goes into the
-file, so that the same rows give the same bytes as long as pyarrow's release is the same.
+Row groups end with the block of batches that brings them to 32 MiB in memory or 250,000 rows. Nothing of the moment
+goes into the file, so that the same rows give the same bytes as long as pyarrow's release is the same.
 
 A column's kind alone decides its type, never its rows, so that all files of one export have one schema. No value is
 ever stored as another: Arrow would take 19.99 for 19 and drop a zone without complaint, so only values that are of the
@@ -21,6 +21,7 @@ from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any, Final, NoReturn, TypeAlias
 
 from airflow_provider_oss.exceptions import OSSInvalidArgument
@@ -57,8 +58,13 @@ _CODECS: Final = {None: "snappy", "gzip": "gzip", "zstd": "zstd"}
 _LEVELS: Final = {"gzip": 6, "zstd": 3}
 
 
-_TableOf: TypeAlias = Callable[[Any, "Sequence[_Field]", Batch], Any]
-"""Makes a table of a schema, its fields and rows of them."""
+_SMALL_BLOCK_BYTES: Final = MIB
+_LARGE_BLOCK_BYTES: Final = 4 * MIB
+_SMALL_BLOCK_ROWS: Final = 10_000
+
+
+_TableOf: TypeAlias = Callable[[Any, "Sequence[_Field]", "Sequence[Batch]"], Any]
+"""Makes a table of a schema, its fields and batches of their rows."""
 
 
 def check_parquet() -> None:
@@ -114,15 +120,41 @@ def _parquet_bytes(
     with pq.ParquetWriter(sink, schema, compression=codec, compression_level=level) as writer:
         group: list[Any] = []
         rows = size_bytes = 0
-        for batch in batches:
-            group.append(table_of(schema, fields, batch))
-            rows, size_bytes = rows + len(batch), size_bytes + group[-1].nbytes
+        blocks = _Blocks(batches)
+        while block := blocks.take():
+            table = table_of(schema, fields, block).combine_chunks()
+            blocks.had(table)
+            group.append(table)
+            rows, size_bytes = rows + len(table), size_bytes + table.nbytes
             if size_bytes >= _GROUP_BYTES or rows >= _GROUP_ROWS:
                 _write_group(writer, schema, group)
                 rows = size_bytes = 0
                 yield from sink.take()
         _write_group(writer, schema, group)
     yield from sink.take()
+
+
+class _Blocks:
+    """
+    Batches, several at once while they are small: Arrow's work on a few rows is mostly its beginning.
+
+    How many depends on the rows alone, as all of the file does.
+    """
+
+    def __init__(self, batches: Batches) -> None:
+        self._batches = iter(batches)
+        self._count = 1
+
+    def take(self) -> list[Batch]:
+        """Return the next batches; none at the end."""
+        return list(islice(self._batches, self._count))
+
+    def had(self, table: Any) -> None:
+        """Note what became of the last block."""
+        if table.nbytes < _SMALL_BLOCK_BYTES and len(table) < _SMALL_BLOCK_ROWS:
+            self._count *= 2
+        elif table.nbytes > _LARGE_BLOCK_BYTES:
+            self._count = max(self._count // 2, 1)
 
 
 def _write_group(writer: Any, schema: Any, group: list[Any]) -> None:
@@ -135,36 +167,41 @@ def _write_group(writer: Any, schema: Any, group: list[Any]) -> None:
         writer.write_table(table, row_group_size=len(table))
 
 
-def _table(schema: Any, fields: Sequence[_Field], batch: Batch) -> Any:
+def _table(schema: Any, fields: Sequence[_Field], batches: Sequence[Batch]) -> Any:
     """Return the rows as a table, which unlike a record batch may have more than 2 GiB of text."""
     import pyarrow as pa
 
-    if isinstance(batch, pa.Table):
-        values = batch.columns
-    else:
-        values = list(zip(*batch, strict=True)) if batch else [()] * len(fields)
-    return pa.table([field.array(column) for field, column in zip(fields, values, strict=True)], schema=schema)
+    if isinstance(batches[0], pa.Table):
+        return _converted(schema, fields, pa.concat_tables(batches).columns)
+    columns = (list(zip(*batch, strict=True)) if batch else [()] * len(fields) for batch in batches)
+    return pa.concat_tables(_converted(schema, fields, each) for each in columns)
 
 
-def _table_of_lines(schema: Any, fields: Sequence[_Field], lines: Batch) -> Any:
-    """
-    Return the rows as a table, read by Arrow.
+def _converted(schema: Any, fields: Sequence[_Field], columns: Sequence[Any]) -> Any:
+    import pyarrow as pa
 
-    What it does not read is either read all the same (offsets with seconds), or refused by name of column and value.
-    """
+    return pa.table([field.array(column) for field, column in zip(fields, columns, strict=True)], schema=schema)
+
+
+def _table_of_lines(schema: Any, fields: Sequence[_Field], batches: Sequence[Batch]) -> Any:
+    """Return the rows as a table, read by Arrow."""
+    return _read_lines(schema, fields, list(chain.from_iterable(batches)))
+
+
+def _read_lines(schema: Any, fields: Sequence[_Field], lines: Sequence[Any]) -> Any:
+    """Read lines; what Arrow does not read (offsets with seconds) is parsed here, or refused by column and value."""
     import pyarrow as pa
 
     if sum(map(len, lines)) > _BLOCK_BYTES:
         middle = len(lines) // 2
-        halves = [_table_of_lines(schema, fields, half) for half in (lines[:middle], lines[middle:])]
-        return pa.concat_tables(halves)
-    block = b"".join([BOM_UTF8, *lines])  # type: ignore[list-item]  # its rows are lines; Arrow drops one BOM, no value's
+        return pa.concat_tables(_read_lines(schema, fields, half) for half in (lines[:middle], lines[middle:]))
+    block = b"".join([BOM_UTF8, *lines])  # Arrow drops one BOM, no value's
     try:
         return _read(block, schema.types).rename_columns(schema.names)
     except pa.ArrowInvalid:
         texts = _read(block, [pa.string()] * len(fields))
-    arrays = [field.array(field.parsed(texts.column(index).to_pylist())) for index, field in enumerate(fields)]
-    return pa.table(arrays, schema=schema)
+    parsed = (field.parsed(texts.column(index).to_pylist()) for index, field in enumerate(fields))
+    return _converted(schema, fields, list(parsed))
 
 
 def _read(block: bytes, types: Sequence[Any]) -> Any:

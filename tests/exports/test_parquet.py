@@ -197,7 +197,7 @@ def test_row_groups_are_written_as_they_come() -> None:
 
 
 def test_small_rows_end_a_group_too() -> None:
-    """A row group has at most 250,000 rows."""
+    """A row group ends at 250,000 rows."""
     data = b"".join(parquet_bytes([Column("a")], ([(1,)] * 50_000 for _ in range(6)), None))
     metadata = pq.ParquetFile(io.BytesIO(data)).metadata
     assert [metadata.row_group(index).num_rows for index in range(2)] == [250_000, 50_000]
