@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 import pytest
 
+from airflow_provider_oss.emulator import Fault
 from tests.integration.dags.exports import PARALLEL, PART_SIZE, SPLIT_ROWS
 from tests.integration.uploading import RunningUpload, Uploads
 from tests.support.postgres import DATABASE, USER, PostgresServer, running_postgres
@@ -162,14 +164,24 @@ def stored_rows(uploads: Uploads, manifest: dict[str, Any]) -> list[int]:
     return sorted(row for body in bodies for row in pq.read_table(io.BytesIO(body)).column("id").to_pylist())
 
 
-def test_mapped_export(uploads: Uploads, postgres: PostgresServer) -> None:
-    """The example exports each row once, by four tasks; one that is cleared sends nothing again; a manifest has all."""
+@pytest.fixture(scope="module")
+def sales(postgres: PostgresServer) -> None:
+    """The example's table: 100 rows, of which 98 are old enough."""
     postgres.execute(
         "CREATE TABLE sales AS SELECT n::bigint AS id, date '2026-01-01' + n % 3 AS day, 'customer ' || n AS customer, "
         "n / 4.0 AS amount, CASE WHEN n > 98 THEN '2100-01-01' ELSE '2026-01-01' END::timestamptz AS created_at "
         "FROM generate_series(1, 100) n"
     )
-    run_id = uploads.trigger(MAPPED_ID, until="2026-06-01T00:00:00+00:00")
+
+
+def start_mapped(uploads: Uploads) -> str:
+    return uploads.trigger(MAPPED_ID, until="2026-06-01T00:00:00+00:00")
+
+
+@pytest.mark.usefixtures("sales")
+def test_mapped_export(uploads: Uploads) -> None:
+    """The example exports each row once, by four tasks; one that is cleared sends nothing again; a manifest has all."""
+    run_id = start_mapped(uploads)
     assert uploads.airflow.wait_for_run(MAPPED_ID, run_id) == "success"
 
     assert len(uploads.airflow.xcom(MAPPED_ID, run_id, PLAN)) == 4
@@ -192,3 +204,24 @@ def test_mapped_export(uploads: Uploads, postgres: PostgresServer) -> None:
     again = uploads.airflow.xcom(MAPPED_ID, run_id, FINISH)
     assert again["manifest_crc64"] == told["manifest_crc64"]
     uploads.assert_nothing_left()
+
+
+@pytest.mark.usefixtures("sales")
+def test_kill_of_a_shard(uploads: Uploads, postgres: PostgresServer, expected: Path) -> None:
+    """A task of a mapped export SIGKILLed between two objects sends what was missing; each row is there once."""
+    run_id = start_mapped(uploads)
+    stored, stalled = (f"sales/{run_id}/day=2026-01-0{day}/part-00001.parquet" for day in (1, 2))
+    uploads.server.faults.add(Fault(operation="PutObject", key=stalled, stall=True))
+    uploads.server.wait_for_requests(lambda one: one.key == stored and one.status == 200, 120)
+    shard = RunningUpload(uploads, MAPPED_ID, run_id, expected, stalled, SEND, 1)
+    shard.kill()
+    uploads.server.faults.clear()
+    assert shard.end() == "success"
+
+    assert shard.attempts() == ["failed", "success"]
+    put = Counter(one.key for one in uploads.server.requests if one.operation == "PutObject" and one.status == 200)
+    assert (put[stored], put[stalled]) == (1, 1)
+    manifest = json.loads(uploads.bucket.get_object(f"sales/{run_id}/_part-manifest.json").read())
+    assert stored_rows(uploads, manifest) == list(range(1, 99))
+    uploads.assert_nothing_left()
+    postgres.wait_until_released()
