@@ -125,6 +125,11 @@ class Transfer(ABC):
         del fault, operation
         return False
 
+    def may_miss_surplus(self, fault: str, operation: str) -> bool:
+        """Whether the next run alone may see what is to be deleted: a key in a listing, which has no checksum."""
+        del fault, operation
+        return False
+
     def may_fail(self, fault: str, operation: str) -> bool:
         """Whether an attempt may fail, to be retried, of what others do not notice: it cannot repeat the call."""
         del fault, operation
