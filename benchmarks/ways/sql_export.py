@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable
+from contextlib import closing
+from io import BytesIO
 from itertools import count
 from typing import Any, Final
 
@@ -16,8 +18,12 @@ from benchmarks.tables import markdown
 from benchmarks.ways.processes import Measured, Task, costs, measure
 from benchmarks.ways.spread import cell, spread
 
-_ROWS: Final = (250_000, 1_000_000, 4_000_000)
-_FORMATS: Final = ("csv", "jsonl", "parquet")
+_ROWS: Final = {
+    "csv": (250_000, 1_000_000, 4_000_000),
+    "jsonl": (250_000, 1_000_000, 4_000_000),
+    "parquet": (1_000_000, 4_000_000, 50_000_000),
+}
+_COPY: Final = "bare COPY as csv, then an upload from memory"
 _COLUMNS: Final = """
 n AS id, timestamptz '2026-01-01' + n * interval '1 second' AS at, md5(n::text) AS text,
 ((n % 10007) / 4.0)::numeric(12,2) AS amount, n % 3 = 0 AS flag, nullif(n % 7, 0) AS nullable
@@ -27,14 +33,17 @@ _CONNECTION_ID: Final = "warehouse"
 _MOST_TIME_GROWTH: Final = 1.15
 _MOST_MEMORY_GROWTH: Final = 1.05
 _MEMORY_SLACK_MIB: Final = 8
+_MOST_OF_COPY: Final = 1.3
 
 
 def run(options: Options) -> Result:
     """Export growing numbers of rows in every format."""
     from tests.support.postgres import running_postgres
 
-    row_counts = [max(1000, round(rows * options.scale)) for rows in _ROWS]
-    cases = [(name, rows) for name in _FORMATS for rows in row_counts]
+    cases = [
+        (name, max(1000, round(rows * options.scale)))
+        for name, rows in [*((name, rows) for name in _ROWS for rows in _ROWS[name]), (_COPY, _ROWS["csv"][-1])]
+    ]
     numbers = count()
     with running_sink() as sink, running_postgres() as postgres:
         connection = postgres.airflow_connection()
@@ -58,7 +67,7 @@ def chart(figures: dict[str, Any]) -> bytes:
     def plotted(measured: str) -> list[Line]:
         return [
             Line(name, [(row["rows"] / 1e6, row[measured]["median"]) for row in _of_format(figures["exports"], name)])
-            for name in _FORMATS
+            for name in _ROWS
         ]
 
     return lines(
@@ -75,8 +84,6 @@ def export(
     endpoint: str, connection: str, rows: int, file_format: str, key: str, **resumable: Any
 ) -> Callable[[], dict[str, Any]]:
     """Prepare an export, after one of a few rows has loaded all that it needs; it returns how much it exported."""
-    from airflow.sdk import BaseHook
-
     from airflow_provider_oss.cancellation import Cancellation
     from airflow_provider_oss.exports.formats import Split, parse_format
     from airflow_provider_oss.transfers.cursors import Query
@@ -84,13 +91,10 @@ def export(
     from airflow_provider_oss.transfers.query import Session
     from benchmarks.ways.ours import warm_hook
 
-    hook = warm_hook(endpoint)
-    os.environ[f"AIRFLOW_CONN_{_CONNECTION_ID.upper()}"] = connection
-    session = Session(BaseHook.get_hook(_CONNECTION_ID).get_conn)
+    hook, session = warm_hook(endpoint), Session(_connecting(connection))
 
     def work(rows: int, key: str) -> dict[str, Any]:
-        sql = f"SELECT {_COLUMNS} FROM (SELECT generate_series(1, {rows}) AS n) AS numbers"  # noqa: S608 - our own text
-        wanted = Wanted(Query(sql), parse_format(file_format, None, None), Split())
+        wanted = Wanted(Query(_sql(rows)), parse_format(file_format, None, None), Split())
         arguments: Any = {"checkpoint": None, "cancellation": Cancellation(), **resumable}
         result = Export(hook, session, wanted, {}, arguments).run(key, None)
         return {"rows": result.rows, "bytes": result.bytes}
@@ -99,10 +103,46 @@ def export(
     return lambda: work(rows, key)
 
 
+def copy(endpoint: str, connection: str, rows: int, key: str) -> Callable[[], dict[str, Any]]:
+    """Prepare what an export cannot be below: the database's own csv, as bare as the driver can, and its upload."""
+    from airflow_provider_oss.engine.source import BytesSource
+    from benchmarks.ways.ours import warm_hook
+
+    hook, connect = warm_hook(endpoint), _connecting(connection)
+
+    def work(rows: int, key: str) -> dict[str, Any]:
+        lines = BytesIO()
+        with closing(connect()) as connected, closing(connected.cursor()) as cursor:
+            with cursor.copy(f"COPY ({_sql(rows)}) TO STDOUT WITH (FORMAT csv)") as blocks:
+                lines.writelines(blocks)
+            count = cursor.rowcount
+        result = hook.upload_source(key, BytesSource(lines.getvalue()))
+        return {"rows": count, "bytes": result.size}
+
+    work(10, "warm-copy")
+    return lambda: work(rows, key)
+
+
+def _sql(rows: int) -> str:
+    return f"SELECT {_COLUMNS} FROM (SELECT generate_series(1, {rows}) AS n) AS numbers"  # noqa: S608 - our own text
+
+
+def _connecting(connection: str) -> Callable[[], Any]:
+    from airflow.sdk import BaseHook
+
+    os.environ[f"AIRFLOW_CONN_{_CONNECTION_ID.upper()}"] = connection
+    get_conn: Callable[[], Any] = BaseHook.get_hook(_CONNECTION_ID).get_conn
+    return get_conn
+
+
 def _export(sink: Sink, connection: str, case: tuple[str, int], options: Options, number: int) -> Measured:
     file_format, rows = case
-    arguments = {"endpoint": sink.endpoint, "connection": connection, "rows": rows, "file_format": file_format}
-    task = Task("benchmarks.ways.sql_export:export", arguments | {"key": f"export-{number}.{file_format}"})
+    arguments: dict[str, Any] = {"endpoint": sink.endpoint, "connection": connection, "rows": rows}
+    if file_format == _COPY:
+        task = Task("benchmarks.ways.sql_export:copy", arguments | {"key": f"copy-{number}.csv"})
+    else:
+        own = {"file_format": file_format, "key": f"export-{number}.{file_format}"}
+        task = Task("benchmarks.ways.sql_export:export", arguments | own)
     measured = measure(task, options.folder)
     assert measured.found["rows"] == rows, json.dumps(measured.found)
     return measured
@@ -136,7 +176,7 @@ def _table(found: list[dict[str, Any]]) -> str:
 
 def _verdicts(found: list[dict[str, Any]]) -> tuple[Verdict, ...]:
     verdicts = []
-    for name in _FORMATS:
+    for name in _ROWS:
         _, middle, large = _of_format(found, name)
         sizes = f"{large['rows'] / 1e6:g} million rows of {name}"
         verdicts += [
@@ -152,7 +192,9 @@ def _verdicts(found: list[dict[str, Any]]) -> tuple[Verdict, ...]:
                 _MOST_TIME_GROWTH,
             ),
         ]
-    return tuple(verdicts)
+    [least], most = _of_format(found, _COPY), _of_format(found, "csv")[-1]
+    claim = "CPU of the whole task that exports csv at most 1.3 times that of a bare COPY and an upload from memory"
+    return (*verdicts, at_most(claim, most["cpu_seconds"]["median"] / least["cpu_seconds"]["median"], _MOST_OF_COPY))
 
 
 def _of_format(found: list[dict[str, Any]], name: str) -> list[dict[str, Any]]:
