@@ -8,7 +8,8 @@ In a program::
     with OSSEmulator(root=Path("oss-data"), buckets=("exports",)) as server:
         print(server.endpoint)
 
-or as a process: ``python -m airflow_provider_oss.emulator --root DIR``.
+or as a process: the command ``oss-local`` for people, ``python -m airflow_provider_oss.emulator --root DIR`` for
+programs; in pytest the fixtures of ``airflow_provider_oss.emulator.pytest_plugin``.
 
 What it does, faithfully enough that the official clients see no difference:
 
@@ -32,11 +33,41 @@ It answers GET requests uncompressed. Copies keep ETag and CRC-64 of their sourc
 
 from __future__ import annotations
 
-from airflow_provider_oss.emulator.authentication import StsSession
-from airflow_provider_oss.emulator.faults import Fault
-from airflow_provider_oss.emulator.ledger import RecordedRequest
-from airflow_provider_oss.emulator.limits import Limits
-from airflow_provider_oss.emulator.ram import RamUser
-from airflow_provider_oss.emulator.server import OSSEmulator
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from airflow_provider_oss.emulator.authentication import StsSession
+    from airflow_provider_oss.emulator.faults import Fault
+    from airflow_provider_oss.emulator.ledger import RecordedRequest
+    from airflow_provider_oss.emulator.limits import Limits
+    from airflow_provider_oss.emulator.ram import RamUser
+    from airflow_provider_oss.emulator.server import OSSEmulator
 
 __all__ = ["Fault", "Limits", "OSSEmulator", "RamUser", "RecordedRequest", "StsSession"]
+
+_MODULES: Final = {
+    "Fault": "faults",
+    "Limits": "limits",
+    "OSSEmulator": "server",
+    "RamUser": "ram",
+    "RecordedRequest": "ledger",
+    "StsSession": "authentication",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """
+    Import a name on first use: pytest imports this package, for its plugin, in runs that need no server.
+
+    Raises ModuleNotFoundError that names the extra when what the server needs is not installed.
+    """
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+    except ModuleNotFoundError as error:
+        if error.name != "uvicorn":
+            raise
+        remedy = "the local OSS server needs uvicorn: pip install 'airflow-provider-oss[emulator]'"
+        raise ModuleNotFoundError(remedy, name=error.name) from error

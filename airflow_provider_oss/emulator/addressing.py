@@ -25,6 +25,12 @@ def is_bucket_name(name: str) -> bool:
     return _BUCKET_NAME.fullmatch(name) is not None
 
 
+def names_this_machine(host_header: str) -> bool:
+    """Whether the Host header is an IP address or ``localhost``: no bucket, and no name that others can give away."""
+    host = _without_port(host_header).lower()
+    return host == "localhost" or _is_ip(host)
+
+
 def readings(host_header: str, raw_path: bytes, cname_buckets: Mapping[str, str]) -> tuple[Target, ...]:
     """
     Return all that the address can mean, the likeliest first; never empty.

@@ -152,6 +152,14 @@ class Effects:
         return any(fault.reset == when for fault in self.faults)
 
 
+@dataclass(frozen=True, slots=True)
+class FaultInForce:
+    """A fault that can still hit a request, and how many it has hit."""
+
+    fault: Fault
+    hits: int
+
+
 class Faults:
     """The faults in force. May be used from any thread."""
 
@@ -170,6 +178,12 @@ class Faults:
         with self._changed:
             self._seen.clear()
             self._hits = 0
+
+    def in_force(self) -> tuple[FaultInForce, ...]:
+        """Return the faults that can still hit a request, in the order in which they were added."""
+        with self._changed:
+            counted = [FaultInForce(fault, max(0, seen - fault.skip)) for fault, seen in self._seen]
+        return tuple(each for each in counted if each.fault.times is None or each.hits < each.fault.times)
 
     def wait_for_hits(self, count: int = 1, timeout_seconds: float = 10.0) -> None:
         """

@@ -21,6 +21,7 @@ from airflow_provider_oss.emulator.faults import Effects, Fault, Faults
 from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
 from airflow_provider_oss.emulator.operations.call import Call, Environment, check_key
 from airflow_provider_oss.emulator.operations.routes import find_operation
+from airflow_provider_oss.emulator.page import page_for
 from airflow_provider_oss.emulator.ram import needs
 from airflow_provider_oss.emulator.sending import Sender
 from airflow_provider_oss.emulator.wire.dates import http_date
@@ -110,8 +111,7 @@ class _Exchange:
 
     async def run(self) -> None:
         """Serve the request. Raises ConnectionGoneError when no answer could or should be given."""
-        if self._gateway.with_admin and is_admin_path(self._request.raw_path):
-            response = await serve_admin(self._request, self._connection, self._gateway.faults, self._gateway.ledger)
+        if (response := await self._beside_oss()) is not None:
             self._recorded = True
             return await self._send(response)
         try:
@@ -125,6 +125,13 @@ class _Exchange:
             self._record(None)
             raise ConnectionGoneError from error
         return None
+
+    async def _beside_oss(self) -> Response | None:
+        """Return the answer to a request for the admin path or a page, None when it is one for OSS."""
+        request, gateway = self._request, self._gateway
+        if gateway.with_admin and is_admin_path(request.raw_path):
+            return await serve_admin(request, self._connection, gateway.faults, gateway.ledger)
+        return page_for(request, self._environment, gateway.faults, gateway.ledger)
 
     async def _answer(self) -> Response:
         """Return the response, whatever happens to the request."""

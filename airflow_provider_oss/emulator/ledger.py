@@ -10,7 +10,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 _MAX_RECORDS: Final = 100_000
 
@@ -47,6 +47,7 @@ class Ledger:
         self._changed = threading.Condition()
         self._records: deque[RecordedRequest] = deque(maxlen=_MAX_RECORDS)
         self._added = 0
+        self._is_open = False
 
     def add(self, record: RecordedRequest) -> None:
         """Append a record; of more than 100,000 the oldest ones are dropped."""
@@ -64,6 +65,39 @@ class Ledger:
         """Drop all records."""
         with self._changed:
             self._records.clear()
+
+    def last(self, count: int) -> tuple[RecordedRequest, ...]:
+        """Return so many records at most, the newest first."""
+        with self._changed:
+            return tuple(islice(reversed(self._records), count))
+
+    def open(self) -> None:
+        """Let ``follow`` wait for records: the server runs."""
+        with self._changed:
+            self._is_open = True
+
+    def close(self) -> None:
+        """End every ``follow``, once it has yielded what is there."""
+        with self._changed:
+            self._is_open = False
+            self._changed.notify_all()
+
+    def follow(self) -> Iterator[RecordedRequest]:
+        """Yield each record that is added from the call of this method on, until ``close``."""
+        with self._changed:
+            added = self._added
+        return self._follow(added)
+
+    def _follow(self, yielded: int) -> Iterator[RecordedRequest]:
+        while True:
+            with self._changed:
+                while self._added == yielded and self._is_open:
+                    self._changed.wait()
+                new = [*islice(reversed(self._records), self._added - yielded)]
+                yielded = self._added
+            if not new and not self._is_open:
+                return
+            yield from reversed(new)
 
     def wait(self, predicate: Callable[[RecordedRequest], bool], timeout_seconds: float) -> RecordedRequest:
         """Return the first record, there already or still to come, that fits. Raises TimeoutError."""

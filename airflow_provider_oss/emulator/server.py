@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import uvicorn  # noqa: TID253 - no DAG imports this module
 
 from airflow_provider_oss.emulator.addressing import is_bucket_name
+from airflow_provider_oss.emulator.airflow_connection import connection_json
 from airflow_provider_oss.emulator.authentication import Keyring, StsSession
 from airflow_provider_oss.emulator.faults import Faults
 from airflow_provider_oss.emulator.gateway import Gateway
@@ -25,7 +28,7 @@ from airflow_provider_oss.emulator.state.records import BucketRecord
 from airflow_provider_oss.emulator.state.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from airflow_provider_oss.emulator.ram import RamUser
 
@@ -34,6 +37,7 @@ _GRACE_SECONDS: Final = 1.0
 """How long a request that is being served when the server stops may take to end."""
 _CANCEL_SECONDS: Final = 5.0
 """How long it may go on after its connection was reset: a Complete comes to its end even so."""
+_LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a caller may ask for
 _TURNS: Final = 5
 _BACKLOG: Final = 1024
 _WORKER_THREADS: Final = 32
@@ -43,6 +47,8 @@ _WORKER_THREADS: Final = 32
 class OSSEmulator:
     """
     A local OSS server, running inside its ``with`` block; the same ``root`` can be served again with everything intact.
+
+    Without a root the server has a temporary folder, which is empty at first and removed when the block ends.
 
     What it does and what it answers 501 is in the docstring of the package. Connections that are being served when
     the block ends get a second to finish and are reset then. Credentials are in no ``repr`` and in no log.
@@ -59,7 +65,7 @@ class OSSEmulator:
 
     def __init__(  # noqa: PLR0913 - each has a default and is given by name
         self,
-        root: str | os.PathLike[str],
+        root: str | os.PathLike[str] | None = None,
         *,
         host: str = "127.0.0.1",
         port: int = 0,
@@ -81,10 +87,11 @@ class OSSEmulator:
                 raise ValueError(f"{name!r} is no bucket name: 3-63 of a-z, 0-9 and -, first and last alphanumeric")
         self.faults = Faults()
         self._ledger = Ledger()
-        self._root = Path(root)
+        self._root = None if root is None else Path(root)
         self._address = (host, port)
         self._sts_sessions = list(sts_sessions)
         self._keyring = Keyring(access_key_id, access_key_secret, self._sts_sessions, tuple(ram_users))
+        self._access_key = (access_key_id, access_key_secret)
         self._region = region
         self._bucket_names = tuple(buckets)
         self._limits = limits or Limits()
@@ -93,21 +100,23 @@ class OSSEmulator:
         self._cname_buckets = dict(cname_buckets or {})
         self._admin = admin
         self._running: _Running | None = None
+        self._ending = ExitStack()
 
     def __enter__(self) -> Self:
-        store = Store(self._root)
-        try:
+        with ExitStack() as ending:
+            root = self._root or Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="oss-local-")))
+            store = ending.enter_context(Store(root))
             self._create_buckets(store)
-            self._running = _Running(store, self._bind(), self._config(store))
-        except BaseException:
-            store.close()
-            raise
+            self._ledger.open()
+            ending.callback(self._ledger.close)
+            self._running = _Running(self._bind(), self._config(store))
+            ending.callback(self._running.stop)
+            self._ending = ending.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._running is not None:
-            self._running.stop()
-            self._running = None
+        self._running = None
+        self._ending.close()
 
     @property
     def port(self) -> int:
@@ -118,15 +127,45 @@ class OSSEmulator:
 
     @property
     def endpoint(self) -> str:
-        """The URL for clients, such as ``http://127.0.0.1:43121``. Raises RuntimeError when it is not running."""
+        """
+        The URL for clients on this machine, such as ``http://127.0.0.1:43121``.
+
+        Raises RuntimeError when the server is not running.
+        """
         scheme = "http" if self._certificate[0] is None else "https"
-        host = f"[{self._address[0]}]" if ":" in self._address[0] else self._address[0]
-        return f"{scheme}://{host}:{self.port}"
+        host = _LOOPBACK_OF.get(self._address[0], self._address[0])
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+
+    @property
+    def default_bucket(self) -> str:
+        """The first of the buckets that the server was made with; empty when there was none."""
+        return next(iter(self._bucket_names), "")
+
+    def airflow_connection(self, **extra: object) -> str:
+        """
+        Return Airflow's connection to the server, as the JSON that a variable ``AIRFLOW_CONN_...`` has.
+
+        Its default bucket is the server's. ``extra`` goes into the connection's extra, ``read_timeout=2`` for one.
+        Raises RuntimeError when the server is not running.
+        """
+        certfile = self._certificate[0]
+        verify = {} if certfile is None else {"verify": os.fspath(certfile)}
+        return connection_json(
+            endpoint=self.endpoint,
+            bucket=self.default_bucket,
+            access_key_id=self._access_key[0],
+            access_key_secret=self._access_key[1],
+            extra={"region": self._region, **verify, **extra},
+        )
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
         """The requests that arrived, in the order in which they ended."""
         return self._ledger.all()
+
+    def follow_requests(self) -> Iterator[RecordedRequest]:
+        """Yield each request that ends from the call of this method on, until the server stops."""
+        return self._ledger.follow()
 
     def forget_requests(self) -> None:
         """Empty ``requests``."""
@@ -187,9 +226,8 @@ class OSSEmulator:
 class _Running:
     """A server that accepts connections, from construction to ``stop``."""
 
-    def __init__(self, store: Store, listener: socket.socket, config: uvicorn.Config) -> None:
+    def __init__(self, listener: socket.socket, config: uvicorn.Config) -> None:
         self.port: int = listener.getsockname()[1]
-        self._store = store
         self._failures: list[BaseException] = []
         self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, args=(listener,), name="oss-emulator", daemon=True)
@@ -202,7 +240,6 @@ class _Running:
     def stop(self) -> None:
         self._server.request_stop()
         self._thread.join()
-        self._store.close()
         if self._failures:
             raise self._failures[0]
 
