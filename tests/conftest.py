@@ -21,6 +21,8 @@ from tests.support.web_server import WebServer
 if TYPE_CHECKING:
     from tests.support.s3_server import S3Server
 
+pytest_plugins = ["pytester"]
+
 # A busy machine is no bug
 hypothesis.settings.register_profile("patient", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("patient")
