@@ -30,6 +30,17 @@ def test_skip_and_times() -> None:
     assert hits(faults, 3) == [False, True, True]
 
 
+def test_in_force() -> None:
+    """A fault is in force until it has hit as many requests as it may."""
+    faults = Faults()
+    faults.add(Fault(skip=1, times=2), Fault(operation="GetObject"))
+    assert [each.hits for each in faults.in_force()] == [0, 0]
+    hits(faults, 2)
+    assert [(each.fault.times, each.hits) for each in faults.in_force()] == [(2, 1), (None, 0)]
+    hits(faults, 1)
+    assert [each.fault for each in faults.in_force()] == [Fault(operation="GetObject")]
+
+
 def test_only_matching_requests_count() -> None:
     """Operation, key and part number must fit, and other requests do not use `times` up."""
     faults = Faults()

@@ -6,8 +6,10 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pytest
+if TYPE_CHECKING:
+    import pytest
 
 NAMES = ("oss_server", "oss_bucket", "oss_connection", "oss_faults")
 

@@ -14,6 +14,7 @@ import random
 import signal
 import socket
 import ssl
+import tempfile
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from airflow_provider_oss.emulator import Fault, Limits, OSSEmulator
 from airflow_provider_oss.emulator.state.records import BucketRecord, PartRecord, UploadRecord
 from airflow_provider_oss.emulator.state.store import Store
 from tests.emulator.support import KEY_ID, SECRET, Client, ClosingSession, callback_server, send
+from tests.support.own_path import OwnPath
 from tests.support.server_process import server_process
 
 PART = 300_000
@@ -65,6 +67,28 @@ def test_a_restart_keeps_everything(bucket_of: Connect, tmp_path: Path) -> None:
         second = bucket.upload_part("big", upload_id, 2, b"end")
         bucket.complete_multipart_upload("big", upload_id, [PartInfo(1, first.etag), PartInfo(2, second.etag)])
         assert bucket.get_object("big").read() == bytes(PART) + b"end"
+
+
+def test_without_a_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a root each block begins with nothing, in a temporary folder that its end removes."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    server = OSSEmulator()
+    for _ in range(2):
+        with server:
+            assert Client(server).send("GET", "a").status == 404
+            assert Client(server).send("PUT", "a", body=b"x").status == 200
+            assert len(list(tmp_path.iterdir())) == 1
+        assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ssl.SSLError), OSSEmulator(ssl_certfile=__file__):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_path_of_any_kind(tmp_path: Path) -> None:
+    """A root may be a text, and anything that Python takes for a path."""
+    for number, root in enumerate([str(tmp_path / "text"), OwnPath(str(tmp_path / "own"))], 1):
+        with OSSEmulator(root):
+            assert len(list(tmp_path.iterdir())) == number
 
 
 def test_one_server_for_one_root(tmp_path: Path) -> None:
@@ -142,6 +166,14 @@ def test_loopback_by_default(tmp_path: Path) -> None:
         connection.close()
 
 
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "http://127.0.0.1:"), ("::", "http://[::1]:")])  # noqa: S104
+def test_every_address(tmp_path: Path, host: str, shown: str) -> None:
+    """A server that listens on every address says one at which clients of this machine reach it."""
+    with OSSEmulator(root=tmp_path, host=host) as server:
+        assert server.endpoint.startswith(shown)
+        assert send(server.endpoint, "GET", "/").status == 403
+
+
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate for localhost, and its key."""
@@ -177,6 +209,7 @@ def test_tls(tmp_path: Path, session: ClosingSession, certificate: tuple[Path, P
         )
         bucket.put_object("a", b"x" * 1_000_000)
         assert bucket.get_object("a").read() == b"x" * 1_000_000
+        assert json.loads(server.airflow_connection())["extra"]["verify"] == str(certfile)
         server.faults.add(Fault(operation="GetObject", reset="after", times=1))
         with pytest.raises(oss2.exceptions.RequestError):
             bucket.get_object("a")
