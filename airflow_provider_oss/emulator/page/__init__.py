@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.wire.http import Request
 
 PATH: Final = "/-/"
+_TITLE: Final = "Local OSS server"
 _BUCKETS: Final = f"{PATH}buckets/"
 _STYLE: Final = f"{PATH}style.css"
 _HEADERS: Final = {
@@ -42,19 +43,20 @@ def page_for(request: Request, environment: Environment, faults: Faults, ledger:
         return None
     path = request.raw_path.decode("latin-1")
     if path in (PATH, PATH.rstrip("/")):
-        return _page("Local OSS server", overview(environment, faults, ledger))
+        return _page(_TITLE, overview(environment, faults, ledger))
     if path == _STYLE:
         style = resources.files(__name__).joinpath("style.css").read_bytes()
         return Response(200, {**_HEADERS, "Content-Type": "text/css; charset=utf-8"}, style)
     bucket = path.removeprefix(_BUCKETS)
     if not path.startswith(_BUCKETS) or not is_bucket_name(bucket):
         return None
+    back = element("nav", element("a", _TITLE, href=PATH))
     if environment.store.bucket(bucket) is None:
-        return _page(bucket, element("p", f"There is no bucket {bucket}."), status=404)
-    start = request.parameter("after")
-    return _page(bucket, bucket_page(environment.store, bucket, request.parameter("prefix"), start))
+        return _page(bucket, back, element("p", f"There is no bucket {bucket}."), status=404)
+    prefix, after = request.parameter("prefix"), request.parameter("after")
+    return _page(bucket, back, bucket_page(environment.store, bucket, prefix, after))
 
 
 def _page(title: str, *content: Markup, status: int = 200) -> Response:
-    body = document(title, _STYLE, element("nav", element("a", "Local OSS server", href=PATH)), *content)
+    body = document(title, _STYLE, *content)
     return Response(status, {**_HEADERS, "Content-Type": "text/html; charset=utf-8"}, body)

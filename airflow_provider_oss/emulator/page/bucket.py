@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from airflow_provider_oss.emulator.page.html import Markup, element, section, table
+from airflow_provider_oss.emulator.page.html import Markup, element, long_text, section, table
 from airflow_provider_oss.emulator.page.uploads import upload_list
 from airflow_provider_oss.emulator.readable import moment, size
 from airflow_provider_oss.emulator.wire.http import encode_percent
@@ -54,10 +54,10 @@ def _table(objects: Sequence[ObjectRecord]) -> Markup:
 
 def _row(record: ObjectRecord) -> tuple[str, ...]:
     return (
-        record.key,
+        long_text(record.key),
         size(record.size),
         record.kind,
-        record.metadata.content_type,
+        long_text(record.metadata.content_type),
         record.metadata.storage_class,
         record.etag,
         str(record.crc64),

@@ -27,6 +27,11 @@ def element(name: str, /, *content: str, **attributes: str) -> Markup:
     return Markup(f"<{name}{opened}>" if name in _VOID else f"<{name}{opened}>{inner}</{name}>")
 
 
+def long_text(text: str) -> Markup:
+    """Return a text that may be long, for a cell: it breaks where it must."""
+    return element("span", text, class_="text")
+
+
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], empty: str) -> Markup:
     """Return a table in a box that scrolls by itself; without a row, ``empty`` as a paragraph."""
     body = [element("tr", *(element("td", cell) for cell in row)) for row in rows]

@@ -7,7 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.faults import Fault
-from airflow_provider_oss.emulator.page.html import Markup, element, section, table
+from airflow_provider_oss.emulator.page.html import Markup, element, long_text, section, table
 from airflow_provider_oss.emulator.page.uploads import upload_list
 from airflow_provider_oss.emulator.readable import milliseconds, moment, outcome, place, size
 
@@ -65,7 +65,7 @@ def _uploads(store: Store) -> Iterator[Upload]:
 
 
 def _faults(faults: Faults) -> Markup:
-    rows = [(_which(each.fault), _what(each.fault), _hits(each)) for each in faults.in_force()]
+    rows = [(long_text(_which(each.fault)), long_text(_what(each.fault)), _hits(each)) for each in faults.in_force()]
     return table(("Requests", "What happens", "Hit"), rows, "None: the server behaves.")
 
 
@@ -98,7 +98,7 @@ def _request(record: RecordedRequest) -> tuple[str, ...]:
         moment(record.ended_at),
         outcome(record),
         record.operation,
-        place(record.bucket, record.key),
+        long_text(place(record.bucket, record.key)),
         "" if record.part_number is None else str(record.part_number),
         size(record.bytes_received) if record.bytes_received else "",
         milliseconds(record),

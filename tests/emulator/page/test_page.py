@@ -84,8 +84,8 @@ def test_many_objects(server: OSSEmulator, client: Client) -> None:
     second = get(server, f"/-/buckets/exports{unescape(following)}").body.decode()
 
     assert "Next objects" not in second
-    assert re.findall(r"<td>(a/\d+&amp;)</td>", first + second) == [key.replace("&", "&amp;") for key in keys]
-    assert "<td>b</td>" not in second
+    assert re.findall(r">(a/\d+&amp;)<", first + second) == [key.replace("&", "&amp;") for key in keys]
+    assert ">b<" not in second
 
 
 def test_names_are_text(server: OSSEmulator, client: Client) -> None:
