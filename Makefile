@@ -59,10 +59,11 @@ chaos: $(INSTALLED)  ## Play every fault and many kills, by SEED and ROUNDS, and
 forks: $(INSTALLED)  ## Fork a process in the middle of its transfers, FORKS times: not one wrong byte, no connection lost
 	@$(BIN)/python -m tests.hostile.forks --forks $(or $(FORKS),1000)
 
-lint: $(INSTALLED)  ## Check format, style and types
+lint: $(INSTALLED)  ## Check format, style and types, and the Dockerfile
 	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/hadolint docker/Dockerfile
 
 house: $(INSTALLED)  ## Measure the structure of this package; BASE=/path another checkout, or any package, beside it
 	@$(BIN)/python -m tests.house $(BASE)

@@ -21,8 +21,9 @@ UNDECLARED = {
     "wtforms": "as flask_appbuilder",
     "psycopg": "a driver is looked at only where it made the cursor",
     "psycopg2": "as psycopg",
+    "pytest": "imports the module itself, by an entry point",
     "s3fs": "an address s3:// names it",
-    "upath": "imports the module itself, by an entry point",
+    "upath": "as pytest",
 }
 """What is there whenever the module that imports it is used, and why."""
 

@@ -122,7 +122,7 @@ RULES = {
     "watch": rule(own={"hooks", *LEAVES}),
     "triggers": rule(own={"triggers", "watch", "hooks", *LEAVES}, others={"airflow", "asgiref"}),
     "sensors": rule(own={"sensors", "triggers", "watch", "operators", *LEAVES}, others={"airflow"}),
-    "emulator": rule(own={"emulator"}, others={"uvicorn", "fastcrc"}),
+    "emulator": rule(own={"emulator"}, others={"uvicorn", "fastcrc", "pytest"}),
 }
 """The part "" is the package's own __init__, which holds the version."""
 
