@@ -91,7 +91,6 @@ class OSSEmulator:
         self._address = (host, port)
         self._sts_sessions = list(sts_sessions)
         self._keyring = Keyring(access_key_id, access_key_secret, self._sts_sessions, tuple(ram_users))
-        self._access_key = (access_key_id, access_key_secret)
         self._region = region
         self._bucket_names = tuple(buckets)
         self._limits = limits or Limits()
@@ -153,8 +152,8 @@ class OSSEmulator:
         return connection_json(
             endpoint=self.endpoint,
             bucket=self.default_bucket,
-            access_key_id=self._access_key[0],
-            access_key_secret=self._access_key[1],
+            access_key_id=self._keyring.access_key_id,
+            access_key_secret=self._keyring.access_key_secret,
             extra={"region": self._region, **verify, **extra},
         )
 

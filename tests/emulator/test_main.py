@@ -72,7 +72,16 @@ def test_interrupted(tmp_path: Path) -> None:
 )
 def test_bad_arguments(tmp_path: Path, arguments: list[str], message: str, status: int) -> None:
     """A bad argument ends the program with a message that says what is wrong, and no traceback."""
-    command = [sys.executable, "-m", "airflow_provider_oss.emulator", "--root", str(tmp_path), *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "airflow_provider_oss.emulator",
+        "--root",
+        str(tmp_path),
+        "--port",
+        "0",
+        *arguments,
+    ]
     finished = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
     assert finished.returncode == status
     assert message in finished.stderr

@@ -48,7 +48,7 @@ def _search(prefix: str) -> Markup:
 
 
 def _table(objects: Sequence[ObjectRecord]) -> Markup:
-    headings = ("Key", "Size", "Kind", "Content type", "Storage class", "ETag", "CRC-64", "Modified (UTC)")
+    headings = ("Key", "Size", "Modified (UTC)", "Kind", "Content type", "Storage class", "ETag", "CRC-64")
     return table(headings, map(_row, objects), "There is none.")
 
 
@@ -56,12 +56,12 @@ def _row(record: ObjectRecord) -> tuple[str, ...]:
     return (
         long_text(record.key),
         size(record.size),
+        moment(record.modified_at),
         record.kind,
         long_text(record.metadata.content_type),
         record.metadata.storage_class,
         record.etag,
         str(record.crc64),
-        moment(record.modified_at),
     )
 
 
