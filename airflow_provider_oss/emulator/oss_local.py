@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.airflow_connection import CONNECTION_TYPE, form_values
 from airflow_provider_oss.emulator.command_line import add_options, run, server_of
-from airflow_provider_oss.emulator.page import PATH
+from airflow_provider_oss.emulator.page.addresses import OVERVIEW
 from airflow_provider_oss.emulator.request_log import start_log
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def _introduction(server: OSSEmulator, root: Path | None) -> str:
         [
             server.endpoint,
             "",
-            f"The page for browsers is {server.endpoint}{PATH}",
+            f"The page for browsers is {server.endpoint}{OVERVIEW}",
             f"Everything is kept in {root}" if root else "All of it is temporary; --root DIR keeps it",
             "Ctrl-C ends the server",
             "",

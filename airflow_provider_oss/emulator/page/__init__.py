@@ -12,6 +12,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.addressing import is_bucket_name, names_this_machine
+from airflow_provider_oss.emulator.page.addresses import BUCKETS, OVERVIEW, STYLE
 from airflow_provider_oss.emulator.page.bucket import bucket_page
 from airflow_provider_oss.emulator.page.html import document, element
 from airflow_provider_oss.emulator.page.overview import overview
@@ -24,10 +25,8 @@ if TYPE_CHECKING:
     from airflow_provider_oss.emulator.page.html import Markup
     from airflow_provider_oss.emulator.wire.http import Request
 
-PATH: Final = "/-/"
 _TITLE: Final = "Local OSS server"
-_BUCKETS: Final = f"{PATH}buckets/"
-_STYLE: Final = f"{PATH}style.css"
+_BEGINNING: Final = OVERVIEW.rstrip("/")
 _HEADERS: Final = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src data:; form-action 'self'; "
@@ -39,18 +38,18 @@ _HEADERS: Final = {
 
 def page_for(request: Request, environment: Environment, faults: Faults, ledger: Ledger) -> Response | None:
     """Return the answer to a request for a page, None when it asks for none."""
-    if request.method != "GET" or not names_this_machine(request.header("host")):
-        return None
     path = request.raw_path.decode("latin-1")
-    if path in (PATH, PATH.rstrip("/")):
+    if request.method != "GET" or not path.startswith(_BEGINNING) or not names_this_machine(request.header("host")):
+        return None
+    if path in (OVERVIEW, _BEGINNING):
         return _page(_TITLE, overview(environment, faults, ledger))
-    if path == _STYLE:
+    if path == STYLE:
         style = resources.files(__name__).joinpath("style.css").read_bytes()
         return Response(200, {**_HEADERS, "Content-Type": "text/css; charset=utf-8"}, style)
-    bucket = path.removeprefix(_BUCKETS)
-    if not path.startswith(_BUCKETS) or not is_bucket_name(bucket):
+    bucket = path.removeprefix(BUCKETS)
+    if not path.startswith(BUCKETS) or not is_bucket_name(bucket):
         return None
-    back = element("nav", element("a", _TITLE, href=PATH))
+    back = element("nav", element("a", _TITLE, href=OVERVIEW))
     if environment.store.bucket(bucket) is None:
         return _page(bucket, back, element("p", f"There is no bucket {bucket}."), status=404)
     prefix, after = request.parameter("prefix"), request.parameter("after")
@@ -58,5 +57,5 @@ def page_for(request: Request, environment: Environment, faults: Faults, ledger:
 
 
 def _page(title: str, *content: Markup, status: int = 200) -> Response:
-    body = document(title, _STYLE, *content)
+    body = document(title, STYLE, *content)
     return Response(status, {**_HEADERS, "Content-Type": "text/html; charset=utf-8"}, body)

@@ -7,6 +7,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.faults import Fault
+from airflow_provider_oss.emulator.page.addresses import BUCKETS
 from airflow_provider_oss.emulator.page.html import Markup, element, long_text, section, table
 from airflow_provider_oss.emulator.page.uploads import upload_list
 from airflow_provider_oss.emulator.readable import milliseconds, moment, outcome, place, size
@@ -44,7 +45,7 @@ def overview(environment: Environment, faults: Faults, ledger: Ledger) -> Markup
 def _buckets(store: Store) -> Markup:
     rows = [
         (
-            element("a", record.name, href=f"/-/buckets/{record.name}"),
+            element("a", record.name, href=f"{BUCKETS}{record.name}"),
             str(len(store.keys(record.name))),
             str(len(store.uploads(record.name))),
             record.acl,
