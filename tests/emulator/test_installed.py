@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import sysconfig
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,8 @@ from tests.support.airflow_home import airflow_environment, prepare_home
 
 pytestmark = pytest.mark.xdist_group("the wheel")
 
+DOCKERFILE = ROOT / "docker" / "Dockerfile"
+
 SHOW_WHERE = """
 import airflow_provider_oss
 
@@ -29,11 +33,23 @@ def pytest_report_header():
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, built from this checkout."""
-    folder = tmp_path_factory.mktemp("wheel")
-    uv(["build", "--wheel", "--out-dir", str(folder), str(ROOT)])
-    (wheel,) = folder.glob("*.whl")
+    """The package, built as the image builds it: from what the Dockerfile copies, and nothing else."""
+    source, built = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in copied()[0]:
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(ROOT / name, source / name)
+    uv(["build", "--wheel", "--out-dir", str(built), str(source)])
+    (wheel,) = built.glob("*.whl")
     return wheel
+
+
+def copied() -> list[list[str]]:
+    """What each stage of the Dockerfile copies out of the repository."""
+    _, *stages = re.split("^FROM ", DOCKERFILE.read_text(), flags=re.MULTILINE)
+    copies = (re.findall(r"^COPY ((?!--).+) \S+$", stage, re.MULTILINE) for stage in stages)
+    return [" ".join(names).split() for names in copies]
 
 
 @pytest.fixture
@@ -93,7 +109,7 @@ def test_a_repository_of_dags(tmp_path: Path, wheel: Path, environment: Path) ->
 
 def test_what_the_image_has(wheel: Path, environment: Path) -> None:
     """The libraries that the Dockerfile installs are all that its command needs."""
-    dockerfile = (ROOT / "docker" / "Dockerfile").read_text()
+    dockerfile = DOCKERFILE.read_text()
     (libraries,) = re.findall(r"--constraint /tmp/constraints.txt ([a-z ]+) \\", dockerfile)
     install(environment, *libraries.split())
     install(environment, "--no-deps", str(wheel))
@@ -111,3 +127,10 @@ def test_what_the_image_has(wheel: Path, environment: Path) -> None:
             assert process.wait(20) == 0
         finally:
             process.kill()
+
+
+def test_the_image_is_given_what_it_copies() -> None:
+    """Of the repository, the build of the image sees what the Dockerfile copies, and no more."""
+    ignored = DOCKERFILE.with_name("Dockerfile.dockerignore").read_text().split()
+    assert ignored[0] == "*"
+    assert sorted(line[1:] for line in ignored if line.startswith("!")) == sorted(chain.from_iterable(copied()))
