@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of a server, but for its folder and its port."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address to listen on (default: this machine only, as the pages under /-/ need no key)",
+    )
     parser.add_argument("--access-key-id", default="local-access-key-id")
     parser.add_argument("--access-key-secret", default="local-access-key-secret")
     parser.add_argument("--bucket", action="append", metavar="NAME", help="create this bucket; may be repeated")

@@ -1,8 +1,4 @@
-"""
-The command ``oss-local``: a local OSS server that shows how it is reached and what is asked of it.
-
-Without options it is there for as long as it runs: a free port, a temporary folder, a bucket ``exports``.
-"""
+"""The command ``oss-local``: a local OSS server that shows how it is reached and what is asked of it."""
 
 from __future__ import annotations
 
@@ -23,6 +19,10 @@ if TYPE_CHECKING:
 
     from airflow_provider_oss.emulator.server import OSSEmulator
 
+_DESCRIPTION: Final = (
+    "A local OSS server that shows how it is reached and what is asked of it. Without options it has a free port, the "
+    "bucket exports, and a folder that is removed when it ends."
+)
 _LAST_LINES_SECONDS: Final = 1.0
 """How long a stop waits for lines of the log that nobody reads."""
 
@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="oss-local", description=__doc__)
+    parser = argparse.ArgumentParser(prog="oss-local", description=_DESCRIPTION)
     parser.add_argument("--root", type=Path, help="folder that keeps everything; made if absent (default: temporary)")
     parser.add_argument("--port", type=int, default=0, help="default: any free port")
     add_options(parser)

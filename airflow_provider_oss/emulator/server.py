@@ -192,9 +192,10 @@ class OSSEmulator:
         try:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(self._address)
-        except OSError:
+        except OSError as error:
             listener.close()
-            raise
+            host, port = self._address
+            raise OSError(error.errno, f"{error.strerror}: {host}, port {port}") from error
         return listener
 
     def _config(self, store: Store) -> uvicorn.Config:

@@ -104,7 +104,7 @@ def test_a_taken_port(tmp_path: Path) -> None:
     """A port that is taken is an OSError, and the root is free again."""
     with (
         OSSEmulator(root=tmp_path / "one") as server,
-        pytest.raises(OSError, match="in use"),
+        pytest.raises(OSError, match=f"in use: 127.0.0.1, port {server.port}"),
         OSSEmulator(root=tmp_path / "two", port=server.port),
     ):
         pass
