@@ -130,7 +130,11 @@ class OSSError(Exception):
 
 
 class NotModifiedError(Exception):
-    """A condition of the request says that the client's copy is good: 304 without a body."""
+    """A condition of the request says that the client's copy, whose ETag this is, is good: 304 without a body."""
+
+    def __init__(self, etag: str) -> None:
+        self.etag = etag
+        super().__init__(etag)
 
 
 def invalid_argument(name: str, value: str, message: str | None = None, ec: str | None = None) -> OSSError:

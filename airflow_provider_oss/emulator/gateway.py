@@ -137,8 +137,8 @@ class _Exchange:
         """Return the response, whatever happens to the request."""
         try:
             return await self._dispatch()
-        except NotModifiedError:
-            return Response(304)
+        except NotModifiedError as unchanged:
+            return Response(304, {"ETag": f'"{unchanged.etag}"'})
         except OSSError as error:
             return self._error_response(error)
         except ConnectionGoneError:
