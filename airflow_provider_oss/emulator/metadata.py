@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
 
@@ -22,6 +23,7 @@ ARCHIVED: Final = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
 _KEPT_HEADERS: Final = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
 _META_PREFIX: Final = "x-oss-meta-"
 _ENCRYPTION: Final = "x-oss-server-side-encryption"
+_TAG_TEXT: Final = re.compile(r"[A-Za-z0-9 +\-=._:/]*")
 _ALGORITHMS: Final = frozenset({"AES256", "KMS", "SM4"})
 
 
@@ -83,12 +85,17 @@ def parse_tagging_header(text: str, limits: Limits) -> Pairs:
 
 
 def checked_tags(tags: Iterable[tuple[str, str]], limits: Limits) -> Pairs:
-    """Return the tags as OSS takes them. Raises OSSError 400 InvalidTag."""
+    """
+    Return the tags as OSS takes them. Raises OSSError 400 InvalidTag.
+
+    Keys and values consist of ASCII letters, digits, space and ``+-=._:/``.
+    """
     pairs = tuple(tags)
     if len(pairs) > limits.max_tags or len({key for key, _ in pairs}) < len(pairs):
         raise OSSError("InvalidTag", f"An object has at most {limits.max_tags} tags with distinct keys.")
     for key, value in pairs:
-        if not 1 <= len(key) <= limits.max_tag_key_chars or len(value) > limits.max_tag_value_chars:
+        has_good_size = 1 <= len(key) <= limits.max_tag_key_chars and len(value) <= limits.max_tag_value_chars
+        if not has_good_size or not _TAG_TEXT.fullmatch(key) or not _TAG_TEXT.fullmatch(value):
             raise OSSError("InvalidTag", extra={"ArgumentName": key, "ArgumentValue": value})
     return pairs
 
