@@ -320,9 +320,10 @@ def test_copy(bucket: oss2.Bucket) -> None:
 
 def test_copy_onto_itself(bucket: oss2.Bucket) -> None:
     """Copying an object onto itself changes its metadata and keeps its bytes."""
-    bucket.put_object("a", b"bytes", headers={"x-oss-meta-a": "1"})
+    bucket.put_object("a", b"bytes", headers={"Content-Type": "text/csv", "x-oss-meta-a": "1"})
     bucket.copy_object("exports", "a", "a", headers={"x-oss-metadata-directive": "REPLACE", "x-oss-meta-a": "2"})
     assert bucket.head_object("a").headers["x-oss-meta-a"] == "2"
+    assert bucket.head_object("a").headers["Content-Type"] == "text/csv"
     assert bucket.get_object("a").read() == b"bytes"
 
 

@@ -210,11 +210,12 @@ def _appended(call: Call, existing: ObjectRecord | None, metadata: Metadata, sto
 
 def _copied_metadata(call: Call, source: ObjectRecord, given: Metadata) -> Metadata:
     """Return what a copy keeps of its source and what it takes from the request."""
-    kept = (
-        given
-        if _directive(call, "x-oss-metadata-directive")
-        else replace(source.metadata, storage_class=given.storage_class, encryption=given.encryption)
-    )
+    if not _directive(call, "x-oss-metadata-directive"):
+        kept = replace(source.metadata, storage_class=given.storage_class, encryption=given.encryption)
+    elif "content-type" in call.request.headers:
+        kept = given
+    else:
+        kept = replace(given, content_type=source.metadata.content_type)
     replace_tags = _directive(call, "x-oss-tagging-directive")
     tags = (
         parse_tagging_header(call.request.header("x-oss-tagging"), call.limits)
