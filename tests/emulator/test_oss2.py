@@ -101,8 +101,10 @@ def test_append(bucket: oss2.Bucket) -> None:
     second = bucket.append_object("log", first.next_position, b"6789", init_crc=first.crc)
     assert second.next_position == 9
     assert second.crc == 11051210869376104954
-    assert bucket.get_object("log").read() == b"123456789"
-    assert bucket.head_object("log").object_type == "Appendable"
+    found, head = bucket.get_object("log"), bucket.head_object("log")
+    assert found.read() == b"123456789"
+    assert head.object_type == "Appendable"
+    assert {answer.headers["x-oss-next-append-position"] for answer in (found, head)} == {"9"}
 
 
 def test_append_at_a_wrong_position(bucket: oss2.Bucket) -> None:

@@ -41,10 +41,7 @@ async def head_object(call: Call) -> Response:
     """Answer what GetObject would, without the body."""
     record = call.require_object()
     conditions.check(call.request, record)
-    response = _object_response(call, record)
-    if record.kind == "Appendable":
-        return replace(response, headers={**response.headers, "x-oss-next-append-position": str(record.size)})
-    return response
+    return _object_response(call, record)
 
 
 async def get_object_meta(call: Call) -> Response:
@@ -66,6 +63,7 @@ def _object_response(call: Call, record: ObjectRecord) -> Response:
         "x-oss-object-type": record.kind,
         "x-oss-hash-crc64ecma": str(record.crc64),
         **({"Content-MD5": record.md5_base64} if record.md5_base64 else {}),
+        **({"x-oss-next-append-position": str(record.size)} if record.kind == "Appendable" else {}),
         **response_headers(record.metadata),
         **_overrides(call),
     }
