@@ -259,7 +259,10 @@ def test_listed_uploads(bucket: oss2.Bucket) -> None:
     rolled_up = bucket.list_multipart_uploads(delimiter="/")
     assert rolled_up.prefix_list == ["a/"]
     assert [found.key for found in rolled_up.upload_list] == ["b", "b", "c"]
-    assert [found.key for found in bucket.list_multipart_uploads(prefix="a/").upload_list] == ["a/1", "a/2"]
+    below = bucket.list_multipart_uploads(prefix="a/")
+    assert [found.key for found in below.upload_list] == ["a/1", "a/2"]
+    assert (below.is_truncated, below.next_key_marker) == (False, "a/2")
+    assert below.next_upload_id_marker == below.upload_list[-1].upload_id
     of_one_key = [found.upload_id for found in oss2.ObjectUploadIterator(bucket, "b", max_uploads=1)]
     assert of_one_key == sorted(upload_id for key, upload_id in uploads if key == "b")
 

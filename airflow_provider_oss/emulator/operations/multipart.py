@@ -131,7 +131,7 @@ async def list_multipart_uploads(call: Call) -> Response:
     found = page(
         names, start=start if key_marker else 0, prefix=prefix, delimiter=delimiter, after=key_marker, limit=limit
     )
-    last = found.entries[-1] if found.truncated else None
+    last = found.entries[-1] if found.entries else None
     last_id = uploads[last.position][1] if last is not None and last.position is not None else ""
     root = document(
         "ListMultipartUploadsResult",
