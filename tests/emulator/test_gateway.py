@@ -122,6 +122,15 @@ def test_bucket_names_that_are_refused(server: OSSEmulator, name: str) -> None:
         assert (answer.status, answer.code) == (400, "InvalidBucketName")
 
 
+def test_an_acl_creates_its_bucket(server: OSSEmulator) -> None:
+    """PutBucketAcl of a bucket that is not there creates it, unless its name is none."""
+    client = Client(server, bucket="from-acl")
+    assert client.send("PUT", "", {"acl": ""}, {"x-oss-acl": "private"}).status == 200
+    assert client.send("PUT", "a", body=b"x").status == 200
+    bad = Client(server, bucket="No").send("PUT", "", {"acl": ""}, {"x-oss-acl": "private"})
+    assert (bad.status, bad.code) == (400, "InvalidBucketName")
+
+
 def test_too_many_buckets(server: OSSEmulator) -> None:
     """There are at most as many buckets as the limit says."""
     for number in range(99):

@@ -25,19 +25,15 @@ _DEFAULT_LISTED: Final = 100
 
 async def put_bucket(call: Call) -> Response:
     """Create a bucket; once more with the same settings is 200 as well."""
-    name = call.target.bucket
-    if not is_bucket_name(name):
-        raise OSSError("InvalidBucketName", extra={"BucketName": name})
     storage_class, redundancy = await _read_configuration(call)
-    existing = call.store.bucket(name)
-    acl = _read_acl(call) or (existing.acl if existing else "private")
-    if existing and (existing.storage_class, existing.redundancy) != (storage_class, redundancy):
-        raise OSSError("BucketAlreadyExists", extra={"BucketName": name})
-    if not existing and len(call.store.buckets()) >= call.limits.max_buckets:
-        raise OSSError("TooManyBuckets")
-    created_at = existing.created_at if existing else call.now()
-    call.store.put_bucket(BucketRecord(name, created_at, acl, storage_class, redundancy))
-    return Response(headers={"Location": f"/{name}"})
+    acl = _read_acl(call)
+    bucket = call.store.bucket(call.target.bucket)
+    if bucket is None:
+        bucket = replace(_new_bucket(call), storage_class=storage_class, redundancy=redundancy)
+    elif (bucket.storage_class, bucket.redundancy) != (storage_class, redundancy):
+        raise OSSError("BucketAlreadyExists", extra={"BucketName": bucket.name})
+    call.store.put_bucket(bucket if acl is None else replace(bucket, acl=acl))
+    return Response(headers={"Location": f"/{bucket.name}"})
 
 
 async def delete_bucket(call: Call) -> Response:
@@ -76,11 +72,11 @@ async def get_bucket_acl(call: Call) -> Response:
 
 
 async def put_bucket_acl(call: Call) -> Response:
-    """Change the bucket's ACL."""
-    bucket = call.require_bucket()
+    """Change the bucket's ACL; a bucket that is not there is created with it."""
     acl = _read_acl(call)
     if acl is None:
         raise OSSError("MissingArgument", extra={"ArgumentName": "x-oss-acl"})
+    bucket = call.store.bucket(call.target.bucket) or _new_bucket(call)
     call.store.put_bucket(replace(bucket, acl=acl))
     return Response()
 
@@ -132,6 +128,16 @@ def _describe(call: Call, element: Element, bucket: BucketRecord) -> None:
         ExtranetEndpoint=f"oss-{region}.aliyuncs.com",
         IntranetEndpoint=f"oss-{region}-internal.aliyuncs.com",
     )
+
+
+def _new_bucket(call: Call) -> BucketRecord:
+    """Return a bucket that may be created. Raises OSSError 400 for a bad name, or one bucket too many."""
+    name = call.target.bucket
+    if not is_bucket_name(name):
+        raise OSSError("InvalidBucketName", extra={"BucketName": name})
+    if len(call.store.buckets()) >= call.limits.max_buckets:
+        raise OSSError("TooManyBuckets")
+    return BucketRecord(name, call.now())
 
 
 def _read_acl(call: Call) -> str | None:
