@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 from airflow_provider_oss.emulator.access import check_access
 from airflow_provider_oss.emulator.addressing import readings
 from airflow_provider_oss.emulator.admin import is_admin_path, serve_admin
-from airflow_provider_oss.emulator.authentication import Keyring, authenticate
+from airflow_provider_oss.emulator.authentication import Authenticated, Keyring, authenticate
 from airflow_provider_oss.emulator.body import Body
 from airflow_provider_oss.emulator.connection import TRANSPORT_EXTENSION, Connection, ConnectionGoneError
 from airflow_provider_oss.emulator.errors import NotModifiedError, OSSError
 from airflow_provider_oss.emulator.faults import Effects, Fault, Faults
 from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
-from airflow_provider_oss.emulator.operations.call import Call, Environment, check_key
+from airflow_provider_oss.emulator.operations.call import Call, Environment, check_key, require_bucket
 from airflow_provider_oss.emulator.operations.routes import find_operation
 from airflow_provider_oss.emulator.page import page_for
 from airflow_provider_oss.emulator.ram import needs
@@ -36,7 +36,7 @@ from airflow_provider_oss.emulator.wire.http import (
 from airflow_provider_oss.emulator.wire.xml import error_document
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from airflow_provider_oss.emulator.connection import Message, Receive, Send
 
@@ -49,6 +49,7 @@ _CODES_BY_STATUS: Final = {
     429: "QpsLimitExceeded",
     500: "InternalError",
 }
+_CREATE_BUCKETS: Final = {"PutBucket", "PutBucketAcl"}
 _LOGIN_PAGE: Final = b"<html><body>Please log in</body></html>"
 
 
@@ -152,14 +153,7 @@ class _Exchange:
         request, environment = self._request, self._environment
         options = readings(request.header("host"), request.raw_path, self._gateway.cname_buckets)
         self._identify(options[0])
-        authenticated = authenticate(
-            request,
-            options,
-            self._gateway.keyring,
-            region=environment.region,
-            limits=environment.limits,
-            now=environment.clock(),
-        )
+        authenticated = self._authenticate(options)
         self._identify(authenticated.target)
         operation = find_operation(request, authenticated.target)
         self._effects = self._gateway.faults.take(self._operation, self._target.key, self._part_number())
@@ -177,6 +171,23 @@ class _Exchange:
             for need in needs(operation.name, request, self._target):
                 authenticated.user.check(need)
         return await operation.handler(call)
+
+    def _authenticate(self, options: Sequence[Target]) -> Authenticated:
+        """Return who sent the request and what it means. A bucket that is not there is reported before a bad key."""
+        environment = self._environment
+        try:
+            return authenticate(
+                self._request,
+                options,
+                self._gateway.keyring,
+                region=environment.region,
+                limits=environment.limits,
+                now=environment.clock(),
+            )
+        except OSSError as error:
+            if error.code == "InvalidAccessKeyId" and self._target.bucket and self._operation not in _CREATE_BUCKETS:
+                require_bucket(environment.store, self._target.bucket)
+            raise
 
     def _identify(self, target: Target) -> None:
         self._target = target

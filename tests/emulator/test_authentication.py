@@ -90,8 +90,13 @@ def test_a_wrong_secret(client: Client, version: str) -> None:
 
 def test_an_unknown_key(client: Client, version: str) -> None:
     """An AccessKey ID that nobody has is told apart from a wrong secret."""
-    answer = Client(client.server, AUTHS[version]("nobody", SECRET)).send("GET", "a")
+    nobody = AUTHS[version]("nobody", SECRET)
+    answer = Client(client.server, nobody).send("GET", "a")
     assert (answer.status, answer.code, answer.text("OSSAccessKeyId")) == (403, "InvalidAccessKeyId", "nobody")
+    elsewhere = Client(client.server, nobody, bucket="not-there")
+    for method, key in (("GET", "a"), ("GET", ""), ("DELETE", "")):
+        assert elsewhere.send(method, key).code == "NoSuchBucket"
+    assert elsewhere.send("PUT", "").code == "InvalidAccessKeyId"
 
 
 def test_altered_requests(client: Client) -> None:
