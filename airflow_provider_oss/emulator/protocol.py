@@ -32,6 +32,9 @@ class Protocol(HttpToolsProtocol):
     A head, or whatever else of a message is not its body, is refused as soon as it is longer than it may be: neither
     uvicorn nor httptools has such a limit. Logs no request: a presigned URL is as good as a password. The server's own
     setting is not enough, for it changes a logger that Airflow, for one, configures again.
+
+    A request that names both a length and chunks is read by its chunks, as OSS reads it: one official client sends
+    such requests.
     """
 
     _head_bytes = 0
@@ -44,6 +47,7 @@ class Protocol(HttpToolsProtocol):
         """Keep what is below the connection."""
         self.access_log = False
         self._wire = Wire(transport, transport.get_extra_info("socket"))
+        self.parser.set_dangerous_leniencies(lenient_chunked_length=True)
         super().connection_made(transport)
 
     def data_received(self, data: bytes) -> None:

@@ -156,6 +156,15 @@ def test_neither_length_nor_chunks(client: Client) -> None:
     assert client.send("GET", "a").status == 404
 
 
+def test_both_length_and_chunks(client: Client) -> None:
+    """A body that comes in chunks is read by them, whatever length the head names besides."""
+    head = head_lines(client, "PUT", "a", {"content-length": "3", "transfer-encoding": "chunked"})
+    with socket.create_connection(("127.0.0.1", client.server.port), timeout=10) as connection:
+        connection.sendall(head + b"5\r\n12345\r\n0\r\n\r\n")
+        assert read_answer(connection).status == 200
+    assert client.send("GET", "a").body == b"12345"
+
+
 def test_expect_100_continue(client: Client) -> None:
     """A client that asks first is told to go on, or gets the error without having sent the body."""
     ask = {"Expect": "100-continue", "Content-Length": "5"}
