@@ -208,12 +208,13 @@ def test_lists(client: oss.Client) -> None:
 
 
 def test_delete_multiple(client: oss.Client) -> None:
-    """Many keys are deleted at once and reported."""
-    client.put_object(oss.PutObjectRequest(BUCKET, "a &<中>", body=b"x"))
-    result = client.delete_multiple_objects(
-        oss.DeleteMultipleObjectsRequest(BUCKET, objects=[oss.DeleteObject("a &<中>"), oss.DeleteObject("absent")])
-    )
-    assert [found.key for found in result.deleted_objects or []] == ["a &<中>", "absent"]
+    """Many keys are deleted at once and reported, whatever characters they have."""
+    keys = ["a &<中>", "a\x01\x10\t\r\n", "absent"]
+    for key in keys[:2]:
+        client.put_object(oss.PutObjectRequest(BUCKET, key, body=b"x"))
+    objects = [oss.DeleteObject(key) for key in keys]
+    result = client.delete_multiple_objects(oss.DeleteMultipleObjectsRequest(BUCKET, objects=objects))
+    assert [found.key for found in result.deleted_objects or []] == keys
     assert client.list_objects_v2(oss.ListObjectsV2Request(BUCKET)).contents is None
 
 

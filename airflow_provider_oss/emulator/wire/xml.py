@@ -1,4 +1,9 @@
-"""XML documents of OSS: written without namespaces, read without document types or entities."""
+"""
+XML documents of OSS: written without namespaces, read without document types or entities.
+
+OSS takes control characters, raw and as ``&#1;``, where XML 1.0 has none. expat does not, so they are read under a
+stand-in: a mark, then two digits.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +22,15 @@ __all__ = ["Element", "add", "document", "error_document", "parse", "render", "t
 _TROUBLESHOOT_URL: Final = "https://api.aliyun.com/troubleshoot"
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """The characters that XML 1.0 does not know: most control characters, and halves of surrogate pairs."""
+_MARK: Final = "\U0010fffd"
+_MARK_ITSELF: Final = "ff"
+_UNREADABLE: Final = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\U0010fffd]"
+    r"|&#0*(?P<decimal>[0-8]|1[124-9]|2[0-9]|3[01]|1114109);|&#x0*(?P<hexadecimal>[0-8bcef]|1[0-9a-f]|10fffd);",
+    re.IGNORECASE,
+)
+"""Control characters and the mark, themselves and as references."""
+_STAND_IN: Final = re.compile(f"{_MARK}(..)")
 _PROLOG: Final = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -70,9 +84,9 @@ def parse(body: bytes, root_name: str) -> Element:
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
     try:
-        parser.Parse(body, True)  # noqa: FBT003 - expat takes it by position only
+        parser.Parse(_UNREADABLE.sub(_stand_in, body.decode()), True)  # noqa: FBT003 - by position only
         root = builder.close()
-    except (expat.ExpatError, ParseError, AssertionError) as error:
+    except (expat.ExpatError, ParseError, AssertionError, UnicodeDecodeError) as error:
         raise OSSError("MalformedXML") from error
     if not isinstance(root, Element) or root.tag != root_name:
         raise OSSError("MalformedXML")
@@ -82,4 +96,14 @@ def parse(body: bytes, root_name: str) -> Element:
 def text_of(parent: Element, name: str) -> str | None:
     """Return the text of a child, "" when the child is empty, None when there is none."""
     child = parent.find(name)
-    return None if child is None else child.text or ""
+    return None if child is None else _STAND_IN.sub(_original, child.text or "")
+
+
+def _stand_in(found: re.Match[str]) -> str:
+    decimal, hexadecimal = found["decimal"], found["hexadecimal"]
+    character = chr(int(decimal)) if decimal else chr(int(hexadecimal, 16)) if hexadecimal else found[0]
+    return _MARK + (_MARK_ITSELF if character == _MARK else f"{ord(character):02x}")
+
+
+def _original(found: re.Match[str]) -> str:
+    return _MARK if found[1] == _MARK_ITSELF else chr(int(found[1], 16))

@@ -50,3 +50,10 @@ def test_namespaces_are_ignored() -> None:
     assert text_of(root, "Quiet") == "true"
     assert text_of(parse(b'<Delete xmlns="urn:x"><Quiet/></Delete>', "Delete"), "Quiet") == ""
     assert text_of(root, "Absent") is None
+
+
+@pytest.mark.parametrize("written", ["a\x01b", "a&#1;b", "a&#01;b", "a&#x1;b", "a&#x01;b"])
+def test_control_characters(written: str) -> None:
+    """A control character may stand in a text, as itself and as a reference; so may what is read in its place."""
+    root = parse(f"<Delete><Key>{written}\U0010fffd01&#x10FFFD;&#10;</Key></Delete>".encode(), "Delete")
+    assert text_of(root, "Key") == "a\x01b\U0010fffd01\U0010fffd\n"
