@@ -23,8 +23,15 @@ ARCHIVED: Final = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
 _KEPT_HEADERS: Final = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
 _META_PREFIX: Final = "x-oss-meta-"
 _ENCRYPTION: Final = "x-oss-server-side-encryption"
+_ENCRYPTION_KEY: Final = "x-oss-server-side-encryption-key-id"
+_DATA_ENCRYPTION: Final = "x-oss-server-side-data-encryption"
+_ENCRYPTION_HEADERS: Final = (_ENCRYPTION, _ENCRYPTION_KEY, _DATA_ENCRYPTION)
+_DEFAULT_KEY: Final = "00000000-0000-0000-0000-000000000000"
+"""The key that OSS takes when a request names none; nothing is encrypted with it."""
 _TAG_TEXT: Final = re.compile(r"[A-Za-z0-9 +\-=._:/]*")
-_ALGORITHMS: Final = frozenset({"AES256", "KMS", "SM4"})
+_KMS: Final = "KMS"
+_ALGORITHMS: Final = frozenset({"AES256", _KMS, "SM4"})
+_DATA_ALGORITHM: Final = "SM4"
 
 
 def read_metadata(request: Request, bucket_storage_class: str, limits: Limits) -> Metadata:
@@ -59,6 +66,14 @@ def forbids_overwrite(request: Request) -> bool:
     if text.lower() not in ("true", "false"):
         raise invalid_argument("x-oss-forbid-overwrite", text, ec="0017-00000279")
     return text.lower() == "true"
+
+
+def refuse_encryption(request: Request) -> None:
+    """Raise OSSError 400 when the request names an encryption: a multipart upload has the one that it began with."""
+    for name in _ENCRYPTION_HEADERS:
+        if name in request.headers:
+            message = f"The request header {name} is not supported by this operation."
+            raise invalid_argument(name, request.headers[name], message)
 
 
 def traffic_limit_bytes_per_second(request: Request, limits: Limits) -> float | None:
@@ -117,10 +132,19 @@ def _user_metadata(request: Request, limits: Limits) -> Pairs:
 
 
 def _encryption(request: Request) -> Pairs:
-    pairs = tuple((name, value) for name, value in sorted(request.headers.items()) if name.startswith(_ENCRYPTION))
-    algorithm = dict(pairs).get(_ENCRYPTION)
-    if pairs and algorithm not in _ALGORITHMS:
-        raise OSSError(
-            "InvalidEncryptionAlgorithmError", extra={"ArgumentName": _ENCRYPTION, "ArgumentValue": algorithm or ""}
-        )
-    return pairs
+    """Return the headers to echo: the algorithm, and of KMS its key and how data is encrypted with it."""
+    given = {name: request.headers[name] for name in _ENCRYPTION_HEADERS if name in request.headers}
+    algorithm = given.get(_ENCRYPTION)
+    if algorithm is None and _ENCRYPTION_KEY not in given:
+        return ()
+    if algorithm not in _ALGORITHMS:
+        raise _bad_algorithm(_ENCRYPTION, algorithm or "")
+    if algorithm != _KMS:
+        return ((_ENCRYPTION, algorithm),)
+    if given.get(_DATA_ENCRYPTION, _DATA_ALGORITHM) != _DATA_ALGORITHM:
+        raise _bad_algorithm(_DATA_ENCRYPTION, given[_DATA_ENCRYPTION])
+    return tuple(sorted({_ENCRYPTION_KEY: _DEFAULT_KEY, **given}.items()))
+
+
+def _bad_algorithm(name: str, value: str) -> OSSError:
+    return OSSError("InvalidEncryptionAlgorithmError", extra={"ArgumentName": name, "ArgumentValue": value})

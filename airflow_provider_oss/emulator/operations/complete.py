@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from airflow_provider_oss.emulator.callback import answer_through_callback, read_callback
 from airflow_provider_oss.emulator.checksums import combine_crc64, multipart_etag
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
-from airflow_provider_oss.emulator.metadata import read_object_acl
+from airflow_provider_oss.emulator.metadata import read_object_acl, refuse_encryption
 from airflow_provider_oss.emulator.operations.multipart import require_upload
 from airflow_provider_oss.emulator.operations.writes import check_overwrite
 from airflow_provider_oss.emulator.state.records import ObjectRecord, PartRecord
@@ -36,6 +36,7 @@ async def complete_multipart_upload(call: Call) -> Response:
     """Make the object, whole or not at all; the upload id is dead from then on."""
     encode = call.encoder()
     require_upload(call)
+    refuse_encryption(call.request)
     callback = read_callback(call.request, call.limits)
     acl = read_object_acl(call.request)
     if "x-oss-storage-class" in call.request.headers:

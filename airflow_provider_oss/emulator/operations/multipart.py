@@ -11,7 +11,7 @@ from xml.etree.ElementTree import SubElement
 
 from airflow_provider_oss.emulator.checksums import base64_text
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
-from airflow_provider_oss.emulator.metadata import read_metadata, traffic_limit_bytes_per_second
+from airflow_provider_oss.emulator.metadata import read_metadata, refuse_encryption, traffic_limit_bytes_per_second
 from airflow_provider_oss.emulator.operations.writes import check_overwrite, read_copy_source
 from airflow_provider_oss.emulator.paging import page
 from airflow_provider_oss.emulator.ranges import ByteRange
@@ -52,6 +52,7 @@ async def initiate_multipart_upload(call: Call) -> Response:
 async def upload_part(call: Call) -> Response:
     """Store a part, replacing one of that number."""
     number = _part_number(call)
+    refuse_encryption(call.request)
     upload = require_upload(call)
     rate = traffic_limit_bytes_per_second(call.request, call.limits)
     stored = await call.body.store(call.store.blobs, call.limits.max_part_size_bytes, rate)

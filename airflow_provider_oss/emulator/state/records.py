@@ -32,7 +32,7 @@ class Metadata:
     storage_class: str = "Standard"
     acl: str = "default"
     encryption: Pairs = ()
-    """The ``x-oss-server-side-encryption*`` headers, to be echoed."""
+    """The headers of server-side encryption, to be echoed."""
     tags: Pairs = ()
 
 
