@@ -32,7 +32,7 @@ EVERYTHING = parse_options(
     },
     acl="public-read",
     storage_class="IA",
-    tags={"team & co": "a=b c", "kind": ""},
+    tags={"team+co": "a=b c", "kind": ""},
     traffic_limit=819_200,
 )
 
@@ -72,7 +72,7 @@ def test_everything_is_stored(client: OSSObjectClient, write: object) -> None:
     assert {name: found.headers.get(name) for name in expected} == expected
 
     bucket = client.buckets.get(BUCKET)
-    assert bucket.get_object_tagging(REF.key).tag_set.tagging_rule == {"team & co": "a=b c", "kind": ""}
+    assert bucket.get_object_tagging(REF.key).tag_set.tagging_rule == {"team+co": "a=b c", "kind": ""}
     assert bucket.get_object_acl(REF.key).acl == "public-read"
 
 
