@@ -78,7 +78,7 @@ _KINDS: dict[str, _Kind] = {
     ),
     "NotImplemented": _Kind(501, "A header or parameter you provided implies functionality that is not implemented."),
     "ObjectNotAppendable": _Kind(409, "The object is not appendable.", "0026-00000017"),
-    "PositionNotEqualToLength": _Kind(409, "Position is not equal to file length.", "0026-00000016"),
+    "PositionNotEqualToLength": _Kind(409, "Position is not equal to file length", "0026-00000016"),
     "PreconditionFailed": _Kind(412, "At least one of the pre-conditions you specified did not hold.", "0026-00000006"),
     "RequestTimeout": _Kind(
         400,

@@ -107,6 +107,15 @@ def test_append(bucket: oss2.Bucket) -> None:
     assert {answer.headers["x-oss-next-append-position"] for answer in (found, head)} == {"9"}
 
 
+def test_what_later_appends_say(bucket: oss2.Bucket) -> None:
+    """What an object is was said with its first append; later ones may say anything."""
+    bucket.append_object("log", 0, b"12345", headers={"x-oss-meta-a": "1"})
+    too_many = "&".join(f"k{number}=v" for number in range(11))
+    bucket.append_object("log", 5, b"6789", headers={"x-oss-meta-a": "2", "x-oss-tagging": too_many})
+    assert bucket.head_object("log").headers["x-oss-meta-a"] == "1"
+    assert bucket.get_object("log").read() == b"123456789"
+
+
 def test_append_at_a_wrong_position(bucket: oss2.Bucket) -> None:
     """An append elsewhere than at the end is refused and told where the end is."""
     bucket.append_object("log", 0, b"12345")

@@ -64,11 +64,11 @@ async def put_object(call: Call) -> Response:
 
 
 async def append_object(call: Call) -> Response:
-    """Append to an appendable object, or begin one."""
+    """Append to an appendable object, or begin one; what later appends say of the object is ignored."""
     bucket = call.require_bucket()
     position = _read_position(call)
-    metadata = read_metadata(call.request, bucket.storage_class, call.limits)
-    _check_appendable(call, position)
+    begun = _check_appendable(call, position)
+    metadata = begun.metadata if begun else read_metadata(call.request, bucket.storage_class, call.limits)
     stored = await _receive(call, call.limits.max_put_size_bytes - position)
     try:
         call.require_bucket()
