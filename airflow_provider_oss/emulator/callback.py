@@ -54,14 +54,17 @@ class _Answer:
 
 
 def read_callback(request: Request, limits: Limits) -> Callback | None:
-    """Return the callback in the headers or the query, None when there is none. Raises OSSError 400 for a bad one."""
+    """
+    Return the callback in the headers or the query, None when there is none. Raises OSSError 400 for a bad one.
+
+    Custom variables have names in lower case that begin with ``x:``; others are ignored.
+    """
     text = _either(request, "callback")
     if not text:
         return None
     fields = _decode("callback", text)
-    variables = _decode("callback-var", _either(request, "callback-var")) if _either(request, "callback-var") else {}
-    if any(not name.startswith("x:") or name != name.lower() for name in variables):
-        raise _invalid("callback-var", "The names of custom variables must begin with x: and be lower-case.")
+    given = _decode("callback-var", _either(request, "callback-var")) if _either(request, "callback-var") else {}
+    variables = {name: value for name, value in given.items() if name.startswith("x:") and name == name.lower()}
     urls = tuple(url.strip() for url in fields.get("callbackUrl", "").split(";") if url.strip())
     if not 1 <= len(urls) <= limits.max_callback_urls or not fields.get("callbackBody"):
         raise _invalid("callback", "The callback needs a callbackBody and one to five URLs.")
