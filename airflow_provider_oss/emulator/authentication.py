@@ -89,7 +89,12 @@ def authenticate(
     secret = keyring.secret_for(claim, now)
     _check_time(claim, limits, now)
     if claim.version is Version.V4 and claim.region != region:
-        message = "Invalid signing region in Authorization header."
+        in_url = claim.expires_at is not None
+        message = (
+            "The signing region in credential is invalid."
+            if in_url
+            else "Invalid signing region in Authorization header."
+        )
         raise invalid_argument("Region", claim.region, message, ec="0002-00000226")
     expectations = [expect(claim, request, target, secret) for target in readings]
     for target, expectation in zip(readings, expectations, strict=True):

@@ -50,6 +50,7 @@ _CODES_BY_STATUS: Final = {
     500: "InternalError",
 }
 _CREATE_BUCKETS: Final = {"PutBucket", "PutBucketAcl"}
+_BODILESS: Final = {"GET", "HEAD"}
 _LOGIN_PAGE: Final = b"<html><body>Please log in</body></html>"
 
 
@@ -239,7 +240,10 @@ class _Exchange:
         await sender.send(response)
 
     def _common_headers(self) -> dict[str, str]:
+        """Return the headers of every answer. Nobody reads the body of a GET: no request can follow one."""
+        promises_body = self._request.header("content-length", "0") != "0"
         return {
+            **({"Connection": "close"} if promises_body and self._request.method in _BODILESS else {}),
             "Server": "AliyunOSS",
             "Date": http_date(self._environment.clock()),
             "x-oss-request-id": self._request_id,

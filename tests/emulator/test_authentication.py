@@ -13,7 +13,7 @@ import pytest
 from oss2.credentials import StaticCredentialsProvider
 
 from airflow_provider_oss.emulator import OSSEmulator, StsSession
-from tests.emulator.support import KEY_ID, REGION, SECRET, Answer, Client, send
+from tests.emulator.support import KEY_ID, REGION, SECRET, Answer, Client, ClosingSession, send
 from tests.support.moved_clock import MovedClock
 
 
@@ -162,6 +162,15 @@ def test_malformed_authorization(client: Client, authorization: str) -> None:
     }
     answer = get(client, client.target("a", None), headers)
     assert (answer.status, answer.code) == (400, "InvalidArgument")
+
+
+def test_the_region_of_a_url(server: OSSEmulator, session: ClosingSession) -> None:
+    """A URL that was signed for another region is refused in words of its own."""
+    auth = oss2.AuthV4(KEY_ID, SECRET)
+    bucket = oss2.Bucket(auth, server.endpoint, "exports", session=session, region="cn-beijing")
+    parts = urlsplit(bucket.sign_url("GET", "a", 60))
+    answer = send(server.endpoint, "GET", f"{parts.path}?{parts.query}")
+    assert (answer.status, answer.text("Message")) == (400, "The signing region in credential is invalid.")
 
 
 def test_version_4_details(server: OSSEmulator) -> None:

@@ -201,6 +201,16 @@ def test_a_refused_body_keeps_the_connection(client: Client) -> None:
     assert b"NoSuchKey" in received
 
 
+def test_a_get_that_promises_a_body(client: Client) -> None:
+    """A GET may name a length without sending a body, as one client does: its answer is the last of the connection."""
+    client.send("PUT", "a", body=b"x")
+    with socket.create_connection(("127.0.0.1", client.server.port), timeout=10) as connection:
+        connection.sendall(head_lines(client, "GET", "a", {"content-length": "9"}))
+        answer = read_answer(connection)
+        assert (answer.body, answer.headers["connection"]) == (b"x", "close")
+        assert connection.recv(1) == b""
+
+
 def test_content_md5(client: Client) -> None:
     """A body must be what its Content-MD5 says, and the header must be an MD5."""
     good = {"Content-MD5": "gnzLDuqKcGxMNKFokfhOew=="}
