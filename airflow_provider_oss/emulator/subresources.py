@@ -1,4 +1,4 @@
-"""The query parameters that mean something to OSS, and which of them choose an operation."""
+"""The query parameters and headers that mean something to OSS, and which of them this server lacks."""
 
 # ruff: noqa: SIM905 - these lists of names read better without a hundred quotes
 
@@ -39,6 +39,19 @@ PLAIN: Final = frozenset(
     """.split()
 )
 """Parameters that only modify an operation."""
+
+UNKEPT_HEADERS: Final = frozenset(
+    """
+    x-oss-bypass-governance-retention x-oss-object-worm-legal-hold x-oss-object-worm-mode
+    x-oss-object-worm-retain-until-date x-oss-resource-group-id x-oss-worm-id
+    """.split()
+)
+"""Headers that make an object or a bucket into something that this server does not keep."""
+
+UNKEPT_OF_BUCKETS: Final = frozenset(
+    "x-oss-server-side-data-encryption x-oss-server-side-encryption x-oss-server-side-encryption-key-id".split()
+)
+"""Headers that it keeps of an object, and not of a bucket."""
 
 
 def unsupported(name: str, value: str) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.errors import invalid_argument, not_implemented
 from airflow_provider_oss.emulator.operations import buckets, complete, listing, multipart, properties, reads, writes
-from airflow_provider_oss.emulator.subresources import SELECTORS, unsupported
+from airflow_provider_oss.emulator.subresources import SELECTORS, UNKEPT_HEADERS, UNKEPT_OF_BUCKETS, unsupported
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -91,10 +91,8 @@ _TABLE: dict[tuple[str, Level, str], Operation] = {
 
 def find_operation(request: Request, target: Target) -> Operation:
     """Return the operation that a request asks for. Raises OSSError 501 NotImplemented for what this server lacks."""
-    lacking = sorted({name for name, value in request.query if unsupported(name, value)})
-    if lacking:
-        raise not_implemented(f"The sub-resource {', '.join(lacking)}")
     level = Level.OBJECT if target.key else Level.BUCKET if target.bucket else Level.SERVICE
+    _check_supported(request, level)
     selectors = " ".join(sorted({name for name, _ in request.query if name in SELECTORS}))
     operation = _TABLE.get((request.method, level, selectors))
     if operation is None:
@@ -104,6 +102,17 @@ def find_operation(request: Request, target: Target) -> Operation:
     if "x-oss-copy-source" in request.headers:
         return _COPIES.get(operation.name, operation)
     return operation
+
+
+def _check_supported(request: Request, level: Level) -> None:
+    """Raise OSSError 501 NotImplemented when a parameter or a header asks for what this server lacks."""
+    lacking = sorted({name for name, value in request.query if unsupported(name, value)})
+    if lacking:
+        raise not_implemented(f"The sub-resource {', '.join(lacking)}")
+    unkept = UNKEPT_HEADERS | UNKEPT_OF_BUCKETS if level is Level.BUCKET else UNKEPT_HEADERS
+    headers = sorted(unkept & request.headers.keys())
+    if headers:
+        raise not_implemented(f"The header {', '.join(headers)}")
 
 
 def _listing(request: Request, operation: Operation) -> Operation:

@@ -172,3 +172,21 @@ def test_markers_of_uploads(client: Client) -> None:
     assert client.send("GET", "", {"uploads": "", "key-marker": "big"}).text("Upload/UploadId") is None
     both = {"uploads": "", "key-marker": "big", "upload-id-marker": "0"}
     assert client.send("GET", "", both).text("Upload/UploadId") == upload_id
+
+
+@pytest.mark.parametrize(
+    ("key", "header"),
+    [
+        ("", "x-oss-server-side-encryption"),
+        ("", "x-oss-resource-group-id"),
+        ("a", "x-oss-object-worm-mode"),
+        ("a", "x-oss-object-worm-legal-hold"),
+    ],
+)
+def test_headers_that_are_not_kept(client: Client, key: str, header: str) -> None:
+    """A header that would make a bucket or an object into what the server cannot keep is refused, and named."""
+    elsewhere = Client(client.server, bucket="new-bucket")
+    answer = elsewhere.send("PUT", key, headers={header: "AES256"}, body=b"")
+    assert (answer.status, answer.code) == (501, "NotImplemented")
+    assert f"The header {header} " in (answer.text("Message") or "")
+    assert elsewhere.send("GET", "a").code == "NoSuchBucket"
