@@ -21,13 +21,17 @@ def check_access(call: Call, access: Access) -> None:
     """
     Raise OSSError 403 AccessDenied when the request is anonymous and the ACLs do not allow it.
 
-    An object's own ACL wins over the bucket's for reading the object; writing is up to the bucket.
+    Where public access is blocked they allow nothing. For reading an object its own ACL wins over the bucket's; writing
+    is up to the bucket.
     """
     if call.is_owner:
         return
     if access is Access.OWN:
         raise _denied()
-    acl = call.require_bucket().acl
+    bucket = call.require_bucket()
+    if bucket.blocks_public_access:
+        raise _denied()
+    acl = bucket.acl
     record = call.store.object(call.target.bucket, call.target.key) if call.target.key else None
     if access is Access.READ and record is not None and record.metadata.acl != "default":
         acl = record.metadata.acl

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_oss.emulator.limits import Limits
+    from airflow_provider_oss.emulator.state.records import BucketRecord
     from airflow_provider_oss.emulator.wire.http import Request
 
 BUCKET_ACLS: Final = frozenset({"private", "public-read", "public-read-write"})
@@ -34,9 +35,9 @@ _ALGORITHMS: Final = frozenset({"AES256", _KMS, "SM4"})
 _DATA_ALGORITHM: Final = "SM4"
 
 
-def read_metadata(request: Request, bucket_storage_class: str, limits: Limits) -> Metadata:
-    """Return what the request says about the object it writes. Raises OSSError 400 for values that OSS refuses."""
-    storage_class = request.header("x-oss-storage-class", bucket_storage_class)
+def read_metadata(request: Request, bucket: BucketRecord, limits: Limits) -> Metadata:
+    """Return what the request says about the object it writes. Raises OSSError for values that OSS refuses there."""
+    storage_class = request.header("x-oss-storage-class", bucket.storage_class)
     if storage_class not in STORAGE_CLASSES:
         raise invalid_argument("x-oss-storage-class", storage_class, "The storage class is invalid.")
     return Metadata(
@@ -46,18 +47,29 @@ def read_metadata(request: Request, bucket_storage_class: str, limits: Limits) -
         ),
         user=_user_metadata(request, limits),
         storage_class=storage_class,
-        acl=read_object_acl(request) or "default",
+        acl=read_object_acl(request, bucket) or "default",
         encryption=_encryption(request),
         tags=parse_tagging_header(request.header("x-oss-tagging"), limits),
     )
 
 
-def read_object_acl(request: Request) -> str | None:
-    """Return the ``x-oss-object-acl`` header, None when there is none. Raises OSSError 400 for an unknown ACL."""
+def read_object_acl(request: Request, bucket: BucketRecord) -> str | None:
+    """
+    Return the ``x-oss-object-acl`` header, None when there is none.
+
+    Raises OSSError: 400 for an unknown ACL, 403 for a public one where the bucket blocks public access.
+    """
     acl = request.headers.get("x-oss-object-acl")
     if acl is not None and acl not in OBJECT_ACLS:
         raise invalid_argument("x-oss-object-acl", acl, "The object ACL is invalid.")
+    refuse_public_acl(bucket, acl, "object")
     return acl
+
+
+def refuse_public_acl(bucket: BucketRecord, acl: str | None, what: str) -> None:
+    """Raise OSSError 403 AccessDenied for a public ACL of ``what`` where the bucket blocks public access."""
+    if bucket.blocks_public_access and acl is not None and acl.startswith("public-"):
+        raise OSSError("AccessDenied", f"Put public {what} acl is not allowed")
 
 
 def forbids_overwrite(request: Request) -> bool:

@@ -183,7 +183,7 @@ class OSSEmulator:
     def _create_buckets(self, store: Store) -> None:
         for name in self._bucket_names:
             if store.bucket(name) is None:
-                store.put_bucket(BucketRecord(name, self._clock()))
+                store.put_bucket(BucketRecord(name, self._clock(), blocks_public_access=True))
 
     def _bind(self) -> socket.socket:
         family = socket.AF_INET6 if ":" in self._address[0] else socket.AF_INET

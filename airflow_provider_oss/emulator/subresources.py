@@ -24,7 +24,7 @@ SIGNED_BY_V1: Final = frozenset(
 """Parameters that are part of a version 1 signature."""
 
 SELECTORS: Final = frozenset(
-    "acl append bucketInfo delete location objectMeta partNumber tagging uploadId uploads".split()
+    "acl append bucketInfo delete location objectMeta partNumber publicAccessBlock tagging uploadId uploads".split()
 )
 """Parameters that choose an operation which this server has."""
 

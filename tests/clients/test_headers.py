@@ -30,7 +30,7 @@ EVERYTHING = parse_options(
         "Expires": "Sat, 05 Dec 2026 11:10:29 GMT",
         "x-oss-server-side-encryption": "AES256",
     },
-    acl="public-read",
+    acl="private",
     storage_class="IA",
     tags={"team+co": "a=b c", "kind": ""},
     traffic_limit=819_200,
@@ -73,7 +73,7 @@ def test_everything_is_stored(client: OSSObjectClient, write: object) -> None:
 
     bucket = client.buckets.get(BUCKET)
     assert bucket.get_object_tagging(REF.key).tag_set.tagging_rule == {"team+co": "a=b c", "kind": ""}
-    assert bucket.get_object_acl(REF.key).acl == "public-read"
+    assert bucket.get_object_acl(REF.key).acl == "private"
 
 
 def test_type_is_guessed_from_the_key(client: OSSObjectClient) -> None:

@@ -22,7 +22,7 @@ NOTHING = BucketProperties()
     ("asked", "has"),
     [
         (NOTHING, BucketProperties("private", "Standard", "LRS")),
-        (BucketProperties("public-read", "IA", "ZRS"), BucketProperties("public-read", "IA", "ZRS")),
+        (BucketProperties("private", "IA", "ZRS"), BucketProperties("private", "IA", "ZRS")),
         (BucketProperties(redundancy="ZRS"), BucketProperties("private", "Standard", "ZRS")),
         (BucketProperties(storage_class="Archive"), BucketProperties("private", "Archive", "LRS")),
     ],

@@ -104,6 +104,10 @@ class Client:
         request = self.signed(method, key, query, headers)
         return send(self.server.endpoint, method, self.target(key, query), request, body)
 
+    def allow_public_access(self) -> None:
+        """Let the bucket have public ACLs, which a new one refuses."""
+        assert self.send("DELETE", "", {"publicAccessBlock": ""}).status == 204
+
     def signed(
         self, method: str, key: str, query: Mapping[str, str] | None = None, headers: Mapping[str, str] | None = None
     ) -> dict[str, str]:

@@ -143,7 +143,7 @@ def test_append(node: Node) -> None:
 
 def test_properties(node: Node) -> None:
     """Tags and ACL of an object are set, read and removed."""
-    assert node.value("properties") == {"tags": {"k1": "v1", "k2": "v2"}, "acl": "public-read", "noTags": {}}
+    assert node.value("properties") == {"tags": {"k1": "v1", "k2": "v2"}, "acl": "private", "noTags": {}}
 
 
 def test_buckets(node: Node) -> None:
@@ -151,7 +151,7 @@ def test_buckets(node: Node) -> None:
     assert node.value("buckets") == {
         "name": "from-node",
         "location": "oss-cn-hangzhou",
-        "acl": "public-read",
+        "acl": "private",
         "listed": ["exports", "from-node"],
         "gone": {"name": "NoSuchBucketError", "code": "NoSuchBucket", "status": 404},
     }

@@ -109,6 +109,7 @@ def test_keys_that_are_refused(client: Client, key: str, code: str) -> None:
 
 def test_a_key_that_is_no_text(client: Client) -> None:
     """A path that is no UTF-8 is an invalid name, in a rightly signed request as in others."""
+    client.allow_public_access()
     client.send("PUT", "", {"acl": ""}, {"x-oss-acl": "public-read-write"})
     answer = send(client.server.endpoint, "PUT", "/exports/%ff%fe", body=b"x")
     assert (answer.status, answer.code) == (400, "InvalidObjectName")

@@ -458,6 +458,7 @@ def test_object_acl(bucket: oss2.Bucket) -> None:
     """A new object follows its bucket until it is given an ACL of its own."""
     bucket.put_object("a", b"x")
     assert bucket.get_object_acl("a").acl == "default"
+    bucket.delete_bucket_public_access_block()
     bucket.put_object_acl("a", oss2.OBJECT_ACL_PUBLIC_READ)
     assert bucket.get_object_acl("a").acl == "public-read"
     assert bucket.get_object("a").read() == b"x"
@@ -529,12 +530,13 @@ def test_buckets(bucket_v1: oss2.Bucket, server: OSSEmulator) -> None:
     """Buckets are created, described, listed and, once empty, deleted."""
     service = oss2.Service(bucket_v1.auth, server.endpoint, session=bucket_v1.session)
     other = oss2.Bucket(bucket_v1.auth, server.endpoint, "other-bucket", session=bucket_v1.session)
-    other.create_bucket("public-read", oss2.models.BucketCreateConfig("IA"))
+    other.create_bucket("private", oss2.models.BucketCreateConfig("IA"))
     info = other.get_bucket_info()
-    assert (info.name, info.storage_class, info.acl.grant) == ("other-bucket", "IA", "public-read")
+    assert (info.name, info.storage_class, info.acl.grant) == ("other-bucket", "IA", "private")
     assert other.get_bucket_location().location == "oss-cn-hangzhou"
-    other.put_bucket_acl("private")
-    assert other.get_bucket_acl().acl == "private"
+    other.delete_bucket_public_access_block()
+    other.put_bucket_acl("public-read")
+    assert other.get_bucket_acl().acl == "public-read"
     assert [found.name for found in oss2.BucketIterator(service)] == ["exports", "other-bucket"]
     assert [found.name for found in oss2.BucketIterator(service, prefix="o", max_keys=1)] == ["other-bucket"]
     other.put_object("a", b"x")

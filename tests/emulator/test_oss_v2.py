@@ -234,8 +234,8 @@ def test_properties(client: oss.Client) -> None:
     tags = client.get_object_tagging(oss.GetObjectTaggingRequest(BUCKET, "a"))
     assert tags.tag_set is not None
     assert [(tag.key, tag.value) for tag in tags.tag_set.tags or []] == [("k", "v")]
-    client.put_object_acl(oss.PutObjectAclRequest(BUCKET, "a", acl="public-read"))
-    assert client.get_object_acl(oss.GetObjectAclRequest(BUCKET, "a")).acl == "public-read"
+    client.put_object_acl(oss.PutObjectAclRequest(BUCKET, "a", acl="private"))
+    assert client.get_object_acl(oss.GetObjectAclRequest(BUCKET, "a")).acl == "private"
 
 
 def test_buckets(client: oss.Client) -> None:

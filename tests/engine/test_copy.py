@@ -59,7 +59,7 @@ SOURCE_OPTIONS = parse_options(
     meta={"from": "sourcé"},
     headers={"Cache-Control": "no-cache", "Content-Encoding": "identity"},
     storage_class="IA",
-    tags={"kind": "dump ü"},
+    tags={"kind": "dump +"},
 )
 
 
@@ -184,7 +184,7 @@ def test_what_is_stored_with_the_source(stage: Stage, threshold: int) -> None:
     info = stage.scene.client.head_object(stage.scene.ref)
     assert (info.content_type, info.meta, info.storage_class) == ("text/csv", {"from": "sourcé"}, "IA")
     assert (info.headers["cache-control"], info.headers["content-encoding"]) == ("no-cache", "identity")
-    assert stage.scene.client.get_object_tags(stage.scene.ref) == {"kind": "dump ü"}
+    assert stage.scene.client.get_object_tags(stage.scene.ref) == {"kind": "dump +"}
     stage.assert_copied()
 
 
@@ -193,7 +193,7 @@ def test_what_is_given_instead(stage: Stage, threshold: int) -> None:
     """Giving one thing replaces all that the source has."""
     stage.put(options=SOURCE_OPTIONS)
 
-    stage.run(multipart_threshold_bytes=threshold, options=parse_options(meta={"to": "target"}, acl="public-read"))
+    stage.run(multipart_threshold_bytes=threshold, options=parse_options(meta={"to": "target"}, acl="private"))
 
     info = stage.scene.client.head_object(stage.scene.ref)
     assert (info.content_type, info.meta, info.storage_class) == (
@@ -203,7 +203,7 @@ def test_what_is_given_instead(stage: Stage, threshold: int) -> None:
     )
     assert "cache-control" not in info.headers
     assert stage.scene.client.get_object_tags(stage.scene.ref) == {}
-    assert stage.scene.client.buckets.get(stage.scene.bucket).get_object_acl(stage.scene.ref.key).acl == "public-read"
+    assert stage.scene.client.buckets.get(stage.scene.bucket).get_object_acl(stage.scene.ref.key).acl == "private"
 
 
 def test_tags_that_may_not_be_read(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:

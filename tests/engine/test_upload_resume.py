@@ -174,7 +174,7 @@ def test_options_of_the_end_may_change(scene: Scene) -> None:
     scene.write(4 * PART)
     scene.stop_at_part(3)
 
-    scene.run(options=parse_options(acl="public-read"))
+    scene.run(options=parse_options(acl="private"))
 
     assert scene.sent() == [3, 4]
 

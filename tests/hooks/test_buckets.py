@@ -22,12 +22,12 @@ def operations(server: OSSEmulator) -> list[str]:
 def test_creating_and_deleting(hook: OSSHook) -> None:
     """Creating and deleting again change nothing, and say so."""
     assert not hook.bucket_exists(NEW)
-    assert hook.create_bucket(NEW, "public-read", "IA", "ZRS")
+    assert hook.create_bucket(NEW, "private", "IA", "ZRS")
     assert hook.bucket_exists(NEW)
-    assert hook.bucket_info(NEW).properties == BucketProperties("public-read", "IA", "ZRS")
+    assert hook.bucket_info(NEW).properties == BucketProperties("private", "IA", "ZRS")
     assert not hook.create_bucket(NEW)
     assert not hook.create_bucket(NEW, storage_class="IA")
-    assert hook.bucket_info(NEW).properties == BucketProperties("public-read", "IA", "ZRS")
+    assert hook.bucket_info(NEW).properties == BucketProperties("private", "IA", "ZRS")
 
     assert hook.delete_bucket(NEW)
     assert not hook.delete_bucket(NEW)

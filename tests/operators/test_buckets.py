@@ -35,10 +35,10 @@ def delete(run: Run, **arguments: Any) -> Any:
 
 def test_a_bucket(run: Run) -> None:
     """Created, found there by a second attempt, deleted, found gone by a second attempt."""
-    arguments = {"acl": "public-{{ 'read' }}", "storage_class": "{{ 'IA' }}", "redundancy": "{{ 'ZRS' }}"}
+    arguments = {"acl": "{{ 'private' }}", "storage_class": "{{ 'IA' }}", "redundancy": "{{ 'ZRS' }}"}
     assert create(run, **arguments) == {"bucket": RENDERED, "created": True}
     assert create(run, **arguments) == {"bucket": RENDERED, "created": False}
-    assert OSSHook().bucket_info(RENDERED).properties == BucketProperties("public-read", "IA", "ZRS")
+    assert OSSHook().bucket_info(RENDERED).properties == BucketProperties("private", "IA", "ZRS")
     assert delete(run) == {"bucket": RENDERED, "deleted": True}
     assert delete(run) == {"bucket": RENDERED, "deleted": False}
 

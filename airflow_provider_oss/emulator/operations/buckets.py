@@ -8,7 +8,7 @@ from xml.etree.ElementTree import SubElement
 
 from airflow_provider_oss.emulator.addressing import is_bucket_name
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
-from airflow_provider_oss.emulator.metadata import BUCKET_ACLS, STORAGE_CLASSES
+from airflow_provider_oss.emulator.metadata import BUCKET_ACLS, STORAGE_CLASSES, refuse_public_acl
 from airflow_provider_oss.emulator.operations.call import OWNER_ID, OWNER_NAME, Call
 from airflow_provider_oss.emulator.paging import page
 from airflow_provider_oss.emulator.state.records import BucketRecord
@@ -32,6 +32,7 @@ async def put_bucket(call: Call) -> Response:
         bucket = replace(_new_bucket(call), storage_class=storage_class, redundancy=redundancy)
     elif (bucket.storage_class, bucket.redundancy) != (storage_class, redundancy):
         raise OSSError("BucketAlreadyExists", extra={"BucketName": bucket.name})
+    refuse_public_acl(bucket, acl, "bucket")
     call.store.put_bucket(bucket if acl is None else replace(bucket, acl=acl))
     return Response(headers={"Location": f"/{bucket.name}"})
 
@@ -52,6 +53,7 @@ async def get_bucket_info(call: Call) -> Response:
     element = SubElement(root, "Bucket")
     _describe(call, element, bucket)
     add(element, DataRedundancyType=bucket.redundancy, Comment="", AccessMonitor="Disabled")
+    add(element, BlockPublicAccess=str(bucket.blocks_public_access).lower())
     add_owner(element)
     add(SubElement(element, "AccessControlList"), Grant=bucket.acl)
     add(SubElement(element, "ServerSideEncryptionRule"), SSEAlgorithm="None")
@@ -77,6 +79,7 @@ async def put_bucket_acl(call: Call) -> Response:
     if acl is None:
         raise OSSError("MissingArgument", extra={"ArgumentName": "x-oss-acl"})
     bucket = call.store.bucket(call.target.bucket) or _new_bucket(call)
+    refuse_public_acl(bucket, acl, "bucket")
     call.store.put_bucket(replace(bucket, acl=acl))
     return Response()
 
@@ -137,7 +140,7 @@ def _new_bucket(call: Call) -> BucketRecord:
         raise OSSError("InvalidBucketName", extra={"BucketName": name})
     if len(call.store.buckets()) >= call.limits.max_buckets:
         raise OSSError("TooManyBuckets")
-    return BucketRecord(name, call.now())
+    return BucketRecord(name, call.now(), blocks_public_access=True)
 
 
 def _read_acl(call: Call) -> str | None:

@@ -38,7 +38,7 @@ async def complete_multipart_upload(call: Call) -> Response:
     require_upload(call)
     refuse_encryption(call.request)
     callback = read_callback(call.request, call.limits)
-    acl = read_object_acl(call.request)
+    acl = read_object_acl(call.request, call.require_bucket())
     if "x-oss-storage-class" in call.request.headers:
         raise invalid_argument("x-oss-storage-class", call.request.header("x-oss-storage-class"), ec="0042-00000202")
     body = await call.body.document(call.limits.max_complete_body_bytes)

@@ -35,7 +35,7 @@ async def initiate_multipart_upload(call: Call) -> Response:
     await call.body.drain()
     bucket = call.require_bucket()
     encode = call.encoder()
-    metadata = read_metadata(call.request, bucket.storage_class, call.limits)
+    metadata = read_metadata(call.request, bucket, call.limits)
     check_overwrite(call)
     upload_id = secrets.token_hex(16).upper()
     call.store.create_upload(UploadRecord(call.target.bucket, call.target.key, upload_id, call.now(), metadata))

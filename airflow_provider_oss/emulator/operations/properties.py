@@ -45,7 +45,7 @@ async def delete_object_tagging(call: Call) -> Response:
 async def put_object_acl(call: Call) -> Response:
     """Change the object's ACL."""
     record = call.require_object()
-    acl = read_object_acl(call.request)
+    acl = read_object_acl(call.request, call.require_bucket())
     if acl is None:
         raise OSSError("MissingArgument", extra={"ArgumentName": "x-oss-object-acl"})
     call.store.put_object(replace(record, metadata=replace(record.metadata, acl=acl)))

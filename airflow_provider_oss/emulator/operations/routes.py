@@ -7,7 +7,16 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.errors import invalid_argument, not_implemented
-from airflow_provider_oss.emulator.operations import buckets, complete, listing, multipart, properties, reads, writes
+from airflow_provider_oss.emulator.operations import (
+    buckets,
+    complete,
+    listing,
+    multipart,
+    properties,
+    public_access,
+    reads,
+    writes,
+)
 from airflow_provider_oss.emulator.subresources import SELECTORS, UNKEPT_HEADERS, UNKEPT_OF_BUCKETS, unsupported
 
 if TYPE_CHECKING:
@@ -62,6 +71,15 @@ _TABLE: dict[tuple[str, Level, str], Operation] = {
     ("GET", Level.BUCKET, "location"): Operation("GetBucketLocation", buckets.get_bucket_location),
     ("GET", Level.BUCKET, "acl"): Operation("GetBucketAcl", buckets.get_bucket_acl),
     ("PUT", Level.BUCKET, "acl"): Operation("PutBucketAcl", buckets.put_bucket_acl),
+    ("GET", Level.BUCKET, "publicAccessBlock"): Operation(
+        "GetBucketPublicAccessBlock", public_access.get_bucket_public_access_block
+    ),
+    ("PUT", Level.BUCKET, "publicAccessBlock"): Operation(
+        "PutBucketPublicAccessBlock", public_access.put_bucket_public_access_block
+    ),
+    ("DELETE", Level.BUCKET, "publicAccessBlock"): Operation(
+        "DeleteBucketPublicAccessBlock", public_access.delete_bucket_public_access_block
+    ),
     ("GET", Level.BUCKET, "uploads"): Operation("ListMultipartUploads", multipart.list_multipart_uploads),
     ("POST", Level.BUCKET, "delete"): Operation("DeleteMultipleObjects", writes.delete_multiple_objects, Access.WRITE),
     ("PUT", Level.OBJECT, ""): Operation("PutObject", writes.put_object, Access.WRITE),

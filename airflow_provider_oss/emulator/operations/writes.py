@@ -15,7 +15,6 @@ from airflow_provider_oss.emulator.metadata import (
     forbids_overwrite,
     parse_tagging_header,
     read_metadata,
-    read_object_acl,
     traffic_limit_bytes_per_second,
 )
 from airflow_provider_oss.emulator.operations.call import Call, check_key, require_bucket, require_object
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 async def put_object(call: Call) -> Response:
     """Store an object."""
     bucket = call.require_bucket()
-    metadata = read_metadata(call.request, bucket.storage_class, call.limits)
+    metadata = read_metadata(call.request, bucket, call.limits)
     callback = read_callback(call.request, call.limits)
     check_overwrite(call)
     stored = await _receive(call, call.limits.max_put_size_bytes)
@@ -68,7 +67,7 @@ async def append_object(call: Call) -> Response:
     bucket = call.require_bucket()
     position = _read_position(call)
     begun = _check_appendable(call, position)
-    metadata = begun.metadata if begun else read_metadata(call.request, bucket.storage_class, call.limits)
+    metadata = begun.metadata if begun else read_metadata(call.request, bucket, call.limits)
     stored = await _receive(call, call.limits.max_put_size_bytes - position)
     try:
         call.require_bucket()
@@ -92,7 +91,7 @@ async def copy_object(call: Call) -> Response:
     await call.body.drain()
     bucket = call.require_bucket()
     source = read_copy_source(call)
-    given = read_metadata(call.request, bucket.storage_class, call.limits)
+    given = read_metadata(call.request, bucket, call.limits)
     check_overwrite(call)
     if source.size > call.limits.max_copy_size_bytes:
         raise OSSError("EntityTooLarge", extra={"MaxSizeAllowed": str(call.limits.max_copy_size_bytes)})
@@ -222,7 +221,7 @@ def _copied_metadata(call: Call, source: ObjectRecord, given: Metadata) -> Metad
         if replace_tags
         else source.metadata.tags
     )
-    return replace(kept, acl=read_object_acl(call.request) or "default", tags=tags)
+    return replace(kept, acl=given.acl, tags=tags)
 
 
 def _directive(call: Call, name: str) -> bool:

@@ -18,6 +18,8 @@ class BucketRecord:
     acl: str = "private"
     storage_class: str = "Standard"
     redundancy: str = "LRS"
+    blocks_public_access: bool = False
+    """Whether public ACLs are refused, and ignored where they are; a bucket of an earlier version has no such word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +93,7 @@ class PartRecord:
 
 
 _BLOB: Final = re.compile(r"[0-9a-f]{32}")
-_TYPES: dict[Any, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float)}
+_TYPES: dict[Any, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
 """What a field may hold, by its annotation."""
 
 _Record = TypeVar("_Record", BucketRecord, Metadata, Segment, ObjectRecord, UploadRecord, PartRecord)

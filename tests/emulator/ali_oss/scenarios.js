@@ -175,7 +175,7 @@ exports.append = async client => {
 exports.properties = async client => {
   await client.put('a', Buffer.from('x'));
   await client.putObjectTagging('a', { k1: 'v1', k2: 'v2' });
-  await client.putACL('a', 'public-read');
+  await client.putACL('a', 'private');
   const tags = await client.getObjectTagging('a');
   const acl = await client.getACL('a');
   await client.deleteObjectTagging('a');
@@ -187,7 +187,7 @@ exports.buckets = async client => {
   await client.putBucket('from-node');
   const info = await client.getBucketInfo('from-node');
   const location = await client.getBucketLocation('from-node');
-  await client.putBucketACL('from-node', 'public-read');
+  await client.putBucketACL('from-node', 'private');
   const acl = await client.getBucketACL('from-node');
   const listed = await client.listBuckets({ 'max-keys': 10 });
   await client.deleteBucket('from-node');

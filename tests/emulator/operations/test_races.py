@@ -97,7 +97,7 @@ def test_a_complete_that_fails(client: Client, tmp_path: Path) -> None:
     [
         ({"x-oss-storage-class": "IA"}, (400, "InvalidArgument")),
         ({"x-oss-object-acl": "open"}, (400, "InvalidArgument")),
-        ({"x-oss-object-acl": "public-read"}, (200, None)),
+        ({"x-oss-object-acl": "private"}, (200, None)),
         ({"x-oss-complete-all": "no"}, (400, "InvalidArgument")),
     ],
 )
