@@ -47,6 +47,10 @@ class Sender:
             self.about_to_end(response.status)
             await self._send_head(response, response.content_length)
             await self.connection.send_body(b"", more=False)
+        elif response.is_head_only:
+            self.about_to_end(response.status)
+            await self._send_head(response, response.content_length)
+            await self._close()
         elif self.effects.truncate_response:
             await self._send_half(response)
         else:
@@ -77,6 +81,10 @@ class Sender:
             remaining -= len(block[:remaining])
             if remaining == 0:
                 break
+        await self._close()
+
+    async def _close(self) -> None:
+        """End the connection before the length that was promised."""
         self.connection.close()
         await self.connection.wait_until_gone()
 

@@ -212,6 +212,19 @@ def test_a_get_that_promises_a_body(client: Client) -> None:
         assert connection.recv(1) == b""
 
 
+def test_object_meta_by_get(client: Client) -> None:
+    """GetObjectMeta may be a GET: the head tells the size of the object, whose bytes do not follow."""
+    client.send("PUT", "a", body=b"12345")
+    target = client.target("a", {"objectMeta": ""})
+    signed = client.signed("GET", "a", {"objectMeta": ""})
+    lines = "".join(f"{name}: {value}\r\n" for name, value in {"host": "localhost", **signed}.items())
+    head, _, body = raw(client.server, f"GET {target} HTTP/1.1\r\n{lines}\r\n".encode()).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 200 ")
+    assert b"\r\ncontent-length: 5" in head
+    assert b"x-oss-hash-crc64ecma" in head
+    assert body == b""
+
+
 def test_content_md5(client: Client) -> None:
     """A body must be what its Content-MD5 says, and the header must be an MD5."""
     good = {"Content-MD5": "gnzLDuqKcGxMNKFokfhOew=="}

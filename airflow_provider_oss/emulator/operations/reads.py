@@ -45,14 +45,18 @@ async def head_object(call: Call) -> Response:
 
 
 async def get_object_meta(call: Call) -> Response:
-    """Answer the few properties that cost OSS nothing: no Content-Type, no user metadata."""
+    """
+    Answer the few properties that cost OSS nothing: no Content-Type, no user metadata, and no body to a GET either.
+
+    Of old this was a GET, and the Content-Length is the object's size all the same.
+    """
     record = call.require_object()
     headers = {
         "ETag": f'"{record.etag}"',
         "Last-Modified": http_date(record.modified_at),
         "x-oss-hash-crc64ecma": str(record.crc64),
     }
-    return Response(200, headers, Payload(record.segments, 0, record.size))
+    return Response(200, headers, Payload(record.segments, 0, record.size), is_head_only=True)
 
 
 def _object_response(call: Call, record: ObjectRecord) -> Response:

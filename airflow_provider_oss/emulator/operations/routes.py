@@ -86,6 +86,7 @@ _TABLE: dict[tuple[str, Level, str], Operation] = {
     ("GET", Level.OBJECT, ""): Operation("GetObject", reads.get_object, Access.READ),
     ("HEAD", Level.OBJECT, ""): Operation("HeadObject", reads.head_object, Access.READ),
     ("HEAD", Level.OBJECT, "objectMeta"): Operation("GetObjectMeta", reads.get_object_meta, Access.READ),
+    ("GET", Level.OBJECT, "objectMeta"): Operation("GetObjectMeta", reads.get_object_meta, Access.READ),
     ("DELETE", Level.OBJECT, ""): Operation("DeleteObject", writes.delete_object, Access.WRITE),
     ("POST", Level.OBJECT, "append"): Operation("AppendObject", writes.append_object, Access.WRITE),
     ("GET", Level.OBJECT, "acl"): Operation("GetObjectAcl", properties.get_object_acl),

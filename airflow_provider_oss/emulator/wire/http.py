@@ -65,6 +65,8 @@ class Response:
     content: bytes | Payload = b""
     rate_bytes_per_second: float | None = None
     """How fast the body may be sent."""
+    is_head_only: bool = False
+    """Whether the body is left out though the head tells its length: the connection ends then."""
 
     @property
     def content_length(self) -> int:
