@@ -76,6 +76,7 @@ _KINDS: dict[str, _Kind] = {
         "completed.",
         "0042-00000002",
     ),
+    "NoSuchVersion": _Kind(404, "The specified version does not exist."),
     "NotImplemented": _Kind(501, "A header or parameter you provided implies functionality that is not implemented."),
     "ObjectNotAppendable": _Kind(409, "The object is not appendable.", "0026-00000017"),
     "PositionNotEqualToLength": _Kind(409, "Position is not equal to file length", "0026-00000016"),

@@ -33,6 +33,19 @@ _ACTIONS: Final = {
 }
 """The action of each operation that has none of its own name."""
 
+_VERSION_ACTIONS: Final = {
+    "DeleteObject": "oss:DeleteObjectVersion",
+    "DeleteObjectTagging": "oss:DeleteObjectVersionTagging",
+    "GetObject": "oss:GetObjectVersion",
+    "GetObjectAcl": "oss:GetObjectVersionAcl",
+    "GetObjectMeta": "oss:GetObjectVersion",
+    "GetObjectTagging": "oss:GetObjectVersionTagging",
+    "HeadObject": "oss:GetObjectVersion",
+    "PutObjectAcl": "oss:PutObjectVersionAcl",
+    "PutObjectTagging": "oss:PutObjectVersionTagging",
+}
+"""The action of each operation that can be about a version, when it names one."""
+
 _HEADER_ACTIONS: Final = {"x-oss-tagging": "oss:PutObjectTagging", "x-oss-object-acl": "oss:PutObjectAcl"}
 """What a write needs besides when it has such a header."""
 
@@ -93,6 +106,8 @@ def needs(operation: str, request: Request, target: Target) -> Iterator[Need]:
     if operation == "DeleteMultipleObjects":
         return
     action = _ACTIONS.get(operation, f"oss:{operation}")
+    if request.has_parameter("versionId"):
+        action = _VERSION_ACTIONS.get(operation, action)
     is_listing = target.bucket and not target.key and request.method == "GET"
     yield Need(action, resource_of(target.bucket, target.key), request.parameter("prefix") if is_listing else None)
     for header, further in _HEADER_ACTIONS.items():

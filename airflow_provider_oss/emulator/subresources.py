@@ -24,7 +24,10 @@ SIGNED_BY_V1: Final = frozenset(
 """Parameters that are part of a version 1 signature."""
 
 SELECTORS: Final = frozenset(
-    "acl append bucketInfo delete location objectMeta partNumber publicAccessBlock tagging uploadId uploads".split()
+    """
+    acl append bucketInfo delete location objectMeta partNumber publicAccessBlock tagging uploadId uploads versioning
+    versions
+    """.split()
 )
 """Parameters that choose an operation which this server has."""
 
@@ -33,7 +36,8 @@ PLAIN: Final = frozenset(
     Expires OSSAccessKeyId Signature callback callback-var continuation-token delimiter encoding-type fetch-owner
     key-marker list-type marker max-keys max-parts max-uploads part-number-marker position prefix
     response-cache-control response-content-disposition response-content-encoding response-content-language
-    response-content-type response-expires security-token start-after upload-id-marker
+    response-content-type response-expires security-token start-after upload-id-marker version-id-marker
+    versionId
     x-oss-additional-headers x-oss-credential x-oss-date x-oss-expires x-oss-request-payer x-oss-security-token
     x-oss-signature x-oss-signature-version x-oss-traffic-limit
     """.split()

@@ -95,6 +95,28 @@ def test_headers_that_need_more(connect: Connect) -> None:
     assert_denied(lambda: bucket.put_object("closed", b"data", headers={"x-oss-object-acl": "private"}))
 
 
+def test_versions_need_more(connect: Connect) -> None:
+    """A version of an object needs a permission of its own, to be read, copied and deleted."""
+    bucket = connect(allow(["oss:GetObject", "oss:PutObject", "oss:DeleteObject"]))
+    version = {"versionId": "null"}
+    assert_denied(lambda: bucket.get_object("a/1", params=version))
+    assert_denied(lambda: bucket.copy_object(BUCKET, "a/1", "copy", params=version))
+    assert_denied(lambda: bucket.delete_object("a/1", params=version))
+    wanted = oss2.models.BatchDeleteObjectVersionList([oss2.models.BatchDeleteObjectVersion("a/1", "null")])
+    assert_denied(lambda: bucket.delete_object_versions(wanted))
+    assert bucket.get_object("a/1").read() == b"data"
+
+
+def test_versions_alone(connect: Connect) -> None:
+    """Who may read and delete versions may not read and delete objects."""
+    bucket = connect(allow(["oss:GetObjectVersion", "oss:DeleteObjectVersion"]))
+    version = {"versionId": "null"}
+    assert bucket.get_object("a/1", params=version).read() == b"data"
+    assert_denied(lambda: bucket.get_object("a/1"))
+    assert bucket.delete_object("a/1", params=version).status == 204
+    assert_denied(lambda: bucket.delete_object("a/2"))
+
+
 def test_a_copy(connect: Connect) -> None:
     """A copy needs to read its source and to write its target."""
     bucket = connect(

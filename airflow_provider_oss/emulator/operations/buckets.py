@@ -17,7 +17,7 @@ from airflow_provider_oss.emulator.wire.http import Response, xml_response
 from airflow_provider_oss.emulator.wire.xml import Element, add, document, parse, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 _REDUNDANCIES: Final = frozenset({"LRS", "ZRS"})
 _DEFAULT_LISTED: Final = 100
@@ -53,7 +53,7 @@ async def get_bucket_info(call: Call) -> Response:
     element = SubElement(root, "Bucket")
     _describe(call, element, bucket)
     add(element, DataRedundancyType=bucket.redundancy, Comment="", AccessMonitor="Disabled")
-    add(element, BlockPublicAccess=str(bucket.blocks_public_access).lower())
+    add(element, BlockPublicAccess=str(bucket.blocks_public_access).lower(), Versioning=bucket.versioning or None)
     add_owner(element)
     add(SubElement(element, "AccessControlList"), Grant=bucket.acl)
     add(SubElement(element, "ServerSideEncryptionRule"), SSEAlgorithm="None")
@@ -105,12 +105,12 @@ def add_owner(parent: Element) -> None:
     add(SubElement(parent, "Owner"), ID=OWNER_ID, DisplayName=OWNER_NAME)
 
 
-def acl_document(acl: str) -> Response:
+def acl_document(acl: str, headers: Mapping[str, str] | None = None) -> Response:
     """Return the answer of GetBucketAcl and GetObjectAcl."""
     root = document("AccessControlPolicy")
     add_owner(root)
     add(SubElement(root, "AccessControlList"), Grant=acl)
-    return xml_response(root)
+    return xml_response(root, headers)
 
 
 def _add_buckets(call: Call, root: Element, buckets: Iterable[BucketRecord]) -> None:

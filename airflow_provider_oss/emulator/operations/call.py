@@ -11,7 +11,7 @@ from airflow_provider_oss.emulator.ram import Need, resource_of
 from airflow_provider_oss.emulator.wire.http import encode_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from airflow_provider_oss.emulator.body import Body
     from airflow_provider_oss.emulator.limits import Limits
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 OWNER_ID: Final = "1000000000000001"
 OWNER_NAME: Final = "local"
+NULL_VERSION: Final = "null"
+"""How OSS calls the version that was written without versioning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,16 @@ class Call:
         """
         return require_bucket(self.store, self.target.bucket)
 
+    def version_id(self) -> str | None:
+        """Return the version that the request names, None when it names none. Raises OSSError 400 for an empty one."""
+        if not self.request.has_parameter("versionId"):
+            return None
+        return parse_version_id(self.request.parameter("versionId"))
+
     def require_object(self) -> ObjectRecord:
-        """Return the object of the target. Raises OSSError 404 NoSuchKey, or what ``require_bucket`` raises."""
+        """Return the object, or its version, of the request. Raises OSSError as the functions of that name do."""
         self.require_bucket()
-        return require_object(self.store, self.target.bucket, self.target.key)
+        return require_object(self.store, self.target.bucket, self.target.key, self.version_id())
 
     def encoder(self) -> Callable[[str], str]:
         """How names are written into the answer. Raises OSSError 400 for an unknown ``encoding-type``."""
@@ -115,12 +123,43 @@ def require_bucket(store: Store, name: str) -> BucketRecord:
     return bucket
 
 
-def require_object(store: Store, bucket: str, key: str) -> ObjectRecord:
-    """Return the object of a bucket that exists. Raises OSSError 404 NoSuchKey."""
-    record = store.object(bucket, key)
-    if record is None:
-        raise OSSError("NoSuchKey", extra={"Key": key})
-    return record
+def require_object(store: Store, bucket: str, key: str, version_id: str | None = None) -> ObjectRecord:
+    """
+    Return the object of a bucket that exists, or the version of it.
+
+    Raises OSSError 404 NoSuchKey or NoSuchVersion, or 405 MethodNotAllowed for a version that is a delete marker.
+    """
+    versions = store.versions(bucket, key)
+    if version_id is None:
+        if not versions or versions[0].is_delete_marker:
+            raise OSSError("NoSuchKey", extra={"Key": key}, headers=_marker_headers(versions[:1]))
+        return versions[0]
+    found = [version for version in versions if version.version_id == version_id]
+    if not found:
+        extra = {"Key": key, "VersionId": version_id or NULL_VERSION}
+        raise OSSError("NoSuchVersion", extra=extra)
+    if found[0].is_delete_marker:
+        raise OSSError("MethodNotAllowed", extra={"Key": key}, headers=_marker_headers(found))
+    return found[0]
+
+
+def parse_version_id(text: str) -> str:
+    """Return a version id as records have it. Raises OSSError 400 for an empty one."""
+    if not text:
+        raise invalid_argument("versionId", text, "Version id cannot be the empty string.")
+    return "" if text == NULL_VERSION else text
+
+
+def version_headers(bucket: BucketRecord, record: ObjectRecord) -> dict[str, str]:
+    """Return the header that names a version: where versioning is or was on."""
+    return {"x-oss-version-id": record.version_id or NULL_VERSION} if bucket.versioning else {}
+
+
+def _marker_headers(found: Sequence[ObjectRecord]) -> dict[str, str]:
+    """Return what an error says of the delete marker that was found, if one was."""
+    if not found:
+        return {}
+    return {"x-oss-delete-marker": "true", "x-oss-version-id": found[0].version_id or NULL_VERSION}
 
 
 def check_key(key: str, limits: Limits) -> None:

@@ -11,6 +11,7 @@ from airflow_provider_oss.emulator.callback import answer_through_callback, read
 from airflow_provider_oss.emulator.checksums import combine_crc64, multipart_etag
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
 from airflow_provider_oss.emulator.metadata import read_object_acl, refuse_encryption
+from airflow_provider_oss.emulator.operations.call import version_headers
 from airflow_provider_oss.emulator.operations.multipart import require_upload
 from airflow_provider_oss.emulator.operations.writes import check_overwrite
 from airflow_provider_oss.emulator.state.records import ObjectRecord, PartRecord
@@ -55,7 +56,12 @@ async def complete_multipart_upload(call: Call) -> Response:
         Key=encode(record.key),
         ETag=etag,
     )
-    headers = {"ETag": etag, "x-oss-hash-crc64ecma": str(record.crc64), **dict(record.metadata.encryption)}
+    headers = {
+        "ETag": etag,
+        "x-oss-hash-crc64ecma": str(record.crc64),
+        **dict(record.metadata.encryption),
+        **version_headers(call.require_bucket(), record),
+    }
     return await answer_through_callback(callback, record, xml_response(root, headers), call.limits)
 
 
@@ -67,7 +73,7 @@ async def _finish(call: Call, upload: Upload, parts: Sequence[PartRecord], acl: 
         if acl is not None:
             record = replace(record, metadata=replace(record.metadata, acl=acl))
         check_overwrite(call)
-        call.store.put_object(record)
+        record = call.store.put_object(record)
     except BaseException:
         call.store.restore_upload(upload)
         raise

@@ -12,7 +12,7 @@ from xml.etree.ElementTree import SubElement
 from airflow_provider_oss.emulator.checksums import base64_text
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
 from airflow_provider_oss.emulator.metadata import read_metadata, refuse_encryption, traffic_limit_bytes_per_second
-from airflow_provider_oss.emulator.operations.writes import check_overwrite, read_copy_source
+from airflow_provider_oss.emulator.operations.writes import check_overwrite, copied_version_headers, read_copy_source
 from airflow_provider_oss.emulator.paging import page
 from airflow_provider_oss.emulator.ranges import ByteRange
 from airflow_provider_oss.emulator.state.records import PartRecord, UploadRecord
@@ -80,7 +80,11 @@ async def upload_part_copy(call: Call) -> Response:
     part = _commit_part(call, number, stored)
     etag = f'"{part.etag}"'
     root = document("CopyPartResult", LastModified=xml_date(part.modified_at), ETag=etag)
-    headers = {"ETag": etag, "Content-Range": wanted.content_range(source.size)}
+    headers = {
+        "ETag": etag,
+        "Content-Range": wanted.content_range(source.size),
+        **copied_version_headers(call, source),
+    }
     return xml_response(root, headers)
 
 

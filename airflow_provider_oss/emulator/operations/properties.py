@@ -9,6 +9,7 @@ from xml.etree.ElementTree import SubElement
 from airflow_provider_oss.emulator.errors import OSSError
 from airflow_provider_oss.emulator.metadata import checked_tags, read_object_acl
 from airflow_provider_oss.emulator.operations.buckets import acl_document
+from airflow_provider_oss.emulator.operations.call import version_headers
 from airflow_provider_oss.emulator.wire.http import Response, xml_response
 from airflow_provider_oss.emulator.wire.xml import add, document, parse, text_of
 
@@ -22,8 +23,7 @@ async def put_object_tagging(call: Call) -> Response:
     call.require_object()
     root = parse(await call.body.document(call.limits.max_document_bytes), "Tagging")
     tags = ((text_of(tag, "Key") or "", text_of(tag, "Value") or "") for tag in root.iterfind("TagSet/Tag"))
-    _set_tags(call, checked_tags(tags, call.limits))
-    return Response()
+    return _set_tags(call, checked_tags(tags, call.limits))
 
 
 async def get_object_tagging(call: Call) -> Response:
@@ -33,13 +33,12 @@ async def get_object_tagging(call: Call) -> Response:
     tag_set = SubElement(root, "TagSet")
     for key, value in record.metadata.tags:
         add(SubElement(tag_set, "Tag"), Key=key, Value=value)
-    return xml_response(root)
+    return xml_response(root, version_headers(call.require_bucket(), record))
 
 
 async def delete_object_tagging(call: Call) -> Response:
     """Remove the object's tags."""
-    _set_tags(call, ())
-    return Response(204)
+    return _set_tags(call, (), status=204)
 
 
 async def put_object_acl(call: Call) -> Response:
@@ -48,15 +47,17 @@ async def put_object_acl(call: Call) -> Response:
     acl = read_object_acl(call.request, call.require_bucket())
     if acl is None:
         raise OSSError("MissingArgument", extra={"ArgumentName": "x-oss-object-acl"})
-    call.store.put_object(replace(record, metadata=replace(record.metadata, acl=acl)))
-    return Response()
+    call.store.update_object(replace(record, metadata=replace(record.metadata, acl=acl)))
+    return Response(headers=version_headers(call.require_bucket(), record))
 
 
 async def get_object_acl(call: Call) -> Response:
     """Answer the object's ACL, ``default`` when it follows the bucket's."""
-    return acl_document(call.require_object().metadata.acl)
-
-
-def _set_tags(call: Call, tags: Pairs) -> None:
     record = call.require_object()
-    call.store.put_object(replace(record, metadata=replace(record.metadata, tags=tags)))
+    return acl_document(record.metadata.acl, version_headers(call.require_bucket(), record))
+
+
+def _set_tags(call: Call, tags: Pairs, status: int = 200) -> Response:
+    record = call.require_object()
+    call.store.update_object(replace(record, metadata=replace(record.metadata, tags=tags)))
+    return Response(status, version_headers(call.require_bucket(), record))

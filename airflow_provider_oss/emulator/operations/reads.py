@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from airflow_provider_oss.emulator import conditions
 from airflow_provider_oss.emulator.errors import OSSError
 from airflow_provider_oss.emulator.metadata import ARCHIVED, response_headers, traffic_limit_bytes_per_second
+from airflow_provider_oss.emulator.operations.call import version_headers
 from airflow_provider_oss.emulator.ranges import read_range
 from airflow_provider_oss.emulator.wire.dates import http_date
 from airflow_provider_oss.emulator.wire.http import Payload, Response, header_text
@@ -55,6 +56,7 @@ async def get_object_meta(call: Call) -> Response:
         "ETag": f'"{record.etag}"',
         "Last-Modified": http_date(record.modified_at),
         "x-oss-hash-crc64ecma": str(record.crc64),
+        **version_headers(call.require_bucket(), record),
     }
     return Response(200, headers, Payload(record.segments, 0, record.size), is_head_only=True)
 
@@ -69,6 +71,7 @@ def _object_response(call: Call, record: ObjectRecord) -> Response:
         **({"Content-MD5": record.md5_base64} if record.md5_base64 else {}),
         **({"x-oss-next-append-position": str(record.size)} if record.kind == "Appendable" else {}),
         **response_headers(record.metadata),
+        **version_headers(call.require_bucket(), record),
         **_overrides(call),
     }
     standard = call.request.header("x-oss-range-behavior").lower() == "standard"

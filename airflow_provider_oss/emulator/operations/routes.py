@@ -10,11 +10,13 @@ from airflow_provider_oss.emulator.errors import invalid_argument, not_implement
 from airflow_provider_oss.emulator.operations import (
     buckets,
     complete,
+    deletes,
     listing,
     multipart,
     properties,
     public_access,
     reads,
+    versioning,
     writes,
 )
 from airflow_provider_oss.emulator.subresources import SELECTORS, UNKEPT_HEADERS, UNKEPT_OF_BUCKETS, unsupported
@@ -80,14 +82,17 @@ _TABLE: dict[tuple[str, Level, str], Operation] = {
     ("DELETE", Level.BUCKET, "publicAccessBlock"): Operation(
         "DeleteBucketPublicAccessBlock", public_access.delete_bucket_public_access_block
     ),
+    ("GET", Level.BUCKET, "versioning"): Operation("GetBucketVersioning", versioning.get_bucket_versioning),
+    ("PUT", Level.BUCKET, "versioning"): Operation("PutBucketVersioning", versioning.put_bucket_versioning),
+    ("GET", Level.BUCKET, "versions"): Operation("ListObjectVersions", versioning.list_object_versions),
     ("GET", Level.BUCKET, "uploads"): Operation("ListMultipartUploads", multipart.list_multipart_uploads),
-    ("POST", Level.BUCKET, "delete"): Operation("DeleteMultipleObjects", writes.delete_multiple_objects, Access.WRITE),
+    ("POST", Level.BUCKET, "delete"): Operation("DeleteMultipleObjects", deletes.delete_multiple_objects, Access.WRITE),
     ("PUT", Level.OBJECT, ""): Operation("PutObject", writes.put_object, Access.WRITE),
     ("GET", Level.OBJECT, ""): Operation("GetObject", reads.get_object, Access.READ),
     ("HEAD", Level.OBJECT, ""): Operation("HeadObject", reads.head_object, Access.READ),
     ("HEAD", Level.OBJECT, "objectMeta"): Operation("GetObjectMeta", reads.get_object_meta, Access.READ),
     ("GET", Level.OBJECT, "objectMeta"): Operation("GetObjectMeta", reads.get_object_meta, Access.READ),
-    ("DELETE", Level.OBJECT, ""): Operation("DeleteObject", writes.delete_object, Access.WRITE),
+    ("DELETE", Level.OBJECT, ""): Operation("DeleteObject", deletes.delete_object, Access.WRITE),
     ("POST", Level.OBJECT, "append"): Operation("AppendObject", writes.append_object, Access.WRITE),
     ("GET", Level.OBJECT, "acl"): Operation("GetObjectAcl", properties.get_object_acl),
     ("PUT", Level.OBJECT, "acl"): Operation("PutObjectAcl", properties.put_object_acl),

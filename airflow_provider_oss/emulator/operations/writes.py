@@ -1,15 +1,14 @@
-"""Objects: put, append, copy, delete."""
+"""Objects: put, append, copy. ``deletes.py`` has the rest."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import SubElement
 
 from airflow_provider_oss.emulator import conditions
 from airflow_provider_oss.emulator.callback import answer_through_callback, read_callback
 from airflow_provider_oss.emulator.checksums import append_etag, base64_text, combine_crc64
-from airflow_provider_oss.emulator.errors import OSSError, invalid_argument, not_implemented
+from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
 from airflow_provider_oss.emulator.metadata import (
     ARCHIVED,
     forbids_overwrite,
@@ -17,11 +16,18 @@ from airflow_provider_oss.emulator.metadata import (
     read_metadata,
     traffic_limit_bytes_per_second,
 )
-from airflow_provider_oss.emulator.operations.call import Call, check_key, require_bucket, require_object
+from airflow_provider_oss.emulator.operations.call import (
+    NULL_VERSION,
+    Call,
+    parse_version_id,
+    require_bucket,
+    require_object,
+    version_headers,
+)
 from airflow_provider_oss.emulator.state.records import Metadata, ObjectRecord
 from airflow_provider_oss.emulator.wire.dates import xml_date
-from airflow_provider_oss.emulator.wire.http import Response, decode_percent, encode_percent, xml_response
-from airflow_provider_oss.emulator.wire.xml import add, document, parse, text_of
+from airflow_provider_oss.emulator.wire.http import Response, decode_percent, encode_percent, parse_query, xml_response
+from airflow_provider_oss.emulator.wire.xml import document
 
 if TYPE_CHECKING:
     from airflow_provider_oss.emulator.state.blobs import StoredBody
@@ -40,7 +46,7 @@ async def put_object(call: Call) -> Response:
     except OSSError:
         call.store.blobs.discard([stored.segment])
         raise
-    record = ObjectRecord(
+    written = ObjectRecord(
         call.target.bucket,
         call.target.key,
         stored.segment.size,
@@ -52,12 +58,13 @@ async def put_object(call: Call) -> Response:
         metadata,
         base64_text(stored.md5),
     )
-    call.store.put_object(record)
+    record = call.store.put_object(written)
     headers = {
         "ETag": f'"{record.etag}"',
         "x-oss-hash-crc64ecma": str(record.crc64),
         "Content-MD5": record.md5_base64,
         **dict(metadata.encryption),
+        **version_headers(call.require_bucket(), record),
     }
     return await answer_through_callback(callback, record, Response(headers=headers), call.limits)
 
@@ -76,12 +83,16 @@ async def append_object(call: Call) -> Response:
         call.store.blobs.discard([stored.segment])
         raise
     record = _appended(call, existing, metadata, stored)
-    call.store.put_object(record)
+    if existing is None:
+        record = call.store.put_object(record)
+    else:
+        call.store.update_object(record)
     headers = {
         "ETag": f'"{record.etag}"',
         "x-oss-hash-crc64ecma": str(record.crc64),
         "x-oss-next-append-position": str(record.size),
         **dict(record.metadata.encryption),
+        **version_headers(call.require_bucket(), record),
     }
     return Response(headers=headers)
 
@@ -95,7 +106,7 @@ async def copy_object(call: Call) -> Response:
     check_overwrite(call)
     if source.size > call.limits.max_copy_size_bytes:
         raise OSSError("EntityTooLarge", extra={"MaxSizeAllowed": str(call.limits.max_copy_size_bytes)})
-    record = replace(
+    copied = replace(
         source,
         bucket=call.target.bucket,
         key=call.target.key,
@@ -105,48 +116,27 @@ async def copy_object(call: Call) -> Response:
         segments=tuple(call.store.blobs.link(segment) for segment in source.segments),
         upload_id="",
     )
-    call.store.put_object(record)
+    record = call.store.put_object(copied)
     etag = f'"{record.etag}"'
     root = document("CopyObjectResult", ETag=etag, LastModified=xml_date(record.modified_at))
-    headers = {"ETag": etag, "x-oss-hash-crc64ecma": str(record.crc64), **dict(record.metadata.encryption)}
+    headers = {
+        "ETag": etag,
+        "x-oss-hash-crc64ecma": str(record.crc64),
+        **dict(record.metadata.encryption),
+        **copied_version_headers(call, source),
+        **version_headers(bucket, record),
+    }
     return xml_response(root, headers)
 
 
-async def delete_object(call: Call) -> Response:
-    """Remove an object; one that is absent is 204 as well."""
-    bucket = call.require_bucket()
-    call.store.delete_object(bucket.name, call.target.key)
-    return Response(204)
-
-
-async def delete_multiple_objects(call: Call) -> Response:
-    """Remove up to 1000 objects; all of them are reported, absent ones too, unless the client wants it quiet."""
-    call.require_bucket()
-    encode = call.encoder()
-    if "content-md5" not in call.request.headers:
-        raise OSSError("MissingArgument", ec="0016-00000606", extra={"ArgumentName": "Content-MD5"})
-    if "content-length" not in call.request.headers:
-        raise OSSError("MissingContentLength")
-    keys, quiet = _read_deletions(
-        await call.body.document(call.limits.max_delete_body_bytes), call.limits.max_deleted_keys
-    )
-    bucket = call.require_bucket()
-    for key in keys:
-        check_key(key, call.limits)
-        call.require_permission("oss:DeleteObject", bucket.name, key)
-    for key in keys:
-        call.store.delete_object(bucket.name, key)
-    if quiet:
-        return Response()
-    root = document("DeleteResult", EncodingType=call.encoding_type())
-    for key in keys:
-        add(SubElement(root, "Deleted"), Key=encode(key))
-    return xml_response(root)
-
-
 def check_overwrite(call: Call) -> None:
-    """Raise OSSError 409 FileAlreadyExists when the request forbids to replace an object that is there."""
-    if forbids_overwrite(call.request) and call.store.object(call.target.bucket, call.target.key) is not None:
+    """
+    Raise OSSError 409 FileAlreadyExists when the request forbids to replace an object that is there.
+
+    Where versioning is or was on nothing is replaced, and nothing can be forbidden.
+    """
+    forbids = forbids_overwrite(call.request) and not call.require_bucket().versioning
+    if forbids and call.store.object(call.target.bucket, call.target.key) is not None:
         raise OSSError("FileAlreadyExists", extra={"Key": call.target.key})
 
 
@@ -156,17 +146,23 @@ def read_copy_source(call: Call) -> ObjectRecord:
     path, _, query = text.partition("?")
     bucket, _, raw_key = path.partition("/")
     key = decode_percent(raw_key.encode("latin-1"))
-    if query:
-        raise not_implemented("The version of a copy source")
+    version_ids = [value for name, value in parse_query(query.encode("latin-1")) if name == "versionId"]
+    version_id = parse_version_id(version_ids[0]) if version_ids else None
     if not bucket or not key:
         raise invalid_argument("x-oss-copy-source", encode_percent(text, safe="/"), "The copy source is invalid.")
-    call.require_permission("oss:GetObject", bucket, key)
+    call.require_permission("oss:GetObject" if version_id is None else "oss:GetObjectVersion", bucket, key)
     require_bucket(call.store, bucket)
-    source = require_object(call.store, bucket, key)
+    source = require_object(call.store, bucket, key, version_id)
     conditions.check(call.request, source, conditions.COPY_SOURCE_PREFIX)
     if source.metadata.storage_class in ARCHIVED:
         raise OSSError("InvalidObjectState", extra={"Key": key})
     return source
+
+
+def copied_version_headers(call: Call, source: ObjectRecord) -> dict[str, str]:
+    """Return the header that names the version of a copy's source: where versioning is or was on."""
+    is_named = require_bucket(call.store, source.bucket).versioning
+    return {"x-oss-copy-source-version-id": source.version_id or NULL_VERSION} if is_named else {}
 
 
 async def _receive(call: Call, max_bytes: int) -> StoredBody:
@@ -204,6 +200,8 @@ def _appended(call: Call, existing: ObjectRecord | None, metadata: Metadata, sto
         call.now(),
         (*(existing.segments if existing else ()), stored.segment),
         existing.metadata if existing else metadata,
+        version_id=existing.version_id if existing else "",
+        sequence=existing.sequence if existing else 0,
     )
 
 
@@ -230,18 +228,3 @@ def _directive(call: Call, name: str) -> bool:
     if text not in ("COPY", "REPLACE"):
         raise invalid_argument(name, text)
     return text == "REPLACE"
-
-
-def _read_deletions(body: bytes, max_keys: int) -> tuple[list[str], bool]:
-    root = parse(body, "Delete")
-    keys = []
-    for element in root.iterfind("Object"):
-        if text_of(element, "VersionId"):
-            raise not_implemented("Versioning")
-        key = text_of(element, "Key")
-        if key is None:
-            raise OSSError("MalformedXML", ec="0016-00000607")
-        keys.append(key)
-    if not keys or len(keys) > max_keys:
-        raise OSSError("MalformedXML", ec="0016-00000615")
-    return keys, (text_of(root, "Quiet") or "").lower() == "true"

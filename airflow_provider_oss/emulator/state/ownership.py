@@ -26,8 +26,9 @@ _OURS: Final = tuple(
         r"buckets/",
         r"buckets/[^/]+/",
         r"buckets/[^/]+/bucket\.json(\.new)?",
-        r"buckets/[^/]+/(objects|uploads)/",
+        r"buckets/[^/]+/(objects|uploads|versions)/",
         r"buckets/[^/]+/objects/[0-9a-f]{64}\.json(\.new)?",
+        r"buckets/[^/]+/versions/[0-9a-f]{64}\.([0-9A-F]{64}|null)\.json(\.new)?",
         r"buckets/[^/]+/uploads/[^/]+/",
         r"buckets/[^/]+/uploads/[^/]+/(upload|[0-9]{5})\.json(\.new)?",
     )

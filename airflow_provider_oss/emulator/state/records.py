@@ -20,6 +20,8 @@ class BucketRecord:
     redundancy: str = "LRS"
     blocks_public_access: bool = False
     """Whether public ACLs are refused, and ignored where they are; a bucket of an earlier version has no such word."""
+    versioning: str = ""
+    """Enabled or Suspended, "" where it never was enabled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ class ObjectRecord:
     md5_base64: str = ""
     upload_id: str = ""
     """The upload this object came from: it shows after a kill that the upload is already complete."""
+    version_id: str = ""
+    """Hexadecimal digits, "" for the version that was written without versioning: OSS calls it ``null``."""
+    sequence: int = 0
+    """Higher than that of the versions that this one was put on."""
+    is_delete_marker: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ millisecond, and nothing can come between a check and the commit that follows it
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
-import os
+import secrets
 import shutil
-from bisect import bisect_left, insort
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from bisect import insort
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Final, Self
 
 from airflow_provider_oss.emulator.state.blobs import Blobs
+from airflow_provider_oss.emulator.state.files import TEMPORARY, read_record, write_record
+from airflow_provider_oss.emulator.state.objects import Objects
 from airflow_provider_oss.emulator.state.ownership import claim
 from airflow_provider_oss.emulator.state.records import (
     BucketRecord,
@@ -24,19 +24,15 @@ from airflow_provider_oss.emulator.state.records import (
     PartRecord,
     UploadRecord,
     bucket_from_json,
-    object_from_json,
     part_from_json,
-    record_to_json,
     upload_from_json,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
-_TEMPORARY: Final = ".new"
-
-_Record = TypeVar("_Record", BucketRecord, ObjectRecord, UploadRecord, PartRecord)
+_VERSION_ID_BYTES: Final = 32
 
 
 @dataclass(slots=True)
@@ -53,8 +49,7 @@ class Upload:
 class _Bucket:
     record: BucketRecord
     folder: Path
-    objects: dict[str, ObjectRecord] = field(default_factory=dict)
-    keys: list[str] = field(default_factory=list)
+    objects: Objects
     uploads: dict[str, Upload] = field(default_factory=dict)
     upload_order: list[tuple[str, str]] = field(default_factory=list)
 
@@ -112,21 +107,23 @@ class Store:
     def put_bucket(self, record: BucketRecord) -> None:
         """Create the bucket or replace its record."""
         folder = self._root / record.name
-        for name in ("objects", "uploads"):
-            (folder / name).mkdir(parents=True, exist_ok=True)
-        _write_json(folder / "bucket.json", record_to_json(record))
-        bucket = self._buckets.setdefault(record.name, _Bucket(record, folder))
+        bucket = self._buckets.get(record.name)
+        if bucket is None:
+            (folder / "uploads").mkdir(parents=True, exist_ok=True)
+            bucket = _Bucket(record, folder, Objects(folder, self.blobs))
+        write_record(folder / "bucket.json", record)
         bucket.record = record
+        self._buckets[record.name] = bucket
 
     def bucket_is_empty(self, name: str) -> bool:
-        """Whether the bucket has neither objects nor unfinished uploads."""
+        """Whether the bucket has neither objects, nor versions of deleted ones, nor unfinished uploads."""
         bucket = self._buckets[name]
-        return not bucket.objects and not bucket.uploads
+        return not bucket.objects.keys_with_versions and not bucket.uploads
 
     def delete_bucket(self, name: str) -> None:
         """Remove an empty bucket. The rename is the commit."""
         bucket = self._buckets.pop(name)
-        grave = bucket.folder.with_name(f"{name}{_TEMPORARY}")
+        grave = bucket.folder.with_name(f"{name}{TEMPORARY}")
         bucket.folder.rename(grave)
         shutil.rmtree(grave)
 
@@ -134,34 +131,39 @@ class Store:
 
     def keys(self, bucket: str) -> Sequence[str]:
         """All keys of the bucket in the order of their UTF-8 bytes; not to be changed or kept by the caller."""
-        return self._buckets[bucket].keys
+        return self._buckets[bucket].objects.keys
+
+    def keys_with_versions(self, bucket: str) -> Sequence[str]:
+        """Likewise all keys that have versions, though they may have been deleted."""
+        return self._buckets[bucket].objects.keys_with_versions
 
     def object(self, bucket: str, key: str) -> ObjectRecord | None:
-        """Return the object, None when there is none."""
-        return self._buckets[bucket].objects.get(key)
+        """Return the object, None when there is none or it has been deleted."""
+        return self._buckets[bucket].objects.current(key)
 
-    def put_object(self, record: ObjectRecord) -> None:
-        """Commit the object, replacing one of that key; blobs that the new one does not use are discarded."""
+    def versions(self, bucket: str, key: str) -> Sequence[ObjectRecord]:
+        """Return all versions of a key, the latest first, delete markers too."""
+        return self._buckets[bucket].objects.versions(key)
+
+    def put_object(self, record: ObjectRecord) -> ObjectRecord:
+        """
+        Commit the object as the latest version of its key, and return it with the version id that it got.
+
+        Where versioning is enabled it gets a new one; elsewhere it has none, and replaces the version that has none.
+        Blobs that nothing uses any more are discarded.
+        """
         bucket = self._buckets[record.bucket]
-        _write_json(_object_path(bucket, record.key), record_to_json(record))
-        previous = bucket.objects.get(record.key)
-        if previous is None:
-            insort(bucket.keys, record.key)
-        bucket.objects[record.key] = record
-        if previous is not None and previous.segments != record.segments:
-            kept = {segment.blob for segment in record.segments}
-            self.blobs.discard(segment for segment in previous.segments if segment.blob not in kept)
+        is_enabled = bucket.record.versioning == "Enabled"
+        version_id = secrets.token_hex(_VERSION_ID_BYTES).upper() if is_enabled else ""
+        return bucket.objects.put(replace(record, version_id=version_id))
 
-    def delete_object(self, bucket_name: str, key: str) -> bool:
-        """Remove the object; False when there was none."""
-        bucket = self._buckets[bucket_name]
-        record = bucket.objects.pop(key, None)
-        if record is None:
-            return False
-        _object_path(bucket, key).unlink()
-        del bucket.keys[bisect_left(bucket.keys, key)]
-        self.blobs.discard(record.segments)
-        return True
+    def update_object(self, record: ObjectRecord) -> None:
+        """Commit a change of a version that is there, in its place."""
+        self._buckets[record.bucket].objects.update(record)
+
+    def remove_version(self, bucket: str, key: str, version_id: str = "") -> ObjectRecord | None:
+        """Remove a version for good and return it, None when there is none. "" is the version without an id."""
+        return self._buckets[bucket].objects.remove(key, version_id)
 
     # uploads
 
@@ -170,7 +172,7 @@ class Store:
         bucket = self._buckets[record.bucket]
         folder = bucket.folder / "uploads" / record.upload_id
         folder.mkdir()
-        _write_json(folder / "upload.json", record_to_json(record))
+        write_record(folder / "upload.json", record)
         self._index_upload(bucket, Upload(record, folder))
 
     def upload(self, bucket: str, key: str, upload_id: str) -> Upload | None:
@@ -188,7 +190,7 @@ class Store:
 
     def put_part(self, upload: Upload, part: PartRecord) -> None:
         """Commit the part, replacing one of that number."""
-        _write_json(_part_path(upload.folder, part.number), record_to_json(part))
+        write_record(_part_path(upload.folder, part.number), part)
         previous = upload.parts.get(part.number)
         upload.parts[part.number] = part
         if previous is None:
@@ -229,19 +231,14 @@ class Store:
         insort(bucket.upload_order, (upload.record.key, upload.record.upload_id))
 
     def _load_bucket(self, folder: Path) -> None:
-        if not (folder / "bucket.json").exists() or folder.name.endswith(_TEMPORARY):
+        if not (folder / "bucket.json").exists() or folder.name.endswith(TEMPORARY):
             shutil.rmtree(folder)
             return
-        bucket = _Bucket(_read(folder / "bucket.json", bucket_from_json, self._bucket_path), folder)
-        for path in (folder / "objects").iterdir():
-            if path.name.endswith(_TEMPORARY):
-                path.unlink()
-                continue
-            record = _read(path, object_from_json, lambda found: _object_path(bucket, found.key))
-            bucket.objects[record.key] = record
-        bucket.keys.extend(sorted(bucket.objects))
-        self._buckets[bucket.record.name] = bucket
-        completed = {record.upload_id for record in bucket.objects.values()}
+        record = read_record(folder / "bucket.json", bucket_from_json, self._bucket_path)
+        bucket = _Bucket(record, folder, Objects(folder, self.blobs))
+        bucket.objects.load()
+        self._buckets[record.name] = bucket
+        completed = {version.upload_id for version in bucket.objects}
         for path in (folder / "uploads").iterdir():
             self._load_upload(bucket, path, completed)
 
@@ -252,56 +249,25 @@ class Store:
         if folder.name in completed or not (folder / "upload.json").exists():
             shutil.rmtree(folder)
             return
-        record = _read(
+        record = read_record(
             folder / "upload.json", upload_from_json, lambda found: folder.parent / found.upload_id / "upload.json"
         )
         upload = Upload(record, folder)
         for path in folder.iterdir():
-            if path.name.endswith(_TEMPORARY):
+            if path.name.endswith(TEMPORARY):
                 path.unlink()
             elif path.name != "upload.json":
-                part = _read(path, part_from_json, lambda found: _part_path(folder, found.number))
+                part = read_record(path, part_from_json, lambda found: _part_path(folder, found.number))
                 upload.parts[part.number] = part
         upload.numbers.extend(sorted(upload.parts))
         self._index_upload(bucket, upload)
 
     def _referenced_blobs(self) -> set[str]:
-        objects = (record for bucket in self._buckets.values() for record in bucket.objects.values())
+        objects = (record for bucket in self._buckets.values() for record in bucket.objects)
         uploads = (upload for bucket in self._buckets.values() for upload in bucket.uploads.values())
         blobs = {segment.blob for record in objects for segment in record.segments}
         return blobs | {part.segment.blob for upload in uploads for part in upload.parts.values()}
 
 
-def _object_path(bucket: _Bucket, key: str) -> Path:
-    """Return a file named by a hash: keys reach 1023 bytes and may hold any character, ``../`` among them."""
-    digest = hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
-    return bucket.folder / "objects" / f"{digest}.json"
-
-
 def _part_path(upload: Path, number: int) -> Path:
     return upload / f"{number:05d}.json"
-
-
-def _write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write beside and rename: the file is there whole or not at all."""
-    beside = path.with_name(path.name + _TEMPORARY)
-    beside.write_text(json.dumps(data, separators=(",", ":")), encoding="utf-8")
-    os.replace(beside, path)  # noqa: PTH105 - Path.replace is the same with one more object
-
-
-def _read(path: Path, from_json: Callable[[dict[str, Any]], _Record], home: Callable[[_Record], Path]) -> _Record:
-    """Return the record in the file. Raises RuntimeError that names a file in which there is none, or another's."""
-    try:
-        record = from_json(json.loads(path.read_text(encoding="utf-8")))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
-    if home(record) != path:
-        raise _damaged(path, "what it describes has its record elsewhere")
-    return record
-
-
-def _damaged(path: Path, why: str) -> RuntimeError:
-    return RuntimeError(
-        f"the record {path} is damaged ({why}): bring the file back from a copy, or remove it, and with it what it "
-        "describes"
-    )

@@ -27,7 +27,9 @@ def test_append_positions(client: Client, position: str | None) -> None:
     [
         ("/exports", 400, "InvalidArgument"),
         ("", 400, "InvalidArgument"),
-        ("/exports/a?versionId=1", 501, "NotImplemented"),
+        ("/exports/a?versionId=1", 404, "NoSuchVersion"),
+        ("/exports/a?versionId=", 400, "InvalidArgument"),
+        ("/exports/a?versionId=null", 200, None),
         ("/not-there/a", 404, "NoSuchBucket"),
         ("/exports/absent", 404, "NoSuchKey"),
         ("/exports/archived", 403, "InvalidObjectState"),

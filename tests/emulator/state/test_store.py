@@ -37,8 +37,7 @@ def write(store: Store, key: str, data: bytes, upload_id: str = "") -> ObjectRec
     record = ObjectRecord(
         "exports", key, len(data), body.etag, body.crc64, "Normal", 2.0, (body.segment,), METADATA, "md5", upload_id
     )
-    store.put_object(record)
-    return record
+    return store.put_object(record)
 
 
 def write_part(store: Store, upload: Upload, number: int, data: bytes) -> PartRecord:
@@ -101,8 +100,8 @@ def test_replacing_an_object_removes_its_bytes(root: Path) -> None:
         write(store, "a", b"old")
         record = write(store, "a", b"new")
         assert blobs(root) == {record.segments[0].blob}
-        assert store.delete_object("exports", "a")
-        assert not store.delete_object("exports", "a")
+        assert store.remove_version("exports", "a")
+        assert not store.remove_version("exports", "a")
         assert blobs(root) == set()
         assert list(store.keys("exports")) == []
 
@@ -148,7 +147,7 @@ def test_a_linked_blob_lives_on(root: Path) -> None:
     with Store(root) as store:
         source = write(store, "a", b"shared")
         twin = store.blobs.link(source.segments[0])
-        store.delete_object("exports", "a")
+        store.remove_version("exports", "a")
         assert b"".join(store.blobs.read([twin], 0, 6, 10)) == b"shared"
 
 
