@@ -57,8 +57,10 @@ _KINDS: dict[str, _Kind] = {
         "0042-00000208",
     ),
     "InvalidPartOrder": _Kind(400, "The list of parts was not in ascending order.", "0042-00000209"),
+    "InvalidPolicyDocument": _Kind(400, "The content of the form does not meet the conditions in the policy document."),
     "InvalidRange": _Kind(416, "The requested range cannot be satisfied.", "0026-00000014"),
     "InvalidSecurityToken": _Kind(403, "The security token you provided is invalid.", "0002-00000006"),
+    "InvalidTargetType": _Kind(400, "The symbolic's target file type is invalid."),
     "InvalidTag": _Kind(400, "The tag you specified is invalid.", "0017-00000812"),
     "MalformedXML": _Kind(
         400,
@@ -69,7 +71,9 @@ _KINDS: dict[str, _Kind] = {
     "MissingArgument": _Kind(400, "Missing Some Required Arguments.", "0016-00000606"),
     "MissingContentLength": _Kind(411, "You must provide the Content-Length HTTP header.", "0017-00000101"),
     "NoSuchBucket": _Kind(404, "The specified bucket does not exist.", "0015-00000101"),
+    "NoSuchBucketPolicy": _Kind(404, "The bucket policy does not exist."),
     "NoSuchKey": _Kind(404, "The specified key does not exist.", "0026-00000001"),
+    "NoSuchLifecycle": _Kind(404, "No Row found in Lifecycle Table."),
     "NoSuchUpload": _Kind(
         404,
         "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
@@ -77,6 +81,7 @@ _KINDS: dict[str, _Kind] = {
         "0042-00000002",
     ),
     "NoSuchVersion": _Kind(404, "The specified version does not exist."),
+    "NotSymlink": _Kind(400, "The object is not a symbolic link."),
     "NotImplemented": _Kind(501, "A header or parameter you provided implies functionality that is not implemented."),
     "ObjectNotAppendable": _Kind(409, "The object is not appendable.", "0026-00000017"),
     "PositionNotEqualToLength": _Kind(409, "Position is not equal to file length", "0026-00000016"),
@@ -96,6 +101,7 @@ _KINDS: dict[str, _Kind] = {
         "method.",
         "0002-00000040",
     ),
+    "SymlinkTargetNotExist": _Kind(404, "The symbolic's target file does not exist."),
     "TooManyBuckets": _Kind(400, "You have attempted to create more buckets than allowed.", "0015-00000102"),
     "ServiceUnavailable": _Kind(503, "Please reduce your request rate.", "0008-00000001"),
 }

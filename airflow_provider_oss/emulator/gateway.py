@@ -20,6 +20,7 @@ from airflow_provider_oss.emulator.errors import NotModifiedError, OSSError
 from airflow_provider_oss.emulator.faults import Effects, Fault, Faults
 from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
 from airflow_provider_oss.emulator.operations.call import Call, Environment, check_key, require_bucket
+from airflow_provider_oss.emulator.operations.lifecycle import abort_expired_uploads
 from airflow_provider_oss.emulator.operations.routes import find_operation
 from airflow_provider_oss.emulator.page import page_for
 from airflow_provider_oss.emulator.ram import needs
@@ -171,6 +172,7 @@ class _Exchange:
         if authenticated.user is not None:
             for need in needs(operation.name, request, self._target):
                 authenticated.user.check(need)
+        await abort_expired_uploads(call)
         return await operation.handler(call)
 
     def _authenticate(self, options: Sequence[Target]) -> Authenticated:

@@ -34,6 +34,7 @@ class Limits:
     """Largest XML body of the small operations (tagging, bucket configuration)."""
     max_user_metadata_bytes: int = 8 * KIB
     max_tags: int = 10
+    max_bucket_tags: int = 20
     max_tag_key_chars: int = 128
     max_tag_value_chars: int = 256
     min_traffic_limit_bits_per_second: int = 819_200

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from airflow_provider_oss.emulator.limits import Limits
-    from airflow_provider_oss.emulator.state.records import BucketRecord
+    from airflow_provider_oss.emulator.state.records import BucketRecord, ObjectRecord
     from airflow_provider_oss.emulator.wire.http import Request
 
 BUCKET_ACLS: Final = frozenset({"private", "public-read", "public-read-write"})
@@ -64,6 +64,12 @@ def read_object_acl(request: Request, bucket: BucketRecord) -> str | None:
         raise invalid_argument("x-oss-object-acl", acl, "The object ACL is invalid.")
     refuse_public_acl(bucket, acl, "object")
     return acl
+
+
+def is_public(bucket: BucketRecord, record: ObjectRecord) -> bool:
+    """Whether anyone may read the object: by its own ACL, or where it has none by the bucket's."""
+    acl = bucket.acl if record.metadata.acl == "default" else record.metadata.acl
+    return acl != "private" and not bucket.blocks_public_access
 
 
 def refuse_public_acl(bucket: BucketRecord, acl: str | None, what: str) -> None:

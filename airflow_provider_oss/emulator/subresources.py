@@ -25,8 +25,8 @@ SIGNED_BY_V1: Final = frozenset(
 
 SELECTORS: Final = frozenset(
     """
-    acl append bucketInfo delete location objectMeta partNumber publicAccessBlock tagging uploadId uploads versioning
-    versions
+    acl append bucketInfo delete lifecycle location objectMeta partNumber policy publicAccessBlock symlink tagging
+    uploadId uploads versioning versions
     """.split()
 )
 """Parameters that choose an operation which this server has."""
@@ -36,8 +36,8 @@ PLAIN: Final = frozenset(
     Expires OSSAccessKeyId Signature callback callback-var continuation-token delimiter encoding-type fetch-owner
     key-marker list-type marker max-keys max-parts max-uploads part-number-marker position prefix
     response-cache-control response-content-disposition response-content-encoding response-content-language
-    response-content-type response-expires security-token start-after upload-id-marker version-id-marker
-    versionId
+    response-content-type response-expires security-token start-after tag-key tag-value upload-id-marker
+    version-id-marker versionId
     x-oss-additional-headers x-oss-credential x-oss-date x-oss-expires x-oss-request-payer x-oss-security-token
     x-oss-signature x-oss-signature-version x-oss-traffic-limit
     """.split()
@@ -53,7 +53,10 @@ UNKEPT_HEADERS: Final = frozenset(
 """Headers that make an object or a bucket into something that this server does not keep."""
 
 UNKEPT_OF_BUCKETS: Final = frozenset(
-    "x-oss-server-side-data-encryption x-oss-server-side-encryption x-oss-server-side-encryption-key-id".split()
+    """
+    x-oss-bucket-tagging x-oss-server-side-data-encryption x-oss-server-side-encryption
+    x-oss-server-side-encryption-key-id
+    """.split()
 )
 """Headers that it keeps of an object, and not of a bucket."""
 

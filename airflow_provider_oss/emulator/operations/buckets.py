@@ -60,6 +60,12 @@ async def get_bucket_info(call: Call) -> Response:
     return xml_response(root)
 
 
+async def head_bucket(call: Call) -> Response:
+    """Answer whether the bucket is there, and may be listed."""
+    call.require_bucket()
+    return Response()
+
+
 async def get_bucket_location(call: Call) -> Response:
     """Say where a bucket is."""
     call.require_bucket()
@@ -88,7 +94,7 @@ async def list_buckets(call: Call) -> Response:
     """List the buckets, paged by name."""
     limit = call.number("max-keys", _DEFAULT_LISTED, 1, call.limits.max_listed)
     prefix, marker = call.request.parameter("prefix"), call.request.parameter("marker")
-    buckets = [bucket for bucket in call.store.buckets() if bucket.name > marker]
+    buckets = [bucket for bucket in call.store.buckets() if bucket.name > marker and _has_tag(call, bucket)]
     names = [bucket.name for bucket in buckets]
     found = page(names, start=0, prefix=prefix, delimiter="", after="", limit=limit)
     root = document("ListAllMyBucketsResult")
@@ -111,6 +117,12 @@ def acl_document(acl: str, headers: Mapping[str, str] | None = None) -> Response
     add_owner(root)
     add(SubElement(root, "AccessControlList"), Grant=acl)
     return xml_response(root, headers)
+
+
+def _has_tag(call: Call, bucket: BucketRecord) -> bool:
+    """Whether the bucket has the tag that a listing is narrowed to: by its key, or by its value too."""
+    key, value = call.request.parameter("tag-key"), call.request.parameter("tag-value")
+    return not key or any(tag[0] == key and (not value or tag[1] == value) for tag in bucket.tags)
 
 
 def _add_buckets(call: Call, root: Element, buckets: Iterable[BucketRecord]) -> None:

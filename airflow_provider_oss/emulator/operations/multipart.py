@@ -23,7 +23,7 @@ from airflow_provider_oss.emulator.wire.xml import add, document
 if TYPE_CHECKING:
     from airflow_provider_oss.emulator.operations.call import Call
     from airflow_provider_oss.emulator.state.blobs import StoredBody
-    from airflow_provider_oss.emulator.state.store import Upload
+    from airflow_provider_oss.emulator.state.store import Store, Upload
 
 _PART_WITHOUT_UPLOAD: Final = "0017-00000244"
 """The EC of NoSuchUpload on a part; the other calls have another one."""
@@ -168,11 +168,15 @@ async def list_multipart_uploads(call: Call) -> Response:
 
 async def abort_multipart_upload(call: Call) -> Response:
     """End an upload and drop its parts; a part that is in flight finds no upload any more."""
-    upload = require_upload(call)
-    call.store.withdraw_upload(upload)
-    call.store.forget_upload(upload)
-    await asyncio.to_thread(call.store.clear_upload, upload)
+    await end_upload(call.store, require_upload(call))
     return Response(204)
+
+
+async def end_upload(store: Store, upload: Upload) -> None:
+    """Drop an upload with its parts, for good from the first moment on."""
+    store.withdraw_upload(upload)
+    store.forget_upload(upload)
+    await asyncio.to_thread(store.clear_upload, upload)
 
 
 def require_upload(call: Call) -> Upload:

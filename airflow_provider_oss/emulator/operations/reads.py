@@ -9,6 +9,7 @@ from airflow_provider_oss.emulator import conditions
 from airflow_provider_oss.emulator.errors import OSSError
 from airflow_provider_oss.emulator.metadata import ARCHIVED, response_headers, traffic_limit_bytes_per_second
 from airflow_provider_oss.emulator.operations.call import version_headers
+from airflow_provider_oss.emulator.operations.symlinks import followed
 from airflow_provider_oss.emulator.ranges import read_range
 from airflow_provider_oss.emulator.wire.dates import http_date
 from airflow_provider_oss.emulator.wire.http import Payload, Response, header_text
@@ -29,7 +30,7 @@ _OVERRIDES: Final = (
 
 async def get_object(call: Call) -> Response:
     """Answer an object or a range of it."""
-    record = call.require_object()
+    record = followed(call, call.require_object())
     conditions.check(call.request, record)
     if record.metadata.storage_class in ARCHIVED:
         raise OSSError("InvalidObjectState", extra={"Key": record.key})
@@ -40,7 +41,7 @@ async def get_object(call: Call) -> Response:
 
 async def head_object(call: Call) -> Response:
     """Answer what GetObject would, without the body."""
-    record = call.require_object()
+    record = followed(call, call.require_object())
     conditions.check(call.request, record)
     return _object_response(call, record)
 

@@ -110,7 +110,7 @@ async def copy_object(call: Call) -> Response:
         source,
         bucket=call.target.bucket,
         key=call.target.key,
-        kind="Normal",
+        kind=source.kind if source.symlink_target else "Normal",
         modified_at=call.now(),
         metadata=_copied_metadata(call, source, given),
         segments=tuple(call.store.blobs.link(segment) for segment in source.segments),

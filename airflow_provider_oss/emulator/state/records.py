@@ -10,6 +10,19 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
+class AbortRule:
+    """A lifecycle rule that ends uploads of keys with the prefix: after so many days, or all that began before."""
+
+    rule_id: str
+    prefix: str
+    is_enabled: bool
+    days: int = 0
+    """0 when the rule has a date."""
+    created_before: str = ""
+    """A midnight of UTC as XML has it, "" when the rule has days."""
+
+
+@dataclass(frozen=True, slots=True)
 class BucketRecord:
     """A bucket, as it was created."""
 
@@ -22,6 +35,10 @@ class BucketRecord:
     """Whether public ACLs are refused, and ignored where they are; a bucket of an earlier version has no such word."""
     versioning: str = ""
     """Enabled or Suspended, "" where it never was enabled."""
+    tags: Pairs = ()
+    policy: str = ""
+    """As the client wrote it, "" for none."""
+    abort_rules: tuple[AbortRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +75,7 @@ class ObjectRecord:
     etag: str
     crc64: int
     kind: str
-    """Normal, Multipart or Appendable."""
+    """Normal, Multipart, Appendable or Symlink."""
     modified_at: float
     segments: tuple[Segment, ...]
     metadata: Metadata = field(default_factory=Metadata)
@@ -70,6 +87,8 @@ class ObjectRecord:
     sequence: int = 0
     """Higher than that of the versions that this one was put on."""
     is_delete_marker: bool = False
+    symlink_target: str = ""
+    """The key that a symbolic link stands for, "" for what is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +122,7 @@ _BLOB: Final = re.compile(r"[0-9a-f]{32}")
 _TYPES: dict[Any, type | tuple[type, ...]] = {"str": str, "int": int, "float": (int, float), "bool": bool}
 """What a field may hold, by its annotation."""
 
-_Record = TypeVar("_Record", BucketRecord, Metadata, Segment, ObjectRecord, UploadRecord, PartRecord)
+_Record = TypeVar("_Record", AbortRule, BucketRecord, Metadata, Segment, ObjectRecord, UploadRecord, PartRecord)
 
 
 # The inverses of ``record_to_json``. Each raises ValueError, TypeError or KeyError for what is no such record.
@@ -111,7 +130,9 @@ _Record = TypeVar("_Record", BucketRecord, Metadata, Segment, ObjectRecord, Uplo
 
 def bucket_from_json(data: dict[str, Any]) -> BucketRecord:
     """Return a bucket's record from its JSON data."""
-    return _checked(BucketRecord(**data))
+    tags = tuple((key, value) for key, value in data.get("tags", ()))
+    rules = tuple(_checked(AbortRule(**rule)) for rule in data.get("abort_rules", ()))
+    return _checked(BucketRecord(**{**data, "tags": tags, "abort_rules": rules}))
 
 
 def object_from_json(data: dict[str, Any]) -> ObjectRecord:
@@ -136,7 +157,7 @@ def record_to_json(record: BucketRecord | ObjectRecord | UploadRecord | PartReco
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, Metadata):
+    if isinstance(value, Metadata | AbortRule):
         return asdict(value)
     if isinstance(value, Segment):
         return [value.blob, value.size]

@@ -7,6 +7,7 @@ from email.utils import formatdate
 from typing import Final
 
 _BASIC_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+_XML_FORMAT: Final = "%Y-%m-%dT%H:%M:%S.000Z"
 _HTTP_FORMAT: Final = "%a, %d %b %Y %H:%M:%S GMT"
 
 
@@ -17,7 +18,12 @@ def http_date(at: float) -> str:
 
 def xml_date(at: float) -> str:
     """``2015-12-05T11:10:29.000Z``; the milliseconds are always zero, one client refuses anything else."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+    return datetime.fromtimestamp(at, UTC).strftime(_XML_FORMAT)
+
+
+def parse_xml_date(text: str) -> float:
+    """Read what ``xml_date`` writes. Raises ValueError for anything else."""
+    return datetime.strptime(text.strip(), _XML_FORMAT).replace(tzinfo=UTC).timestamp()
 
 
 def parse_http_date(text: str) -> float:
