@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import oss2
 import pytest
 
@@ -25,14 +27,15 @@ def test_what_a_new_bucket_refuses(bucket: oss2.Bucket) -> None:
     public = {"x-oss-object-acl": "public-read"}
     upload_id = bucket.init_multipart_upload("big").upload_id
     part = bucket.upload_part("big", upload_id, 1, b"x")
-    for attempt in (
+    attempts: list[Callable[[], object]] = [
         lambda: bucket.put_bucket_acl("public-read-write"),
         lambda: bucket.put_object_acl("a", "public-read"),
         lambda: bucket.put_object("b", b"x", headers=public),
         lambda: bucket.init_multipart_upload("b", headers=public),
         lambda: bucket.complete_multipart_upload("big", upload_id, [oss2.models.PartInfo(1, part.etag)], public),
         lambda: bucket.copy_object("exports", "a", "b", headers=public),
-    ):
+    ]
+    for attempt in attempts:
         with pytest.raises(oss2.exceptions.AccessDenied, match="acl is not allowed"):
             attempt()
     assert bucket.get_bucket_acl().acl == "private"
