@@ -11,24 +11,11 @@ In a program::
 or as a process: the command ``oss-local`` for people, ``python -m airflow_provider_oss.emulator --root DIR`` for
 programs; in pytest the fixtures of ``airflow_provider_oss.emulator.pytest_plugin``.
 
-What it does, faithfully enough that the official clients see no difference:
-
-- addresses: path style, virtual-host style, custom domains; signature versions 1 and 4 in headers and in URLs, STS
-  sessions, anonymous access by ACL; clock skew, expiry and region are checked; RAM users with policies
-- buckets: PutBucket, DeleteBucket, GetBucketInfo, GetBucketLocation, ListBuckets, Get/PutBucketAcl
-- objects: PutObject, AppendObject, GetObject (ranges, conditions, response-*), HeadObject, GetObjectMeta, CopyObject,
-  DeleteObject, DeleteMultipleObjects, ListObjects, ListObjectsV2, Put/Get/DeleteObjectTagging, Put/GetObjectAcl
-- multipart: InitiateMultipartUpload, UploadPart, UploadPartCopy, ListParts, ListMultipartUploads,
-  CompleteMultipartUpload (with x-oss-complete-all), AbortMultipartUpload
-- CRC-64, Content-MD5, ETags; metadata headers, storage classes, forbid-overwrite; traffic limits are kept;
-  server-side encryption is echoed, but nothing is encrypted; callbacks are posted, but not signed
-- OSS's limits and errors, a store on disk that survives a kill, and faults on demand (``Fault``)
-
-What it answers 501 NotImplemented: versioning, symbolic links, restore of archived objects, sequential multipart
-uploads, PostObject forms, select, image processing, signature version 2, and every bucket configuration that is not
-named above (lifecycle, CORS, logging, website, policy, replication, inventory and so on).
-
-It answers GET requests uncompressed. Copies keep ETag and CRC-64 of their source.
+It speaks to the official clients as OSS does: signature versions 1 and 4 in headers and in URLs, STS sessions, RAM
+users with policies, and anonymous access by ACL; path style, virtual-host style and custom domains; OSS's limits and
+errors; CRC-64, Content-MD5 and ETags. Its store on disk survives a kill, and it misbehaves on demand (``Fault``). Which
+operations it answers, its limits, where it differs from OSS and what it answers 501 is its claim:
+``python -m airflow_provider_oss.emulator.claim`` prints it.
 """
 
 from __future__ import annotations

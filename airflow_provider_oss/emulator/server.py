@@ -50,8 +50,8 @@ class OSSEmulator:
 
     Without a root the server has a temporary folder, which is empty at first and removed when the block ends.
 
-    What it does and what it answers 501 is in the docstring of the package. Connections that are being served when
-    the block ends get a second to finish and are reset then. Credentials are in no ``repr`` and in no log.
+    What it does and what it answers 501 is in ``claim.py``. Connections that are being served when the block ends get a
+    second to finish and are reset then. Credentials are in no ``repr`` and in no log.
 
     ``port`` 0 means any free one; ``buckets`` are created when absent; ``clock`` gives seconds since the epoch;
     ``ram_users`` have AccessKeys of their own and may do what their policies allow; ``cname_buckets`` maps custom

@@ -25,7 +25,7 @@ from airflow_provider_oss.emulator.operations import (
 from airflow_provider_oss.emulator.subresources import SELECTORS, UNKEPT_HEADERS, UNKEPT_OF_BUCKETS, unsupported
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from airflow_provider_oss.emulator.operations.call import Call
     from airflow_provider_oss.emulator.wire.http import Request, Response, Target
@@ -59,6 +59,7 @@ class Operation:
     access: Access = Access.OWN
 
 
+_COPY_SOURCE: Final = "x-oss-copy-source"
 _COPIES: Final = {
     "PutObject": Operation("CopyObject", writes.copy_object),
     "UploadPart": Operation("UploadPartCopy", multipart.upload_part_copy),
@@ -128,6 +129,28 @@ _TABLE: dict[tuple[str, Level, str], Operation] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Route:
+    """How an operation is asked for: a method, the sub-resources, apart by spaces, and maybe something more."""
+
+    level: Level
+    method: str
+    selectors: str
+    operation: Operation
+    condition: str = ""
+    """A header or a parameter that the request has besides."""
+
+
+def routes() -> Iterator[Route]:
+    """Yield all that this server answers, in the order of the table."""
+    for (method, level, selectors), operation in _TABLE.items():
+        yield Route(level, method, selectors, operation)
+        if operation.name in _COPIES:
+            yield Route(level, method, selectors, _COPIES[operation.name], _COPY_SOURCE)
+        if operation.name == "ListObjects":
+            yield Route(level, method, selectors, _LIST_OBJECTS_V2, "list-type=2")
+
+
 def find_operation(request: Request, target: Target) -> Operation:
     """Return the operation that a request asks for. Raises OSSError 501 NotImplemented for what this server lacks."""
     level = Level.OBJECT if target.key else Level.BUCKET if target.bucket else Level.SERVICE
@@ -138,7 +161,7 @@ def find_operation(request: Request, target: Target) -> Operation:
         raise not_implemented(f"{request.method} on a {level.value} with sub-resources [{selectors}]")
     if operation.name == "ListObjects":
         return _listing(request, operation)
-    if "x-oss-copy-source" in request.headers:
+    if _COPY_SOURCE in request.headers:
         return _COPIES.get(operation.name, operation)
     return operation
 
