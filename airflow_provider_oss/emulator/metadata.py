@@ -23,13 +23,22 @@ ARCHIVED: Final = frozenset({"Archive", "ColdArchive", "DeepColdArchive"})
 
 _KEPT_HEADERS: Final = ("Cache-Control", "Content-Disposition", "Content-Encoding", "Content-Language", "Expires")
 _META_PREFIX: Final = "x-oss-meta-"
+_CLIENT_ENCRYPTION_PREFIX: Final = "x-oss-meta-client-side-encryption-"
 _ENCRYPTION: Final = "x-oss-server-side-encryption"
 _ENCRYPTION_KEY: Final = "x-oss-server-side-encryption-key-id"
 _DATA_ENCRYPTION: Final = "x-oss-server-side-data-encryption"
 _ENCRYPTION_HEADERS: Final = (_ENCRYPTION, _ENCRYPTION_KEY, _DATA_ENCRYPTION)
 _DEFAULT_KEY: Final = "00000000-0000-0000-0000-000000000000"
 """The key that OSS takes when a request names none; nothing is encrypted with it."""
-_TAG_TEXT: Final = re.compile(r"[A-Za-z0-9 +\-=._:/]*")
+_TAG_TEXT: Final = re.compile(r"[\w +\-=.:/]*")
+_CLIENT_ENCRYPTION: Final = {
+    "key": "Key",
+    "start": "Start",
+    "cek-alg": "CekAlg",
+    "wrap-alg": "WrapAlg",
+    "data-size": "DataSize",
+    "part-size": "PartSize",
+}
 _KMS: Final = "KMS"
 _ALGORITHMS: Final = frozenset({"AES256", _KMS, "SM4"})
 _DATA_ALGORITHM: Final = "SM4"
@@ -86,6 +95,22 @@ def forbids_overwrite(request: Request) -> bool:
     return text.lower() == "true"
 
 
+def with_client_encryption(user: Pairs, source: Pairs) -> Pairs:
+    """Return the user metadata with what the source says of its client-side encryption: no copy is read without."""
+    kept = {name: value for name, value in source if name.startswith(_CLIENT_ENCRYPTION_PREFIX)}
+    return tuple(sorted({**kept, **dict(user)}.items()))
+
+
+def client_encryption(user: Pairs) -> dict[str, str]:
+    """Return what the user metadata says of client-side encryption, as ListParts names it."""
+    found = dict(user)
+    return {
+        f"ClientEncryption{element}": found[f"{_CLIENT_ENCRYPTION_PREFIX}{name}"]
+        for name, element in _CLIENT_ENCRYPTION.items()
+        if f"{_CLIENT_ENCRYPTION_PREFIX}{name}" in found
+    }
+
+
 def refuse_encryption(request: Request) -> None:
     """Raise OSSError 400 when the request names an encryption: a multipart upload has the one that it began with."""
     for name in _ENCRYPTION_HEADERS:
@@ -121,7 +146,7 @@ def checked_tags(tags: Iterable[tuple[str, str]], limits: Limits) -> Pairs:
     """
     Return the tags as OSS takes them. Raises OSSError 400 InvalidTag.
 
-    Keys and values consist of ASCII letters, digits, space and ``+-=._:/``.
+    Keys and values consist of letters of any script, digits, space and ``+-=._:/``.
     """
     pairs = tuple(tags)
     if len(pairs) > limits.max_tags or len({key for key, _ in pairs}) < len(pairs):

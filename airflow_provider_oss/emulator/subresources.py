@@ -8,17 +8,18 @@ from typing import Final
 
 SIGNED_BY_V1: Final = frozenset(
     """
-    acl append accessPoint accessPointPolicy asyncFetch bucketArchiveDirectRead bucketInfo callback callback-var cname
-    comp continuation-token cors delete encryption endTime group httpsConfig inventory inventoryId lifecycle link live
-    location logging metaQuery objectInfo objectMeta partNumber policy position publicAccessBlock qos qosInfo
-    qosRequester redundancyTransition referer regionList replication replicationLocation replicationProgress
-    requestPayment requesterQosInfo resourceGroup resourcePool resourcePoolBuckets resourcePoolInfo
-    response-cache-control response-content-disposition response-content-encoding response-content-language
-    response-content-type response-expires restore security-token sequential startTime stat status style styleName
-    symlink tagging transferAcceleration uploadId uploads versionId versioning versions vod website worm wormExtend
-    wormId x-oss-ac-forward-allow x-oss-ac-source-ip x-oss-ac-subnet-mask x-oss-ac-vpc-id x-oss-access-point-name
-    x-oss-async-process x-oss-process x-oss-redundancy-transition-taskid x-oss-request-payer
-    x-oss-target-redundancy-type x-oss-traffic-limit x-oss-write-get-object-response
+    accessPoint accessPointPolicy acl append asyncFetch bucketArchiveDirectRead bucketInfo callback callback-var
+    cleanRestoredObject cloudboxes cname comp continuation-token cors dataPipeline delete encryption endTime group
+    httpsConfig inventory inventoryId legalHold lifecycle link live location logging metaQuery objectInfo objectMeta
+    objectWorm overwriteConfig partNumber policy policyStatus position publicAccessBlock qos qosInfo qosRequester
+    redundancyTransition referer regionList replication replicationLocation replicationProgress requestPayment
+    requesterQosInfo resourceGroup resourcePool resourcePoolBuckets resourcePoolInfo response-cache-control
+    response-content-disposition response-content-encoding response-content-language response-content-type
+    response-expires restore retention rtc seal security-token sequential startTime stat status style styleName
+    symlink tagging transferAcceleration uploadId uploads userDefinedLogFieldsConfig versionId versioning versions
+    vod website worm wormExtend wormId x-oss-ac-forward-allow x-oss-ac-source-ip x-oss-ac-subnet-mask
+    x-oss-ac-vpc-id x-oss-access-point-name x-oss-async-process x-oss-process x-oss-redundancy-transition-taskid
+    x-oss-request-payer x-oss-target-redundancy-type x-oss-traffic-limit x-oss-write-get-object-response
     """.split()
 )
 """Parameters that are part of a version 1 signature."""

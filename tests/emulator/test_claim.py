@@ -6,12 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import oss2
 import pytest
 
 from airflow_provider_oss.emulator.claim import claim, write_into
 from airflow_provider_oss.emulator.operations.routes import Level, Route, routes
 from airflow_provider_oss.emulator.subresources import PLAIN, SELECTORS, SIGNED_BY_V1, UNKEPT_HEADERS
-from tests.emulator.support import Client
+from tests.emulator.support import KEY_ID, SECRET, Client
 
 PAGE = Path(__file__).parents[2] / "docs" / "local_server.md"
 COMMAND = "python -m airflow_provider_oss.emulator.claim docs/local_server.md"
@@ -67,8 +68,9 @@ def ask(client: Client, route: Route) -> int:
 @pytest.mark.parametrize("name", LACKING)
 def test_parameters_that_are_lacking(client: Client, name: str) -> None:
     """What the claim says is lacking is answered 501, with a value and without."""
+    signer_of_all = Client(client.server, oss2.AuthV4(KEY_ID, SECRET))
     for value in ("", "1"):
-        answer = client.send("GET", "", {name: value})
+        answer = signer_of_all.send("GET", "", {name: value})
         assert (answer.status, answer.code) == (501, "NotImplemented")
         assert name in (answer.text("Message") or "")
 

@@ -435,8 +435,8 @@ def test_batch_delete(bucket: oss2.Bucket) -> None:
 
 def test_tagging(bucket: oss2.Bucket) -> None:
     """Tags are set, read, counted and removed."""
-    bucket.put_object("a", b"x", headers={"x-oss-tagging": "k%201=v%201&k%2B-%3D._%3A%2F="})
-    assert bucket.get_object_tagging("a").tag_set.tagging_rule == {"k 1": "v 1", "k+-=._:/": ""}
+    bucket.put_object("a", b"x", headers={"x-oss-tagging": "k%201=v%201&%E4%B8%AD%2B-%3D._%3A%2F="})
+    assert bucket.get_object_tagging("a").tag_set.tagging_rule == {"k 1": "v 1", "中+-=._:/": ""}
     assert bucket.head_object("a").headers["x-oss-tagging-count"] == "2"
     rule = TaggingRule()
     rule.add("only", "one")

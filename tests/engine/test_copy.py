@@ -59,7 +59,7 @@ SOURCE_OPTIONS = parse_options(
     meta={"from": "sourcé"},
     headers={"Cache-Control": "no-cache", "Content-Encoding": "identity"},
     storage_class="IA",
-    tags={"kind": "dump +"},
+    tags={"kind": "dump ü"},
 )
 
 
@@ -184,7 +184,7 @@ def test_what_is_stored_with_the_source(stage: Stage, threshold: int) -> None:
     info = stage.scene.client.head_object(stage.scene.ref)
     assert (info.content_type, info.meta, info.storage_class) == ("text/csv", {"from": "sourcé"}, "IA")
     assert (info.headers["cache-control"], info.headers["content-encoding"]) == ("no-cache", "identity")
-    assert stage.scene.client.get_object_tags(stage.scene.ref) == {"kind": "dump +"}
+    assert stage.scene.client.get_object_tags(stage.scene.ref) == {"kind": "dump ü"}
     stage.assert_copied()
 
 

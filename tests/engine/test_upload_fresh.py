@@ -188,7 +188,7 @@ def test_what_belongs_to_the_object_arrives(scene: Scene, size_bytes: int) -> No
         meta={"rows": 7},
         headers={"Cache-Control": "no-cache"},
         storage_class="IA",
-        tags={"team": "data +"},
+        tags={"team": "数据"},
         acl="private",
         traffic_limit=838_860_800,
     )

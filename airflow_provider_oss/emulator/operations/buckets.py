@@ -9,7 +9,7 @@ from xml.etree.ElementTree import SubElement
 from airflow_provider_oss.emulator.addressing import is_bucket_name
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
 from airflow_provider_oss.emulator.metadata import BUCKET_ACLS, STORAGE_CLASSES, refuse_public_acl
-from airflow_provider_oss.emulator.operations.call import OWNER_ID, OWNER_NAME, Call
+from airflow_provider_oss.emulator.operations.call import OWNER_ID, OWNER_NAME, RESOURCE_GROUP_ID, Call
 from airflow_provider_oss.emulator.paging import page
 from airflow_provider_oss.emulator.state.records import BucketRecord
 from airflow_provider_oss.emulator.wire.dates import xml_date
@@ -53,6 +53,7 @@ async def get_bucket_info(call: Call) -> Response:
     element = SubElement(root, "Bucket")
     _describe(call, element, bucket)
     add(element, DataRedundancyType=bucket.redundancy, Comment="", AccessMonitor="Disabled")
+    add(element, CrossRegionReplication="Disabled", TransferAcceleration="Disabled", ResourceGroupId=RESOURCE_GROUP_ID)
     add(element, BlockPublicAccess=str(bucket.blocks_public_access).lower(), Versioning=bucket.versioning or None)
     add_owner(element)
     add(SubElement(element, "AccessControlList"), Grant=bucket.acl)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
 
 OWNER_ID: Final = "1000000000000001"
 OWNER_NAME: Final = "local"
+RESOURCE_GROUP_ID: Final = "rg-local"
 NULL_VERSION: Final = "null"
 """How OSS calls the version that was written without versioning."""
+_VERSION_ID: Final = re.compile(r"[0-9A-F]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +85,7 @@ class Call:
         return require_bucket(self.store, self.target.bucket)
 
     def version_id(self) -> str | None:
-        """Return the version that the request names, None when it names none. Raises OSSError 400 for an empty one."""
+        """Return the version that the request names, None when it names none. Raises OSSError 400 for a bad one."""
         if not self.request.has_parameter("versionId"):
             return None
         return parse_version_id(self.request.parameter("versionId"))
@@ -144,10 +147,12 @@ def require_object(store: Store, bucket: str, key: str, version_id: str | None =
 
 
 def parse_version_id(text: str) -> str:
-    """Return a version id as records have it. Raises OSSError 400 for an empty one."""
-    if not text:
-        raise invalid_argument("versionId", text, "Version id cannot be the empty string.")
-    return "" if text == NULL_VERSION else text
+    """Return a version id as records have it. Raises OSSError 400 for what never was one."""
+    if text == NULL_VERSION:
+        return ""
+    if not _VERSION_ID.fullmatch(text):
+        raise invalid_argument("versionId", text, "Invalid version id specified.")
+    return text
 
 
 def version_headers(bucket: BucketRecord, record: ObjectRecord) -> dict[str, str]:

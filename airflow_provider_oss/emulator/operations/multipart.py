@@ -11,7 +11,12 @@ from xml.etree.ElementTree import SubElement
 
 from airflow_provider_oss.emulator.checksums import base64_text
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
-from airflow_provider_oss.emulator.metadata import read_metadata, refuse_encryption, traffic_limit_bytes_per_second
+from airflow_provider_oss.emulator.metadata import (
+    client_encryption,
+    read_metadata,
+    refuse_encryption,
+    traffic_limit_bytes_per_second,
+)
 from airflow_provider_oss.emulator.operations.writes import check_overwrite, copied_version_headers, read_copy_source
 from airflow_provider_oss.emulator.paging import page
 from airflow_provider_oss.emulator.ranges import ByteRange
@@ -104,6 +109,7 @@ async def list_parts(call: Call) -> Response:
         Key=encode(call.target.key),
         UploadId=upload.record.upload_id,
         StorageClass=upload.record.metadata.storage_class,
+        **client_encryption(upload.record.metadata.user),
         PartNumberMarker=marker,
         NextPartNumberMarker=shown[-1] if shown else marker,
         MaxParts=limit,

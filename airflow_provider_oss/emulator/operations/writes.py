@@ -15,6 +15,7 @@ from airflow_provider_oss.emulator.metadata import (
     parse_tagging_header,
     read_metadata,
     traffic_limit_bytes_per_second,
+    with_client_encryption,
 )
 from airflow_provider_oss.emulator.operations.call import (
     NULL_VERSION,
@@ -209,10 +210,13 @@ def _copied_metadata(call: Call, source: ObjectRecord, given: Metadata) -> Metad
     """Return what a copy keeps of its source and what it takes from the request."""
     if not _directive(call, "x-oss-metadata-directive"):
         kept = replace(source.metadata, storage_class=given.storage_class, encryption=given.encryption)
-    elif "content-type" in call.request.headers:
-        kept = given
     else:
-        kept = replace(given, content_type=source.metadata.content_type)
+        has_type = "content-type" in call.request.headers
+        kept = replace(
+            given,
+            content_type=given.content_type if has_type else source.metadata.content_type,
+            user=with_client_encryption(given.user, source.metadata.user),
+        )
     replace_tags = _directive(call, "x-oss-tagging-directive")
     tags = (
         parse_tagging_header(call.request.header("x-oss-tagging"), call.limits)

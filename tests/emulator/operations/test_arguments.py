@@ -27,7 +27,8 @@ def test_append_positions(client: Client, position: str | None) -> None:
     [
         ("/exports", 400, "InvalidArgument"),
         ("", 400, "InvalidArgument"),
-        ("/exports/a?versionId=1", 404, "NoSuchVersion"),
+        (f"/exports/a?versionId={'0' * 64}", 404, "NoSuchVersion"),
+        ("/exports/a?versionId=1", 400, "InvalidArgument"),
         ("/exports/a?versionId=", 400, "InvalidArgument"),
         ("/exports/a?versionId=null", 200, None),
         ("/not-there/a", 404, "NoSuchBucket"),

@@ -60,6 +60,22 @@ def test_of_a_multipart_upload(bucket: oss2.Bucket) -> None:
     assert answers == [("KMS", True, "SM4")] * 4
 
 
+def test_what_clients_encrypted(client: Client) -> None:
+    """What is said of client-side encryption is listed with the parts, and no copy loses it."""
+    prefix = "x-oss-meta-client-side-encryption-"
+    said = {f"{prefix}key": "k", f"{prefix}start": "s", f"{prefix}data-size": "9", f"{prefix}part-size": "3"}
+    upload_id = client.send("POST", "big", {"uploads": ""}, said).text("UploadId") or ""
+    parts = client.send("GET", "big", {"uploadId": upload_id})
+    names = ("Key", "Start", "DataSize", "PartSize", "CekAlg")
+    assert [parts.text(f"ClientEncryption{name}") for name in names] == ["k", "s", "9", "3", None]
+    client.send("PUT", "a", headers={**said, "x-oss-meta-other": "o"}, body=b"x")
+    replacing = {"x-oss-copy-source": "/exports/a", "x-oss-metadata-directive": "REPLACE", f"{prefix}start": "new"}
+    client.send("PUT", "copy", headers=replacing)
+    found = client.send("HEAD", "copy").headers
+    kept = [found.get(name) for name in (f"{prefix}key", f"{prefix}start", "x-oss-meta-other")]
+    assert kept == ["k", "new", None]
+
+
 def test_an_unknown_data_encryption(client: Client) -> None:
     """Data is encrypted with SM4 or not at all."""
     answer = client.send("PUT", "a", headers={SSE: "KMS", DATA: "ROT13"}, body=b"x")
