@@ -58,7 +58,8 @@ def ask(client: Client, route: Route) -> int:
     query = dict.fromkeys(route.selectors.split(), "")
     headers = {}
     if "=" in route.condition:
-        query |= [route.condition.split("=")]
+        name, _, value = route.condition.partition("=")
+        query[name] = value
     elif route.condition:
         headers = {route.condition: "/exports/a"}
     asked = Client(client.server, bucket="" if route.level is Level.SERVICE else "not-there")
