@@ -54,7 +54,7 @@ def head_lines(client: Client, method: str, key: str, headers: dict[str, str]) -
         ("GET", "a", {"uploadId": "none"}, 404),
         ("PATCH", "a", None, 501),
         ("GET", "a", {"nonsense": ""}, 501),
-        ("GET", "", {"lifecycle": ""}, 501),
+        ("GET", "", {"cors": ""}, 501),
         ("POST", "a", {"uploads": "", "sequential": ""}, 501),
         ("POST", "", None, 501),
         ("GET", "", {"list-type": "3"}, 400),
