@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.errors import OSSError
+from airflow_provider_oss.emulator.operations.call import find_object
 from airflow_provider_oss.emulator.operations.routes import Access
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def check_access(call: Call, access: Access) -> None:
     if bucket.blocks_public_access:
         raise _denied()
     acl = bucket.acl
-    record = call.store.object(call.target.bucket, call.target.key) if call.target.key else None
+    record = find_object(call.store, bucket.name, call.target.key, call.version_id())
     if access is Access.READ and record is not None and record.metadata.acl != "default":
         acl = record.metadata.acl
     if access not in _ALLOWED[acl]:

@@ -12,7 +12,7 @@ from airflow_provider_oss.emulator.ram import Need, resource_of
 from airflow_provider_oss.emulator.wire.http import encode_percent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from airflow_provider_oss.emulator.body import Body
     from airflow_provider_oss.emulator.limits import Limits
@@ -132,18 +132,22 @@ def require_object(store: Store, bucket: str, key: str, version_id: str | None =
 
     Raises OSSError 404 NoSuchKey or NoSuchVersion, or 405 MethodNotAllowed for a version that is a delete marker.
     """
-    versions = store.versions(bucket, key)
+    record = find_object(store, bucket, key, version_id)
+    if record is not None and not record.is_delete_marker:
+        return record
+    if record is not None:
+        raise OSSError("MethodNotAllowed", extra={"Key": key}, headers=_marker_headers(record))
+    if version_id is not None:
+        raise OSSError("NoSuchVersion", extra={"Key": key, "VersionId": version_id or NULL_VERSION})
+    marker = next(iter(store.versions(bucket, key)), None)
+    raise OSSError("NoSuchKey", extra={"Key": key}, headers=_marker_headers(marker) if marker else None)
+
+
+def find_object(store: Store, bucket: str, key: str, version_id: str | None = None) -> ObjectRecord | None:
+    """Return the object, or the version of it that may be a delete marker; None when there is none."""
     if version_id is None:
-        if not versions or versions[0].is_delete_marker:
-            raise OSSError("NoSuchKey", extra={"Key": key}, headers=_marker_headers(versions[:1]))
-        return versions[0]
-    found = [version for version in versions if version.version_id == version_id]
-    if not found:
-        extra = {"Key": key, "VersionId": version_id or NULL_VERSION}
-        raise OSSError("NoSuchVersion", extra=extra)
-    if found[0].is_delete_marker:
-        raise OSSError("MethodNotAllowed", extra={"Key": key}, headers=_marker_headers(found))
-    return found[0]
+        return store.object(bucket, key)
+    return next((found for found in store.versions(bucket, key) if found.version_id == version_id), None)
 
 
 def parse_version_id(text: str) -> str:
@@ -160,11 +164,9 @@ def version_headers(bucket: BucketRecord, record: ObjectRecord) -> dict[str, str
     return {"x-oss-version-id": record.version_id or NULL_VERSION} if bucket.versioning else {}
 
 
-def _marker_headers(found: Sequence[ObjectRecord]) -> dict[str, str]:
-    """Return what an error says of the delete marker that was found, if one was."""
-    if not found:
-        return {}
-    return {"x-oss-delete-marker": "true", "x-oss-version-id": found[0].version_id or NULL_VERSION}
+def _marker_headers(marker: ObjectRecord) -> dict[str, str]:
+    """Return what an error says of a delete marker that is in the way."""
+    return {"x-oss-delete-marker": "true", "x-oss-version-id": marker.version_id or NULL_VERSION}
 
 
 def check_key(key: str, limits: Limits) -> None:

@@ -14,7 +14,7 @@ from oss2.models import (
     TaggingRule,
 )
 
-from tests.emulator.support import Client
+from tests.emulator.support import Client, send
 
 
 @pytest.fixture
@@ -141,6 +141,17 @@ def test_what_a_version_says_of_itself(versions: oss2.Bucket) -> None:
     assert acls == ["private", "default"]
     versions.delete_object_tagging("a", params={"versionId": first})
     assert versions.get_object_tagging("a", params={"versionId": first}).tag_set.tagging_rule == {}
+
+
+def test_an_acl_of_a_version(versions: oss2.Bucket, client: Client) -> None:
+    """What anyone may read is up to the ACL of the version that is asked for."""
+    versions.delete_bucket_public_access_block()
+    public = versions.put_object("a", b"public", headers={"x-oss-object-acl": "public-read"}).versionid
+    private = versions.put_object("a", b"private").versionid
+    answers = [
+        send(client.server.endpoint, "GET", client.target("a", {"versionId": each})) for each in (public, private)
+    ]
+    assert [answer.status for answer in answers] == [200, 403]
 
 
 def test_a_version_as_source(versions: oss2.Bucket) -> None:
