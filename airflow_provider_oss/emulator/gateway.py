@@ -16,7 +16,7 @@ from airflow_provider_oss.emulator.admin import is_admin_path, serve_admin
 from airflow_provider_oss.emulator.authentication import Authenticated, Keyring, authenticate
 from airflow_provider_oss.emulator.body import Body
 from airflow_provider_oss.emulator.connection import TRANSPORT_EXTENSION, Connection, ConnectionGoneError
-from airflow_provider_oss.emulator.errors import NotModifiedError, OSSError
+from airflow_provider_oss.emulator.errors import NotModifiedError, OSSError, not_implemented
 from airflow_provider_oss.emulator.faults import Effects, Fault, Faults
 from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
 from airflow_provider_oss.emulator.operations.call import Call, Environment, check_key, require_bucket
@@ -153,6 +153,8 @@ class _Exchange:
 
     async def _dispatch(self) -> Response:
         request, environment = self._request, self._environment
+        if request.method == "OPTIONS":
+            raise not_implemented("CORS")  # a browser asks unsigned, and OSS answers before it looks who asks
         options = readings(request.header("host"), request.raw_path, self._gateway.cname_buckets)
         self._identify(options[0])
         authenticated = self._authenticate(options)

@@ -53,6 +53,7 @@ def head_lines(client: Client, method: str, key: str, headers: dict[str, str]) -
         ("POST", "a", {"uploads": ""}, 200),
         ("GET", "a", {"uploadId": "none"}, 404),
         ("PATCH", "a", None, 501),
+        ("OPTIONS", "a", None, 501),
         ("GET", "a", {"nonsense": ""}, 501),
         ("GET", "", {"cors": ""}, 501),
         ("POST", "a", {"uploads": "", "sequential": ""}, 501),

@@ -130,9 +130,10 @@ _Record = TypeVar("_Record", AbortRule, BucketRecord, Metadata, Segment, ObjectR
 
 def bucket_from_json(data: dict[str, Any]) -> BucketRecord:
     """Return a bucket's record from its JSON data."""
-    tags = tuple((key, value) for key, value in data.get("tags", ()))
-    rules = tuple(_checked(AbortRule(**rule)) for rule in data.get("abort_rules", ()))
-    return _checked(BucketRecord(**{**data, "tags": tags, "abort_rules": rules}))
+    values = {"tags": (), "abort_rules": (), **data}
+    tags = tuple((key, value) for key, value in values["tags"])
+    rules = tuple(_checked(AbortRule(**rule)) for rule in values["abort_rules"])
+    return _checked(BucketRecord(**{**values, "tags": tags, "abort_rules": rules}))
 
 
 def object_from_json(data: dict[str, Any]) -> ObjectRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -165,6 +166,17 @@ def test_a_latest_version_that_was_taken_out(root: Path) -> None:
     for _ in range(2):
         with Store(root) as store:
             assert list(store.versions("exports", "a")) == [second, first]
+
+
+def test_a_damaged_version_is_named(root: Path) -> None:
+    """A store with a damaged record among the hidden versions does not open, and removes nothing."""
+    with Store(root) as store:
+        write(store, b"1"), write(store, b"2")
+    [path], before = root.glob("buckets/exports/versions/*"), blobs(root)
+    path.write_bytes(b"{}")
+    with pytest.raises(RuntimeError, match=re.escape(f"the record {path} is damaged")):
+        Store(root)
+    assert blobs(root) == before
 
 
 def test_a_folder_of_an_earlier_version(tmp_path: Path) -> None:
