@@ -115,6 +115,7 @@ _TABLE: dict[tuple[str, Level, str], Operation] = {
     ("DELETE", Level.OBJECT, "tagging"): Operation("DeleteObjectTagging", properties.delete_object_tagging),
     ("GET", Level.OBJECT, "symlink"): Operation("GetSymlink", symlinks.get_symlink, Access.READ),
     ("PUT", Level.OBJECT, "symlink"): Operation("PutSymlink", symlinks.put_symlink, Access.WRITE),
+    ("DELETE", Level.OBJECT, "symlink"): Operation("DeleteObject", deletes.delete_object, Access.WRITE),
     ("POST", Level.OBJECT, "uploads"): Operation(
         "InitiateMultipartUpload", multipart.initiate_multipart_upload, Access.WRITE
     ),

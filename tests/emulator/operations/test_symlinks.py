@@ -52,6 +52,16 @@ def test_what_is_no_link(client: Client) -> None:
     assert client.send("PUT", "a", {"symlink": ""}, forbidden).code == "FileAlreadyExists"
 
 
+def test_a_link_that_is_deleted(client: Client) -> None:
+    """A link is deleted as an object is, whether or not the request calls it a link; its target stays."""
+    client.send("PUT", "target", body=b"x")
+    for query in (None, {"symlink": ""}):
+        client.send("PUT", "link", {"symlink": ""}, {"x-oss-symlink-target": "target"})
+        assert client.send("DELETE", "link", query).status == 204
+        assert client.send("GET", "link", {"symlink": ""}).code == "NoSuchKey"
+    assert client.send("GET", "target").body == b"x"
+
+
 def test_a_copy_of_a_link(bucket: oss2.Bucket) -> None:
     """A copy of a link is a link to the same object."""
     bucket.put_object("target", b"x")
