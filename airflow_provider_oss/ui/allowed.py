@@ -27,6 +27,8 @@ RECORD_VERSION: Final = 1
 _MOST_AMOUNT: Final = 10**18
 _MOST_NAME_CHARS: Final = 1023
 _MOST_RANGES_CHARS: Final = 500
+_RATE_LENGTH: Final = 2
+"""Seconds since the attempt began, bytes per second."""
 _RANGES: Final = re.compile(r"([0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})?)*)?")
 _CONSOLE: Final = "https://oss.console.aliyun.com/"
 
@@ -88,8 +90,8 @@ def _time(value: Any) -> str:
 
 
 def _rate(value: Any) -> list[float]:
-    seconds, rate = value if isinstance(value, list) else ()
-    return [_number(seconds), _number(rate)]
+    _check(isinstance(value, list) and len(value) == _RATE_LENGTH)
+    return [_number(one) for one in value]
 
 
 def _or_none(read: Reader) -> Reader:

@@ -20,6 +20,8 @@ VERSION = version("apache-airflow")
 _RELEASE = Version(VERSION).release[:2]
 IS_AIRFLOW_2 = _RELEASE < (3, 0)
 HAS_TASK_STATE = _RELEASE >= (3, 3)
+HAS_PAGES = _RELEASE >= (3, 1)
+"""Whether a plugin can add a page to the UI that is made with the UI's own React."""
 
 FORM_FIELDS = (
     "all" if _RELEASE >= (3, 2) else "texts" if _RELEASE != (3, 0) or find_spec("flask_appbuilder") else "none"
