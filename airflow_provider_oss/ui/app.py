@@ -15,7 +15,7 @@ from fastapi.staticfiles import StaticFiles
 
 from airflow_provider_oss.ui.forgotten import latest_findings
 from airflow_provider_oss.ui.permissions import ReadableDag, ReadableDags
-from airflow_provider_oss.ui.transfers import Task, Wanted, list_transfers, one_transfer
+from airflow_provider_oss.ui.transfers import Task, TransferQuery, list_transfers, one_transfer
 
 _STATIC: Final = Path(__file__).parent / "static"
 _MOST_IN_A_PAGE: Final = 200
@@ -43,7 +43,7 @@ def transfers(
     offset: Annotated[int, Query(ge=0)] = 0,
 ) -> Response:
     """Return a page of the transfers that the user may see: running ones first, then the newest."""
-    return _answer(list_transfers(session, Wanted(readable, dag_id, state, limit, offset)))
+    return _answer(list_transfers(session, TransferQuery(readable, dag_id, state, limit, offset)))
 
 
 @router.get("/api/transfer")

@@ -38,7 +38,7 @@ _TOO_MANY: Final = f"Only the first {MAX_MAPPED_TASKS} instances of the mapped t
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class TransferQuery:
     """A page of transfers of readable DAGs: of one DAG, and in one state, if these are given."""
 
     readable: frozenset[str]
@@ -57,7 +57,7 @@ class Task:
     task_id: str
 
 
-def list_transfers(session: Session, wanted: Wanted) -> dict[str, Any]:
+def list_transfers(session: Session, wanted: TransferQuery) -> dict[str, Any]:
     """
     Return a page of transfers, how many there are, and the DAGs that have any.
 

@@ -19,7 +19,7 @@ from tests.ui.rows import RECORD, Rows
 pytestmark = [pytest.mark.integration, pytest.mark.xdist_group("ui-routes")]
 
 OTHER_DAG: Final = "other_dag"
-QUERIES: Final = {
+QUERIES: Final[Mapping[str, Mapping[str, Any]]] = {
     "/api/transfers": {},
     "/api/transfer": {"dag_id": NARROW_DAG, "run_id": "run", "task_id": "upload"},
     "/api/forgotten": {},

@@ -17,7 +17,7 @@ from airflow_provider_oss.checkpoint.task_state import key_of
 from airflow_provider_oss.checkpoint.variable import VariableCheckpointStore
 from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef
-from airflow_provider_oss.ui.transfers import Task, Wanted, list_transfers, one_transfer
+from airflow_provider_oss.ui.transfers import Task, TransferQuery, list_transfers, one_transfer
 from tests.support.airflow_version import HAS_TASK_STATE
 from tests.ui.rows import RECORD, Rows, Ti
 
@@ -40,7 +40,7 @@ CHECKPOINT: Final = Checkpoint(
 def listed(rows: Rows, *readable: str, **wanted: Any) -> dict[str, Any]:
     """Return the page of the DAGs that may be read."""
     usual: dict[str, Any] = {"dag_id": None, "state": None, "limit": 50, "offset": 0}
-    return list_transfers(rows.session, Wanted(frozenset(readable), **usual | wanted))
+    return list_transfers(rows.session, TransferQuery(frozenset(readable), **usual | wanted))
 
 
 def ids(page: dict[str, Any]) -> list[str]:
@@ -301,8 +301,9 @@ def test_a_mapped_group_is_one_picture(rows: Rows) -> None:
     assert [one["record"]["done"] for one in of_one["group"]] == [0, 1, 2]
     assert of_one["group"][1]["record"]["parts"] == RECORD["parts"]
     assert "events" not in of_one["group"][1]["record"]
-    for index in (None, -1, 3):
-        of_group = one_transfer(rows.session, task, index)
+    not_there: tuple[int | None, ...] = (None, -1, 3)
+    for asked in not_there:
+        of_group = one_transfer(rows.session, task, asked)
         assert of_group is not None
         assert (of_group["transfer"], len(of_group["group"])) == (None, 3)
 
