@@ -50,6 +50,8 @@ OWN_WARNINGS = (
         *(("ignore::DeprecationWarning",) if VERSION == "2.11.0" else ()),
         # The tests that come with the lowest fsspec are of the pytest of their time
         "ignore:Class-scoped fixture defined as instance method",
+        # The models of 3.1 and 3.2 ask SQLAlchemy 2.1 for what it has no more use of
+        "ignore:The ..noload.. loader strategy is deprecated:DeprecationWarning",
         # The starlette of 3.0 and 3.1 still knows a class of anyio by its old name
         "ignore:The anyio[.]abc:DeprecationWarning",
     )
