@@ -33,7 +33,7 @@ _RANGES: Final = re.compile(r"([0-9]{1,5}(-[0-9]{1,5})?(,[0-9]{1,5}(-[0-9]{1,5})
 _CONSOLE: Final = "https://oss.console.aliyun.com/"
 
 
-def parsed(value: Any) -> Any:
+def as_data(value: Any) -> Any:
     """Return an XCom or an entry of task state as data: it may be stored as JSON text."""
     if not isinstance(value, str):
         return value
@@ -170,7 +170,7 @@ _NEEDED: Final = frozenset({"kind", "state", "updated_at"})
 def record(value: Any) -> dict[str, Any] | None:
     """Return the progress record in a stored value; None when it is none that this version can read."""
     with suppress(ValueError):
-        shown: dict[str, Any] = _RECORD(parsed(value))
+        shown: dict[str, Any] = _RECORD(as_data(value))
         if shown.get("version") == RECORD_VERSION and shown.keys() >= _NEEDED:
             return shown
     return None
@@ -213,7 +213,7 @@ _SUMMARY: Final[Mapping[str, tuple[str, ...]]] = {
 def result(value: Any) -> dict[str, Any] | None:
     """Return what may be shown of what a task returned; None when there is nothing."""
     with suppress(ValueError):
-        return _RESULT(parsed(value)) or None
+        return _RESULT(as_data(value)) or None
     return None
 
 
@@ -226,7 +226,7 @@ def summary(shown: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 def console_link(value: Any) -> str | None:
     """Return the link to the object in OSS's console, if it is one."""
-    url = parsed(value)
+    url = as_data(value)
     return printable(url) if isinstance(url, str) and url.startswith(_CONSOLE) else None
 
 
@@ -250,7 +250,7 @@ _STALE: Final = _fields(
 def stale_uploads(value: Any) -> dict[str, Any] | None:
     """Return what may be shown of what OSSAbortStaleUploadsOperator returned; None when it is nothing of the kind."""
     with suppress(ValueError):
-        shown: dict[str, Any] = _STALE(parsed(value))
+        shown: dict[str, Any] = _STALE(as_data(value))
         return shown if "uploads" in shown else None
     return None
 

@@ -138,7 +138,7 @@ def _add_anchored(
         owner, instance = named[row.key]
         if row.dag_run_id == instance.dag_run_id:
             found[instance.key].entries.append(
-                Entry(f"XCom {row.key} of {row.task_id}", owner, allowed.parsed(row.value))
+                Entry(f"XCom {row.key} of {row.task_id}", owner, allowed.as_data(row.value))
             )
 
 
@@ -159,7 +159,7 @@ def _add_task_state(
     owners = {instance.key: dict(zip(_CHECKPOINTS, _owners(instance), strict=True)) for instance in instances}
     for row in session.execute(select(*columns).where(own, model.key.in_((RECORD_KEY, *_CHECKPOINTS)))):
         key = (row.dag_run_id, row.task_id, row.map_index)
-        value = allowed.parsed(row.value)
+        value = allowed.as_data(row.value)
         if row.key == RECORD_KEY:
             found[key].records.append(value)
         else:
@@ -172,4 +172,4 @@ def _add_variables(
     named = {VariableCheckpointStore(owner).key: (owner, instance) for owner, instance in owners.items()}
     for variable in session.scalars(select(Variable).where(Variable.key.in_(named))):
         owner, instance = named[variable.key]
-        found[instance.key].entries.append(Entry(f"Variable {variable.key}", owner, allowed.parsed(variable.val)))
+        found[instance.key].entries.append(Entry(f"Variable {variable.key}", owner, allowed.as_data(variable.val)))
