@@ -232,15 +232,22 @@ def console_link(value: Any) -> str | None:
 
 # Checkpoints and forgotten uploads
 
+_UNFINISHED: Final = _fields(
+    {
+        "key": _text(_MOST_NAME_CHARS),
+        "upload_id": _text(128),
+        "initiated": _time,
+        "bytes": _count,
+        "owner": _or_none(_text(_MOST_NAME_CHARS)),
+        "reason": _text(20),
+    }
+)
 _STALE: Final = _fields(
     {
         **dict.fromkeys(("bucket", "prefix"), _text(_MOST_NAME_CHARS)),
         **dict.fromkeys(("uploads", "aborted", "bytes", "kept_bytes", "variables_removed"), _count),
         "kept": _fields(dict.fromkeys(("recent", "checkpoint", "unknown"), _count)),
-        "first": _last(
-            10,
-            _fields({"key": _text(_MOST_NAME_CHARS), "upload_id": _text(128), "initiated": _time, "bytes": _count}),
-        ),
+        **dict.fromkeys(("first", "kept_first"), _last(10, _UNFINISHED)),
         "unseen_stores": _last(10, _text(20)),
         "dry_run": _yes_or_no,
     }

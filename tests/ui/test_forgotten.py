@@ -8,6 +8,13 @@ from airflow_provider_oss.ui.forgotten import latest_findings
 from tests.ui.rows import Rows
 
 OPERATOR: Final = "OSSAbortStaleUploadsOperator"
+UNFINISHED: Final[dict[str, Any]] = {
+    "key": "<img onerror=x>",
+    "upload_id": "0004",
+    "initiated": "2026-10-01T00:00:00+00:00",
+    "bytes": 200,
+    "owner": "daily/run/upload",
+}
 RESULT: Final[dict[str, Any]] = {
     "bucket": "exports",
     "prefix": "daily/",
@@ -17,7 +24,8 @@ RESULT: Final[dict[str, Any]] = {
     "kept": {"recent": 2, "checkpoint": 1},
     "kept_bytes": 100,
     "variables_removed": 1,
-    "first": [{"key": "<img onerror=x>", "upload_id": "0004", "initiated": "2026-10-01T00:00:00+00:00", "bytes": 200}],
+    "first": [UNFINISHED],
+    "kept_first": [UNFINISHED | {"reason": "checkpoint", "owner": None}],
     "unseen_stores": ["task_state"],
     "dry_run": True,
 }
