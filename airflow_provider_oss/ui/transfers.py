@@ -12,7 +12,7 @@ from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.state import TaskInstanceState
-from sqlalchemy import and_, case, func, select
+from sqlalchemy import Text, and_, case, cast, func, select
 
 from airflow_provider_oss.limits import MAX_MAPPED_TASKS
 from airflow_provider_oss.ui import allowed
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 LINK_KEY: Final = "oss_transfer_link"
 """The XCom that every task instance with a transfer pushes when it begins."""
+_EMPTY_CHARS: Final = len("null")
+"""As JSON: the link of a task that has ended without a transfer is empty."""
 
 _MOST_COUNTED: Final = 10_000
 _STALE: Final = timedelta(seconds=60)
@@ -129,9 +131,13 @@ def _marked() -> Any:
         XComModel.dag_run_id == DagRun.id,
         XComModel.task_id == TaskInstance.task_id,
         XComModel.map_index == TaskInstance.map_index,
-        XComModel.key == LINK_KEY,
+        _is_mark(),
     )
     return _columns().join(XComModel, is_own)
+
+
+def _is_mark() -> Any:
+    return and_(XComModel.key == LINK_KEY, func.length(cast(XComModel.value, Text)) > _EMPTY_CHARS)
 
 
 def _marked_indexes(session: Session, task: Task) -> set[int]:
@@ -141,14 +147,14 @@ def _marked_indexes(session: Session, task: Task) -> set[int]:
                 XComModel.dag_id == task.dag_id,
                 XComModel.run_id == task.run_id,
                 XComModel.task_id == task.task_id,
-                XComModel.key == LINK_KEY,
+                _is_mark(),
             )
         )
     )
 
 
 def _dags(session: Session, readable: frozenset[str]) -> list[str]:
-    found = select(XComModel.dag_id).where(XComModel.key == LINK_KEY, XComModel.dag_id.in_(readable)).distinct()
+    found = select(XComModel.dag_id).where(_is_mark(), XComModel.dag_id.in_(readable)).distinct()
     return sorted(session.scalars(found))
 
 

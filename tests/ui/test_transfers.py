@@ -53,12 +53,14 @@ def shown(rows: Rows, ti: Ti) -> Any:
 
 
 def test_running_ones_come_first_then_the_newest(rows: Rows) -> None:
-    """Tasks without a transfer are not listed; each page has what the one before has not."""
+    """Tasks without a transfer, whose link is empty, are not listed; each page has what the one before has not."""
     for task_id, state in (("old", "running"), ("failed", "failed"), ("new", "running"), ("done", "success")):
         rows.transfer("daily", task_id=task_id, state=state)
     rows.ti("daily", task_id="other")
+    for dag_id, link in (("daily", ""), ("weekly", ""), ("monthly", None)):
+        rows.xcom(rows.ti(dag_id, task_id="without"), "oss_transfer_link", link)
 
-    page = listed(rows, "daily")
+    page = listed(rows, "daily", "weekly", "monthly")
     assert ids(page) == ["new", "old", "done", "failed"]
     assert (page["total"], page["dags"]) == (4, ["daily"])
     assert ids(listed(rows, "daily", limit=2)) == ["new", "old"]
