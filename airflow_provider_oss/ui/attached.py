@@ -59,7 +59,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class StoredCheckpoint:
     """A checkpoint as it is stored, with its owner's name and the words for where it is."""
 
     place: str
@@ -73,7 +73,7 @@ class Attached:
 
     xcoms: dict[str, Any] = field(default_factory=dict)
     """By key."""
-    entries: list[Entry] = field(default_factory=list)
+    entries: list[StoredCheckpoint] = field(default_factory=list)
     records: list[Any] = field(default_factory=list)
     """Values that should be progress records, but for those in the entries."""
 
@@ -138,7 +138,7 @@ def _add_anchored(
         owner, instance = named[row.key]
         if row.dag_run_id == instance.dag_run_id:
             found[instance.key].entries.append(
-                Entry(f"XCom {row.key} of {row.task_id}", owner, allowed.as_data(row.value))
+                StoredCheckpoint(f"XCom {row.key} of {row.task_id}", owner, allowed.as_data(row.value))
             )
 
 
@@ -163,7 +163,7 @@ def _add_task_state(
         if row.key == RECORD_KEY:
             found[key].records.append(value)
         else:
-            found[key].entries.append(Entry(f"task state {row.key}", owners[key][row.key], value))
+            found[key].entries.append(StoredCheckpoint(f"task state {row.key}", owners[key][row.key], value))
 
 
 def _add_variables(
@@ -172,4 +172,6 @@ def _add_variables(
     named = {VariableCheckpointStore(owner).key: (owner, instance) for owner, instance in owners.items()}
     for variable in session.scalars(select(Variable).where(Variable.key.in_(named))):
         owner, instance = named[variable.key]
-        found[instance.key].entries.append(Entry(f"Variable {variable.key}", owner, allowed.as_data(variable.val)))
+        found[instance.key].entries.append(
+            StoredCheckpoint(f"Variable {variable.key}", owner, allowed.as_data(variable.val))
+        )
