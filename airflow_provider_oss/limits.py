@@ -46,3 +46,6 @@ MIN_POKE_INTERVAL_SECONDS: Final = 1.0
 
 MAX_MAPPED_TASKS: Final = 1024
 """How many tasks Airflow makes of a mapped one unless its ``[core] max_map_length`` says otherwise."""
+
+MAX_UNFINISHED_OF_A_TASK: Final = 4
+"""Of many files: large ones that may have failed in the middle, each with a checkpoint of its own."""

@@ -222,9 +222,22 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": EXTRA_FIELDS,
             }
         ],
+        "config": {
+            "aliyun_oss": {
+                "description": "Alibaba Cloud OSS (airflow-provider-oss).",
+                "options": {"transfers_page": _TRANSFERS_PAGE},
+            }
+        },
     }
 
 
+_TRANSFERS_PAGE = {
+    "description": 'Whether Airflow\'s UI has the page "OSS transfers". Airflow 3.1 and later; read by the api-server.',
+    "version_added": "0.1.0",
+    "type": "boolean",
+    "example": None,
+    "default": "True",
+}
 _ASSET_URIS = {
     "schemes": ["oss"],
     "handler": "airflow_provider_oss.assets.oss.sanitize_uri",

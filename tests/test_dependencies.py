@@ -19,6 +19,8 @@ UNDECLARED = {
     "flask_appbuilder": "comes with Airflow 2.11 alone, whose connection form it makes",
     "flask_babel": "as flask_appbuilder",
     "wtforms": "as flask_appbuilder",
+    "fastapi": "the api-server of Airflow 3 is made of it, and nothing else imports the app of our page",
+    "sqlalchemy": "as fastapi, for the models of Airflow",
     "psycopg": "a driver is looked at only where it made the cursor",
     "psycopg2": "as psycopg",
     "pytest": "imports the module itself, by an entry point",

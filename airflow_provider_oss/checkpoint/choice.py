@@ -43,6 +43,12 @@ def owner_of(ti: Any) -> str:
     return f"{ti.dag_id}/{ti.run_id}/{ti.task_id}{mapped}"
 
 
+def owners_of(ti: Any, count: int) -> list[str]:
+    """Return the names in which so many checkpoints of one task instance are kept; the first is its own."""
+    owner = owner_of(ti)
+    return [owner, *(f"{owner}#{number}" for number in range(2, count + 1))]  # no id has "#"
+
+
 def instance_of(owner: str) -> InstanceName | None:
     """Return whose name it is, whichever of its checkpoints it stands in; None when it is nobody's."""
     found = _OWNER.fullmatch(owner)
@@ -111,11 +117,8 @@ def choose_stores(wanted: str | CheckpointStore, context: Mapping[str, Any], *, 
     name, _, setting = wanted.partition(":")
     if name == AUTO:
         name = "variable" if context.get("task_state_store") is None else "task_state"
-    owner = owner_of(context["ti"])
-    return [
-        STORES[name].of_task(context, owner if number == 1 else f"{owner}#{number}", number, setting)  # no id has "#"
-        for number in range(1, count + 1)
-    ]
+    owners = owners_of(context["ti"], count)
+    return [STORES[name].of_task(context, owner, number, setting) for number, owner in enumerate(owners, 1)]
 
 
 def check_named_store(wanted: str | CheckpointStore) -> None:

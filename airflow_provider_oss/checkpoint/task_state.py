@@ -16,6 +16,11 @@ RETENTION: Final = timedelta(days=30)
 """Renewed by every save; longer than any sensible retry delay, whatever the deployment's default is."""
 
 
+def key_of(number: int) -> str:
+    """Return the key of a task instance's checkpoint of this number, from 1 on."""
+    return KEY if number == 1 else f"{KEY}_{number}"
+
+
 class TaskStateAccessor(Protocol):
     """What of ``context["task_state_store"]`` is used."""
 
@@ -58,7 +63,7 @@ class TaskStateCheckpointStore:
                 "checkpoint='task_state' needs the task state store of Airflow 3.3 or later: use 'auto', 'variable' or "
                 "'xcom' here"
             )
-        return cls(accessor, owner, KEY if number == 1 else f"{KEY}_{number}")
+        return cls(accessor, owner, key_of(number))
 
     @classmethod
     def is_seen(cls, context: Mapping[str, Any]) -> bool:

@@ -143,7 +143,10 @@ class StaleUploadsResult(Result):
     """In the parts of those that stay, but for those that were begun recently, and where OSS does not say when."""
     variables_removed: int
     first: list[dict[str, Any]]
-    """The first ten that were aborted: key, upload_id, initiated, bytes."""
+    """The first ten that were aborted: key, upload_id, initiated, bytes, owner (the task instance that began it, None
+    where no checkpoint that can be read says so)."""
+    kept_first: list[dict[str, Any]]
+    """The first ten that stay, but for those that were begun recently: the same, and the reason."""
     unseen_stores: list[str]
     """The stores whose checkpoints could not be seen: uploads named there are protected by their age alone."""
     dry_run: bool
@@ -182,6 +185,7 @@ class StaleUploads:
         self._fates: Counter[Fate] = Counter()
         self._bytes: Counter[Fate] = Counter()
         self._first: list[dict[str, Any]] = []
+        self._kept_first: list[dict[str, Any]] = []
         self._variables_removed = 0
 
     def run(self, uploads: Sequence[ListedUpload]) -> StaleUploadsResult:
@@ -202,6 +206,7 @@ class StaleUploads:
             kept_bytes=sum(self._bytes[reason] for reason in kept),
             variables_removed=self._variables_removed,
             first=self._first,
+            kept_first=self._kept_first,
             unseen_stores=list(self._checkpoints.unseen),
             dry_run=self._dry_run,
         )
@@ -216,11 +221,12 @@ class StaleUploads:
             is_named = any(is_live(one, is_over=self._is_over(one), cutoff=self._cutoff) for one in names)
             decided = fate(seen, is_named=is_named, cutoff=self._cutoff)
             size_bytes = 0 if seen is None else seen.size_bytes
-            if decided is Fate.FORGOTTEN:
-                self._abort(upload, size_bytes)
+            if decided is Fate.FORGOTTEN and not self._dry_run:
+                self._client.abort_multipart_upload(upload.ref, upload.upload_id)
         except OSSNoSuchUpload:
             return
         self._note(upload, decided, size_bytes)
+        self._name(upload, decided, size_bytes, next((one.owner for one in names if one.owner), None))
         if decided is Fate.FORGOTTEN:
             for one in names:
                 self._forget(one)
@@ -236,14 +242,19 @@ class StaleUploads:
     def _is_over(self, found: FoundCheckpoint) -> bool:
         return found.checkpoint is not None and self._checkpoints.is_over(found)
 
-    def _abort(self, upload: ListedUpload, size_bytes: int) -> None:
-        if not self._dry_run:
-            self._client.abort_multipart_upload(upload.ref, upload.upload_id)
-        if len(self._first) < MOST_NAMED:
-            initiated = datetime.fromtimestamp(upload.initiated, UTC).isoformat()
-            self._first.append(
-                {"key": upload.ref.key, "upload_id": upload.upload_id, "initiated": initiated, "bytes": size_bytes}
-            )
+    def _name(self, upload: ListedUpload, decided: Fate, size_bytes: int, owner: str | None) -> None:
+        """Name it in the result, while there is room."""
+        shown = {
+            "key": upload.ref.key,
+            "upload_id": upload.upload_id,
+            "initiated": datetime.fromtimestamp(upload.initiated, UTC).isoformat(),
+            "bytes": size_bytes,
+            "owner": owner,
+        }
+        if decided is Fate.FORGOTTEN:
+            self._first += [shown][: MOST_NAMED - len(self._first)]
+        else:
+            self._kept_first += [shown | {"reason": decided.value}][: MOST_NAMED - len(self._kept_first)]
 
     def _note(self, upload: ListedUpload, decided: Fate, size_bytes: int) -> None:
         self._fates[decided] += 1

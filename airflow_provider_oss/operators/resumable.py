@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from typing_extensions import override
 
-from airflow_provider_oss.limits import DEFAULT_PARALLEL, MIB
+from airflow_provider_oss.limits import DEFAULT_PARALLEL, MAX_UNFINISHED_OF_A_TASK, MIB
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 
 _READ_BYTES: Final = MIB
-_UNFINISHED: Final = 4
-"""Of many files: large ones that may have failed in the middle, each with a checkpoint of its own."""
 
 
 class StreamFunction:
@@ -222,7 +220,10 @@ class OSSFilesBaseOperator(OSSResumableBaseOperator):
 
         arguments: dict[str, Any] = {**self.resumable_arguments(context), **self.object_options()}
         del arguments["checkpoint"]
-        return {**arguments, "checkpoints": choose_stores(self._wanted_store(), context, count=_UNFINISHED)}
+        return {
+            **arguments,
+            "checkpoints": choose_stores(self._wanted_store(), context, count=MAX_UNFINISHED_OF_A_TASK),
+        }
 
     @override
     def lineage(self, result: Any) -> TaskLineage:

@@ -95,7 +95,8 @@ def test_old_and_named_by_nobody(world: World) -> None:
     assert numbers(result) == {"uploads": 3, "aborted": 1, "bytes": 7, "kept": {"recent": 2}, "kept_bytes": 7}
     assert (result.unseen_stores, result.dry_run) == (["xcom"], False)
     [told] = result.first
-    assert (told["key"], told["upload_id"], told["bytes"]) == ("old", old_id, 7)
+    assert (told["key"], told["upload_id"], told["bytes"], told["owner"]) == ("old", old_id, 7, None)
+    assert [(one["key"], one["bytes"], one["reason"]) for one in result.kept_first] == [("slow", 7, "recent")]
     assert datetime.fromisoformat(told["initiated"]).timestamp() == pytest.approx(time.time(), abs=60)
 
 
@@ -110,7 +111,13 @@ def test_the_live_are_not_touched(world: World) -> None:
     checkpoints.append(world.found("clearable", clearable))
 
     directory = MemoryDirectory(*checkpoints, over=(OWNER,))
-    assert numbers(world.clean(directory)) == {"uploads": 3, "kept": {"checkpoint": 3}, "kept_bytes": 3}
+    result = world.clean(directory)
+    assert numbers(result) == {"uploads": 3, "kept": {"checkpoint": 3}, "kept_bytes": 3}
+    assert [(one["key"], one["owner"], one["reason"]) for one in result.kept_first] == [
+        ("clearable", OWNER, "checkpoint"),
+        ("unreadable", None, "checkpoint"),
+        ("waiting", "dag/run/waiting", "checkpoint"),
+    ]
     assert world.left() == ["clearable", "unreadable", "waiting"]
     assert directory.found == checkpoints
 
@@ -123,6 +130,7 @@ def test_the_dead_go_with_their_checkpoints(world: World) -> None:
     world.days_pass(2)
     dry = world.clean(directory, dry_run=True)
     assert (world.left(), len(directory.found)) == (["variable", "xcom"], 2)
+    assert [one["owner"] for one in dry.first] == [OWNER, OWNER]
     result = world.clean(directory)
     assert numbers(result) == numbers(dry) == {"uploads": 2, "aborted": 2, "bytes": 4, "variables_removed": 1}
     assert (world.left(), directory.found) == ([], [xcom])

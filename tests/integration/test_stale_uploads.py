@@ -74,7 +74,7 @@ def test_live_and_forgotten(uploads: Uploads, scene: Scene) -> None:
     live, kept_parts = scene.live, scene.live.stored_parts()
     told, done = clean(uploads, older_than="PT0.1S").values()
     # A part that the killed attempt had handed to the system may arrive between the two
-    growing = ("bytes", "kept_bytes", "first")
+    growing = ("bytes", "kept_bytes", "first", "kept_first")
     assert {name: done[name] for name in done if name not in growing} == {
         name: told[name] for name in told if name not in growing
     } | {"dry_run": False}
@@ -83,6 +83,9 @@ def test_live_and_forgotten(uploads: Uploads, scene: Scene) -> None:
     aborted = [one["key"] for one in done["first"]]
     assert aborted == ([GAVE_UP, ORPHAN] if LISTS_VARIABLES else [GAVE_UP, KEPT, ORPHAN])
     assert (done["aborted"], done["kept"]) == (len(aborted), {"checkpoint": 1} if LISTS_VARIABLES else {})
+    assert [(one["key"], one["owner"], one["reason"]) for one in done["kept_first"]] == (
+        [(KEPT, live.owner, "checkpoint")] if LISTS_VARIABLES else []
+    )
     assert done["variables_removed"] == (2 if LISTS_VARIABLES else 0)
     assert uploads.unfinished() == ([KEPT] if LISTS_VARIABLES else [])
     owners = [live] if LISTS_VARIABLES else [live, scene.gave_up, scene.lost]

@@ -88,7 +88,10 @@ class AirflowApi:
         """Get a token for the requests that follow, where they need one."""
         if not SERVER.has_tokens:
             return
-        token = _checked(self._client.get("/auth/token"))["access_token"]
+        self.use_token(_checked(self._client.get("/auth/token"))["access_token"])
+
+    def use_token(self, token: str) -> None:
+        """Let the requests that follow be those of a user who has logged in."""
         self._client.headers["Authorization"] = f"Bearer {token}"
 
     def _request(self, method: str, path: str, body: dict[str, Any] | None) -> dict[str, Any]:

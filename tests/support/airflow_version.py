@@ -20,6 +20,8 @@ VERSION = version("apache-airflow")
 _RELEASE = Version(VERSION).release[:2]
 IS_AIRFLOW_2 = _RELEASE < (3, 0)
 HAS_TASK_STATE = _RELEASE >= (3, 3)
+HAS_PAGES = _RELEASE >= (3, 1)
+"""Whether a plugin can add a page to the UI that is made with the UI's own React."""
 
 FORM_FIELDS = (
     "all" if _RELEASE >= (3, 2) else "texts" if _RELEASE != (3, 0) or find_spec("flask_appbuilder") else "none"
@@ -48,6 +50,8 @@ OWN_WARNINGS = (
         *(("ignore::DeprecationWarning",) if VERSION == "2.11.0" else ()),
         # The tests that come with the lowest fsspec are of the pytest of their time
         "ignore:Class-scoped fixture defined as instance method",
+        # The models of 3.1 and 3.2 ask SQLAlchemy 2.1 for what it has no more use of
+        "ignore:The ..noload.. loader strategy is deprecated:DeprecationWarning",
         # The starlette of 3.0 and 3.1 still knows a class of anyio by its old name
         "ignore:The anyio[.]abc:DeprecationWarning",
     )

@@ -78,6 +78,9 @@ class LocalAirflow:
             self._start_others()
         self._api = stack.enter_context(AirflowApi(url))
         self.wait_until_healthy()
+        self._log_in()
+
+    def _log_in(self) -> None:
         self._api.log_in()
 
     def _prepare(self, stack: ExitStack) -> dict[str, str]:  # noqa: ARG002 - for those who take something

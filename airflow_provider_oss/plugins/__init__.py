@@ -1,0 +1,1 @@
+"""Plugins of Airflow, which finds them by the entry point ``airflow.plugins``."""
