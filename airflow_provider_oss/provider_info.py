@@ -212,7 +212,11 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "asset-uris": [_ASSET_URIS],
         "dataset-uris": [_ASSET_URIS],  # what Airflow 2 reads
-        "extra-links": ["airflow_provider_oss.links.oss.OSSObjectLink"],
+        "extra-links": [
+            "airflow_provider_oss.links.oss.OSSObjectLink",
+            "airflow_provider_oss.links.transfers.OSSTransferLink",
+        ],
+        "config": {"aliyun_oss": {"description": "Transfers to and from Alibaba Cloud OSS.", "options": _OPTIONS}},
         "connection-types": [
             {
                 "connection-type": "aliyun_oss",
@@ -225,6 +229,23 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
+_OPTIONS = {
+    "log_interval_seconds": {
+        "description": "Seconds between the first two lines of a transfer's progress in the task log. Each later "
+        "interval is twice as long as the one before.",
+        "version_added": None,
+        "type": "float",
+        "example": None,
+        "default": "5",
+    },
+    "log_longest_interval_seconds": {
+        "description": "Seconds between two lines of a transfer's progress in the task log, at most.",
+        "version_added": None,
+        "type": "float",
+        "example": None,
+        "default": "60",
+    },
+}
 _ASSET_URIS = {
     "schemes": ["oss"],
     "handler": "airflow_provider_oss.assets.oss.sanitize_uri",

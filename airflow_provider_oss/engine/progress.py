@@ -17,6 +17,7 @@ import pendulum
 from typing_extensions import override
 
 from airflow_provider_oss.engine.plan import PartRanges
+from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.limits import KIB, MIB
 from airflow_provider_oss.model import (
     Checkpoint,
@@ -89,10 +90,21 @@ def watched(watcher: TransferWatcher, state: Callable[[], TransferState]) -> Ite
 
 @dataclass(frozen=True, slots=True)
 class LogIntervals:
-    """Seconds between two lines of progress in the log: the first ones, and the longest, to which they grow."""
+    """
+    Seconds between two lines of progress in the log: the first ones, and the longest, to which they grow.
+
+    Raises OSSInvalidArgument, which names the options of Airflow's configuration, unless 0 < first <= longest.
+    """
 
     first_seconds: float = 5.0
     longest_seconds: float = 60.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.first_seconds <= self.longest_seconds:
+            raise OSSInvalidArgument(
+                f"log_interval_seconds={self.first_seconds} and log_longest_interval_seconds={self.longest_seconds} in "
+                "section [aliyun_oss] of Airflow's configuration: the first must be more than 0 and at most the second"
+            )
 
 
 class LinePace:
