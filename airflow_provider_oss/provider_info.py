@@ -214,7 +214,7 @@ def get_provider_info() -> dict[str, Any]:
         "dataset-uris": [_ASSET_URIS],  # what Airflow 2 reads
         "extra-links": [
             "airflow_provider_oss.links.oss.OSSObjectLink",
-            "airflow_provider_oss.links.transfers.OSSTransferLink",
+            "airflow_provider_oss.links.oss.OSSTransferLink",
         ],
         "config": {"aliyun_oss": {"description": "Transfers to and from Alibaba Cloud OSS.", "options": _OPTIONS}},
         "connection-types": [

@@ -137,7 +137,7 @@ class OSSBaseOperator(CheckedBaseOperator):
         if not self.transfer_kind:
             yield
             return
-        from airflow_provider_oss.links.transfers import publish_links
+        from airflow_provider_oss.links.oss import publish_links
         from airflow_provider_oss.progress.attempt import recorded, recorder_of
 
         recorder = self._recorder = self.hook.watcher = recorder_of(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from airflow_provider_oss.limits import DEFAULT_PARALLEL
-from airflow_provider_oss.links.transfers import TRANSFER_LINKS
+from airflow_provider_oss.links.oss import TRANSFER_LINKS
 from airflow_provider_oss.operators.base import OSSBaseOperator, needing_an_object
 
 if TYPE_CHECKING:

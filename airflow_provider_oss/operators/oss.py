@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
-from airflow_provider_oss.links.transfers import TRANSFER_LINKS
+from airflow_provider_oss.links.oss import TRANSFER_LINKS
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 from airflow_provider_oss.operators.resumable import (
     OSSResumableBaseOperator,

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from typing_extensions import override
 
 from airflow_provider_oss.limits import DEFAULT_PARALLEL, MIB
-from airflow_provider_oss.links.transfers import TRANSFER_LINKS
+from airflow_provider_oss.links.oss import TRANSFER_LINKS
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 
 if TYPE_CHECKING:

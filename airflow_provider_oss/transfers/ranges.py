@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from typing_extensions import override
 
 from airflow_provider_oss.limits import DEFAULT_PARALLEL, MAX_MAPPED_TASKS
-from airflow_provider_oss.links.transfers import TRANSFER_LINKS
+from airflow_provider_oss.links.oss import TRANSFER_LINKS
 from airflow_provider_oss.operators.base import OSSBaseOperator, OSSUploadBaseOperator
 from airflow_provider_oss.operators.groups import Kinds, handed_out
 

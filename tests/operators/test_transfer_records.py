@@ -15,7 +15,7 @@ from airflow_provider_oss.emulator import Fault, OSSEmulator
 from airflow_provider_oss.engine.source import FileSource
 from airflow_provider_oss.exceptions import OSSServiceUnavailable, OSSUploadCancelled
 from airflow_provider_oss.hooks.oss import OSSHook
-from airflow_provider_oss.links.transfers import TRANSFER_LINKS, OSSTransferLink
+from airflow_provider_oss.links.oss import TRANSFER_LINKS, OSSTransferLink
 from airflow_provider_oss.operators.oss import (
     OSSPutObjectOperator,
     OSSResumableStreamOperator,
