@@ -164,7 +164,7 @@ class RunningUpload:
 
     def record(self) -> dict[str, Any]:
         """Return what the last attempt has recorded of the transfer."""
-        rows = (*self._airflow.task_state_rows(), *self._airflow.xcom_rows())
+        rows: list[Any] = [*self._airflow.task_state_rows(), *self._airflow.xcom_rows()]
         mine = (self.run_id, self.task_id, self.map_index, "oss_transfer")
         [record] = [row.value for row in rows if (row.run_id, row.task_id, row.map_index, row.key) == mine]
         found: dict[str, Any] = record
