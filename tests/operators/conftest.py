@@ -77,7 +77,7 @@ def context_of(supervisor: Supervisor) -> Callable[[BaseOperator], Context]:
     assert supervisor.holds_nothing()
 
     def make(operator: BaseOperator) -> Context:
-        if operator.task_id not in supervisor.task_ids:
+        if supervisor.task_ids and operator.task_id not in supervisor.task_ids:
             supervisor.task_ids = (*supervisor.task_ids, operator.task_id)
         values: dict[str, Any] = {
             "ti": Instance(operator.task_id),
