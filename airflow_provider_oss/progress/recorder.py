@@ -218,17 +218,9 @@ class TransferRecorder(TransferWatcher):
         self._note_rate(now, sums.sent, is_last=is_last)
         with self._lock:
             retried, events = self._retried, tuple(self._events)
-        this = AttemptRecord(
-            self._name.number,
-            self._started_at,
-            now - self._started,
-            sums.sent,
-            sums.verified,
-            sums.skipped,
-            retried,
-            self._state,
-            self._error,
-        )
+        seconds = now - self._started
+        done = (sums.sent, sums.verified, sums.skipped, retried)
+        this = AttemptRecord(self._name.number, self._started_at, seconds, *done, self._state, self._error)
         return TransferRecord(
             kind=self._name.kind,
             target=outermost.target,
