@@ -458,6 +458,50 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
+class PartsState:
+    """How far the parts of a transfer are. Numbers are written as ranges: ``1-57,60``."""
+
+    size_bytes: int
+    """Of the first part."""
+    count: int | None
+    """None while the end of a stream has not been read."""
+    first: int = 1
+    """Number of the first one: of a range of an upload, not 1."""
+    stored: str = ""
+    """Those known to be stored, the verified ones included."""
+    verified: str = ""
+    in_flight: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FilesState:
+    """How far a transfer of many files is."""
+
+    total: int | None
+    """None when it is not known yet."""
+    sent: int = 0
+    skipped: int = 0
+    """Those that were there already."""
+    failed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TransferState:
+    """How far a transfer is, for who watches it."""
+
+    target: str
+    """Address of what is made."""
+    source: str | None = None
+    """Name of what it is made of; None when that has none."""
+    progress: Progress | None = None
+    """None when it consists of other transfers, which are watched too, and knows no more than they do."""
+    skipped_bytes: int = 0
+    """Of whole files that were there already; not part of ``progress``."""
+    parts: PartsState | None = None
+    files: FilesState | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """What became of a task's work: a line for people, plain data, and an error if some of it failed."""
 

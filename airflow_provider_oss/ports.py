@@ -24,6 +24,7 @@ from airflow_provider_oss.model import (
     Part,
     StoredObject,
     StoredPart,
+    TransferState,
 )
 
 ProgressCallback: TypeAlias = Callable[[float, Checkpoint | None, Any], None]
@@ -240,3 +241,29 @@ class Clock(Protocol):
 
     def utc_now(self) -> str:
         """Return the time now as ISO 8601, UTC."""
+
+
+class TransferWatcher(Protocol):
+    """
+    Is told how far transfers are. All but ``repeated`` is called in the task's main thread only.
+
+    What it raises ends the transfer: of its own failures it raises none.
+    """
+
+    def began(self, state: Callable[[], TransferState]) -> None:
+        """Watch a transfer, inside the one that began before and has not ended; ``state`` says how far it is."""
+
+    def ended(self) -> None:
+        """Forget the transfer that began last: its state is final now."""
+
+    def failing(self, error: BaseException) -> None:
+        """Note that the transfer which began last is about to end with this error, and its checkpoint to be saved."""
+
+    def tick(self) -> None:
+        """Look at what is watched, if it is time. Called several times a second, and before one long request."""
+
+    def wants_save(self) -> bool:
+        """Whether a checkpoint should be saved now although no part was done since the last time."""
+
+    def repeated(self, what: str) -> None:
+        """Note that a call has failed and is made again. May be called in any thread."""

@@ -212,7 +212,11 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "asset-uris": [_ASSET_URIS],
         "dataset-uris": [_ASSET_URIS],  # what Airflow 2 reads
-        "extra-links": ["airflow_provider_oss.links.oss.OSSObjectLink"],
+        "extra-links": [
+            "airflow_provider_oss.links.oss.OSSObjectLink",
+            "airflow_provider_oss.links.oss.OSSTransferLink",
+        ],
+        "config": {"aliyun_oss": {"description": "Transfers to and from Alibaba Cloud OSS.", "options": _OPTIONS}},
         "connection-types": [
             {
                 "connection-type": "aliyun_oss",
@@ -222,21 +226,32 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": EXTRA_FIELDS,
             }
         ],
-        "config": {
-            "aliyun_oss": {
-                "description": "Alibaba Cloud OSS (airflow-provider-oss).",
-                "options": {"transfers_page": _TRANSFERS_PAGE},
-            }
-        },
     }
 
 
-_TRANSFERS_PAGE = {
-    "description": 'Whether Airflow\'s UI has the page "OSS transfers". Airflow 3.1 and later; read by the api-server.',
-    "version_added": "0.1.0",
-    "type": "boolean",
-    "example": None,
-    "default": "True",
+_OPTIONS = {
+    "log_interval_seconds": {
+        "description": "Seconds between the first two lines of a transfer's progress in the task log. Each later "
+        "interval is twice as long as the one before.",
+        "version_added": None,
+        "type": "float",
+        "example": None,
+        "default": "5",
+    },
+    "log_longest_interval_seconds": {
+        "description": "Seconds between two lines of a transfer's progress in the task log, at most.",
+        "version_added": None,
+        "type": "float",
+        "example": None,
+        "default": "60",
+    },
+    "transfers_page": {
+        "description": 'Whether Airflow\'s UI has the page "OSS transfers". Airflow 3.1 and later; read by the api-server.',
+        "version_added": "0.1.0",
+        "type": "boolean",
+        "example": None,
+        "default": "True",
+    },
 }
 _ASSET_URIS = {
     "schemes": ["oss"],

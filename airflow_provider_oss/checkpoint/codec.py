@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from base64 import b85decode, b85encode
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib import resources
@@ -31,8 +32,59 @@ _MAX_PLAIN_KEY_CHARS: Final = 1279
 _LEAST_SHARED_CHARS: Final = 180
 """What a version leaves to owner, source name and done parts."""
 _OWNER_MARK_CHARS: Final = 8
+_TRANSFER: Final = "transfer"
+"""Beyond MAX_RECORD_CHARS: it has a bound of its own. Earlier versions of the package do not look at it."""
 _MAX_NAME_CHARS: Final = 256
 _MAX_DONE_PARTS_CHARS: Final = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a store of this package holds: a checkpoint, and beside it how far the task's transfer is, for people."""
+
+    checkpoint: Checkpoint
+    transfer: Any = None
+    """Plain data; None when there is none. Not checked here: whatever it is, the checkpoint beside it is good."""
+
+
+class EntryStore:
+    """A CheckpointStore whose entry has room for the record of the transfer."""
+
+    __slots__ = ()
+
+    def load_entry(self) -> Entry | None:
+        """Return what was saved last, or None. Raises as ``load`` does."""
+        raise NotImplementedError
+
+    def save_entry(self, entry: Entry) -> None:
+        """Replace what was saved. Raises as ``save`` does."""
+        raise NotImplementedError
+
+    def delete(self) -> None:
+        """Remove what was saved."""
+        raise NotImplementedError
+
+    def load(self) -> Checkpoint | None:
+        """Return the saved checkpoint, if any. Raises when Airflow cannot be asked, or does not give what is there."""
+        entry = self.load_entry()
+        return None if entry is None else entry.checkpoint
+
+    def save(self, checkpoint: Checkpoint) -> None:
+        """Replace what was saved. Raises when Airflow did not take it."""
+        self.save_entry(Entry(checkpoint))
+
+
+def encode_entry(entry: Entry, owner: str) -> dict[str, Any]:
+    """Return an entry as plain data: that of the checkpoint, with the record of the transfer in it, if there is one."""
+    record = encode(entry.checkpoint, owner)
+    return record if entry.transfer is None else {**record, _TRANSFER: entry.transfer}
+
+
+def decode_entry(data: Any, owner: str) -> Entry:
+    """Return the entry in ``data``. Raises as ``decode`` does."""
+    checkpoint = decode(data, owner)
+    record = _parse(data)
+    return Entry(checkpoint, record.get(_TRANSFER))
 
 
 def encode(checkpoint: Checkpoint, owner: str) -> dict[str, Any]:
@@ -81,7 +133,7 @@ def _add_done_parts(record: dict[str, Any], checkpoint: Checkpoint) -> None:
         record |= proven
         return
     room_chars = min(MAX_RECORD_CHARS - len(json.dumps(record)), _MAX_DONE_PARTS_CHARS)
-    record["done_parts"] = _longest_ranges(checkpoint.done_parts, room_chars)
+    record["done_parts"] = longest_ranges(checkpoint.done_parts, room_chars)
 
 
 def _owner_mark(seal: str, owner: str) -> str:
@@ -131,7 +183,7 @@ def _sendable(name: str) -> str:
     return name.encode("utf-8", "backslashreplace").decode()
 
 
-def _longest_ranges(text: str, room_chars: int) -> str:
+def longest_ranges(text: str, room_chars: int) -> str:
     """Return the ranges that name the most parts, in their order, as many as there is room for."""
     if len(text) <= room_chars:
         return text

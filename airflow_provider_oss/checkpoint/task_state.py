@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Final, Protocol
 
 from airflow_provider_oss.checkpoint import codec
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.model import Checkpoint, FoundCheckpoint
+from airflow_provider_oss.model import FoundCheckpoint
 
 KEY: Final = "oss_upload_checkpoint"
 RETENTION: Final = timedelta(days=30)
@@ -35,7 +35,7 @@ class TaskStateAccessor(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class TaskStateCheckpointStore:
+class TaskStateCheckpointStore(codec.EntryStore):
     """
     Keeps the checkpoint beside the task instance, where the UI shows it.
 
@@ -75,14 +75,14 @@ class TaskStateCheckpointStore:
         """Return nothing."""
         return ()
 
-    def load(self) -> Checkpoint | None:
-        """Return the saved checkpoint, if any."""
+    def load_entry(self) -> codec.Entry | None:
+        """Return what was saved, if anything."""
         value = self.accessor.get(self.key)
-        return None if value is None else codec.decode(value, self.owner)
+        return None if value is None else codec.decode_entry(value, self.owner)
 
-    def save(self, checkpoint: Checkpoint) -> None:
-        """Write the checkpoint and renew its retention."""
-        self.accessor.set(self.key, codec.encode(checkpoint, self.owner), retention=RETENTION)
+    def save_entry(self, entry: codec.Entry) -> None:
+        """Write the entry and renew its retention."""
+        self.accessor.set(self.key, codec.encode_entry(entry, self.owner), retention=RETENTION)
 
     def delete(self) -> None:
         """Remove the checkpoint."""

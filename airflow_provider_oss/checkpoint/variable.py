@@ -13,13 +13,13 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_oss.checkpoint import codec
 from airflow_provider_oss.exceptions import OSSTransientError
-from airflow_provider_oss.model import Checkpoint, FoundCheckpoint
+from airflow_provider_oss.model import FoundCheckpoint
 
 KEY_PREFIX: Final = "oss_upload_checkpoint_"
 
 
 @dataclass(frozen=True, slots=True)
-class VariableCheckpointStore:
+class VariableCheckpointStore(codec.EntryStore):
     """
     Keeps the checkpoint in a Variable of its own, whose description names the task instance.
 
@@ -60,14 +60,14 @@ class VariableCheckpointStore:
         """The Variable's key."""
         return KEY_PREFIX + hashlib.sha256(self.owner.encode()).hexdigest()[:32]
 
-    def load(self) -> Checkpoint | None:
-        """Return the saved checkpoint, if any. Raises when Airflow cannot be asked, or does not give what is there."""
+    def load_entry(self) -> codec.Entry | None:
+        """Return what was saved, if anything. Raises when Airflow cannot be asked, or does not give what is there."""
         text = read(self.key, f"the checkpoint of {self.owner!r}")
-        return None if text is None else codec.decode(text, self.owner)
+        return None if text is None else codec.decode_entry(text, self.owner)
 
-    def save(self, checkpoint: Checkpoint) -> None:
+    def save_entry(self, entry: codec.Entry) -> None:
         """Write the Variable. Raises when Airflow did not take it."""
-        text = json.dumps(codec.encode(checkpoint, self.owner))
+        text = json.dumps(codec.encode_entry(entry, self.owner))
         Variable.set(self.key, text, description=f"Checkpoint of the OSS upload of {self.owner}")
         if _hides_failures() and Variable.get(self.key, None) != text:
             raise OSSTransientError(f"Airflow did not save the Variable {self.key!r}, the checkpoint of {self.owner!r}")

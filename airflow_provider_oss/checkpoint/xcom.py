@@ -12,13 +12,13 @@ from airflow.providers.common.compat.version_compat import AIRFLOW_V_3_0_PLUS
 
 from airflow_provider_oss.checkpoint import codec
 from airflow_provider_oss.exceptions import OSSInvalidArgument
-from airflow_provider_oss.model import Checkpoint, FoundCheckpoint
+from airflow_provider_oss.model import FoundCheckpoint
 
 KEY_PREFIX: Final = "oss_upload_checkpoint_"
 
 
 @dataclass(frozen=True, slots=True)
-class XComCheckpointStore:
+class XComCheckpointStore(codec.EntryStore):
     """
     Keeps the checkpoint in the XCom of the *anchor*, another task of the same DAG run.
 
@@ -71,14 +71,14 @@ class XComCheckpointStore:
         """The XCom's key: one for each owner, so that mapped task instances may share an anchor."""
         return KEY_PREFIX + hashlib.sha256(self.owner.encode()).hexdigest()[:16]
 
-    def load(self) -> Checkpoint | None:
-        """Return the saved checkpoint, if any."""
+    def load_entry(self) -> codec.Entry | None:
+        """Return what was saved, if anything."""
         value = XCom.get_one(key=self.key, map_index=-1, **self._anchor())
-        return None if value is None else codec.decode(value, self.owner)
+        return None if value is None else codec.decode_entry(value, self.owner)
 
-    def save(self, checkpoint: Checkpoint) -> None:
+    def save_entry(self, entry: codec.Entry) -> None:
         """Write the XCom."""
-        XCom.set(key=self.key, value=codec.encode(checkpoint, self.owner), **self._anchor())
+        XCom.set(key=self.key, value=codec.encode_entry(entry, self.owner), **self._anchor())
 
     def delete(self) -> None:
         """Remove the XCom."""

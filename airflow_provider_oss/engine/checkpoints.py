@@ -298,7 +298,7 @@ class UploadIds:
         except BaseException as error:
             self.clean_up(checkpoint, error)
             raise
-        log.info("%s: began upload %s: %s", self._ref, checkpoint.upload_id, plan)
+        log.info("%s: began upload %s of %s: %s", self._ref, checkpoint.upload_id, source.name, plan)
         return checkpoint
 
     def drop(self, checkpoint: Checkpoint) -> None:

@@ -24,7 +24,7 @@ from airflow_provider_oss.engine.partial_file import (
     naming_errors,
 )
 from airflow_provider_oss.engine.plan import DEFAULT_PART_SIZE_BYTES, in_working_order, make_plan
-from airflow_provider_oss.engine.progress import ProgressReporter
+from airflow_provider_oss.engine.progress import ProgressReporter, amount, watched
 from airflow_provider_oss.engine.retry import Means
 from airflow_provider_oss.engine.source import FileSource
 from airflow_provider_oss.engine.stored import is_equal
@@ -39,7 +39,7 @@ from airflow_provider_oss.exceptions import (
     OSSRequestRejected,
     naming_exhaustion,
 )
-from airflow_provider_oss.model import CompletedPart, DownloadResult, ObjectInfo, ObjectRef, Part
+from airflow_provider_oss.model import CompletedPart, DownloadResult, ObjectInfo, ObjectRef, Part, TransferState
 from airflow_provider_oss.ports import ObjectReader, ProgressCallback, ReadingClient
 from airflow_provider_oss.proof import EMPTY, combined_crc64, crc64, differ
 from airflow_provider_oss.shown import Log
@@ -110,7 +110,8 @@ class Download:
         leaving = IN_PEACE
         try:
             partial.open()
-            return attempt.run()
+            with watched(self.means.watcher, attempt.state):
+                return attempt.run()
         except BaseException as error:
             leaving = leaving_by(error)
             partial.leave()
@@ -128,10 +129,23 @@ class _Attempt:
         self._means = download.means
         self._ref = download.ref
         self._partial = partial
-        self._reporter = ProgressReporter(download.ref, None, download.progress, download.means.clock, "received")
+        self._reporter = ProgressReporter(
+            download.ref,
+            None,
+            download.progress,
+            download.means.clock,
+            "received",
+            source=download.ref.uri,
+            watcher=download.means.watcher,
+            intervals=download.means.log_intervals,
+        )
         self._started = self._means.clock.monotonic()
         self._done: dict[int, CompletedPart] = {}
         self._workers: PartWorkers[Part, _Range] | None = None
+
+    def state(self) -> TransferState:
+        """Return how far it is: what is made is the file."""
+        return replace(self._reporter.state(), target=self._download.file_path)
 
     def has_ended(self, leaving: Leaving) -> bool:
         """Stop the threads; return whether none is at work any more."""
@@ -202,6 +216,7 @@ class _Attempt:
         if self._is_there(info):
             return info, None
         self._reporter.total_is(info.size_bytes)
+        self._count_parts(record.version)
         self._partial.go_on(record.version)
         log.info("%s: continuing, %d of %d ranges have arrived", self._ref, len(record.done), record.version.plan.count)
         return info, record.version
@@ -213,8 +228,17 @@ class _Attempt:
         self._reporter.total_is(info.size_bytes)
         plan = make_plan(info.size_bytes, self._download.settings.part_size_bytes)
         version = DownloadedVersion(self._ref, info.etag, info.size_bytes, info.crc64, plan.part_size_bytes)
+        self._count_parts(version)
+        if version.plan.count > 1:
+            log.info(
+                "%s: receiving %s in %d ranges into %s",
+                *(self._ref, amount(info.size_bytes), version.plan.count, self._download.file_path),
+            )
         self._partial.begin(version)
         return version
+
+    def _count_parts(self, version: DownloadedVersion) -> None:
+        self._reporter.parts_are(version.plan.part_size_bytes, version.plan.count)
 
     def _is_there(self, info: ObjectInfo) -> bool:
         """Whether the file is the object already. Raises OSSInvalidTarget when it may not be replaced otherwise."""
@@ -247,6 +271,7 @@ class _Attempt:
         def handle(part: Part) -> _Range:
             if part.number in claimed and not differ(self._partial.crc64(part), claimed[part.number]):
                 return _Range(part, claimed[part.number], was_received=False)
+            self._reporter.part_begins(part.number)
             return _Range(part, retrying(self._fetch, version, part), was_received=True)
 
         self._workers = PartWorkers(
@@ -256,7 +281,7 @@ class _Attempt:
             self._means.cancellation.check()
             if received is not None:
                 self._arrived(received)
-            self._reporter.line_if_due()
+            self._reporter.tick()
 
     def _fetch(self, version: DownloadedVersion, part: Part) -> int:
         """Receive one range and return its CRC-64. Run in a worker thread."""
@@ -300,9 +325,9 @@ class _Attempt:
         part = received.part
         self._done[part.number] = CompletedPart(part.number, part.size_bytes, "", received.crc64)
         if received.was_received:
-            self._reporter.part_sent(part.size_bytes, None, part)
+            self._reporter.part_sent(part.size_bytes, None, part, part.number)
         else:
-            self._reporter.part_verified(part.size_bytes, None)
+            self._reporter.part_verified(part.size_bytes, None, part.number)
 
     def _compare(self, info: ObjectInfo, crc: int) -> None:
         if info.crc64 is None:

@@ -20,6 +20,7 @@ from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import obeying
 from airflow_provider_oss.engine.checkpoints import StorePool
 from airflow_provider_oss.engine.plan import DEFAULT_PART_SIZE_BYTES
+from airflow_provider_oss.engine.progress import UNWATCHED
 from airflow_provider_oss.engine.put import SinglePut
 from airflow_provider_oss.engine.retry import Means, cannot_renew, raising
 from airflow_provider_oss.engine.source import FileReader, FileSource
@@ -118,7 +119,8 @@ class FileUploads:
 
     def put(self, file: FileToStore) -> UploadResult:
         """Put a file of one part in any thread. It is tried once: who waits for it decides what follows."""
-        once = replace(self.means, retry=replace(self.means.retry, tries=1), renew_credentials=cannot_renew)
+        tried_once = replace(self.means.retry, tries=1)
+        once = replace(self.means, retry=tried_once, renew_credentials=cannot_renew, watcher=UNWATCHED)
         return replace(self._upload(file), means=once).run()
 
     def put_again(self, file: FileToStore) -> UploadResult:

@@ -200,11 +200,16 @@ class PartCalls:
             self._source.check_unchanged()  # what changed after it was looked at is not sent any more
 
 
+def _ignore(_: int) -> None:
+    """Stand for nobody who wants to know which parts are begun."""
+
+
 class PartTransfer:
     """
     Works through all parts of a plan, ``threads`` at a time.
 
     ``client_until`` makes the client for one run; once the event it is given is set, failed calls are not repeated.
+    ``begins`` is called with the number of each part that is not stored yet, in the thread that sends it.
     """
 
     def __init__(
@@ -214,11 +219,13 @@ class PartTransfer:
         options: ObjectOptions,
         *,
         threads: int,
+        begins: Callable[[int], None] = _ignore,
     ) -> None:
         self._source = source
         self._client_until = client_until
         self._options = options
         self._threads = threads
+        self._begins = begins
         self._workers: PartWorkers[Slice | CopiedSlice, PartOutcome] | None = None
 
     def run(
@@ -263,6 +270,7 @@ class PartTransfer:
     def _copy(self, client: ObjectClient, checkpoint: Checkpoint, piece: CopiedSlice) -> PartOutcome:
         """Run in a worker thread."""
         number, upload_id = piece.part.number, checkpoint.upload_id
+        self._begins(number)
         copied = client.upload_part_copy(checkpoint.ref, upload_id, number, piece.source, self._options)
         return PartOutcome(copied, was_sent=True)
 
@@ -277,6 +285,7 @@ class PartTransfer:
             etag = proven_etag(stored, data, crc)
             if etag is not None:
                 return PartOutcome(CompletedPart(part.number, part.size_bytes, etag, crc), was_sent=False)
+        self._begins(part.number)
         sent = client.upload_part(checkpoint.ref, checkpoint.upload_id, part.number, data, crc, self._options)
         return PartOutcome(sent, was_sent=True)
 

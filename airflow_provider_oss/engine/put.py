@@ -8,19 +8,27 @@ our own object, and another attempt may have been first: what is equal counts as
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import each_interruptible, interruptible, obeying
-from airflow_provider_oss.engine.progress import make_result
+from airflow_provider_oss.engine.progress import make_result, watched
 from airflow_provider_oss.engine.retry import Means
 from airflow_provider_oss.engine.source import FileReader, FileSource, Stream, chunks_of
 from airflow_provider_oss.engine.stored import Head, find_equal, find_equal_object, find_equal_stream
 from airflow_provider_oss.exceptions import OSSInvalidSource, OSSObjectAlreadyExists, naming_exhaustion
 from airflow_provider_oss.file_range import Body
-from airflow_provider_oss.model import ObjectOptions, ObjectRange, ObjectRef, Progress, StoredObject, UploadResult
+from airflow_provider_oss.model import (
+    ObjectOptions,
+    ObjectRange,
+    ObjectRef,
+    Progress,
+    StoredObject,
+    TransferState,
+    UploadResult,
+)
 from airflow_provider_oss.ports import SendingClient
 from airflow_provider_oss.proof import Content, crc64
 
@@ -79,10 +87,12 @@ class SinglePut:
                         f"file_path={path!r} has {size_bytes} bytes: one request carries at most "
                         f"{limits.MAX_PUT_SIZE_BYTES} (5 GB); use OSSResumableUploadOperator or upload_file"
                     )
-                outcome = self._put(
-                    lambda: self._send(_checked_chunks(reader), size_bytes),
-                    lambda head: find_equal_object(head, self.ref, reader),
-                )
+                with self._watched(path, size_bytes) as ended:
+                    outcome = self._put(
+                        lambda: self._send(_checked_chunks(reader), size_bytes),
+                        lambda head: find_equal_object(head, self.ref, reader),
+                    )
+                    ended(outcome, size_bytes)
             return self._result_of(outcome, size_bytes, started)
 
     def put_stream(self, stream: Stream | Callable[[], Stream], content_length: int | None = None) -> UploadResult:
@@ -93,14 +103,32 @@ class SinglePut:
         """
         with obeying(self.means.cancellation):
             started = self.means.clock.monotonic()
-            if callable(stream):
-                outcome = self._put(
-                    lambda: self._send(_opened(stream), content_length),
-                    lambda head: _found_stream(head, self.ref, lambda: _opened(stream)),
-                )
-            else:
-                outcome = PutOutcome(self._send(_opened(lambda: stream), content_length), was_sent=True)
-            return self._result_of(outcome, outcome.stored.size_bytes or 0, started)
+            with self._watched(None, content_length) as ended:
+                outcome = self._put_stream(stream, content_length)
+                size_bytes = outcome.stored.size_bytes or 0
+                ended(outcome, size_bytes)
+            return self._result_of(outcome, size_bytes, started)
+
+    def _put_stream(self, stream: Stream | Callable[[], Stream], content_length: int | None) -> PutOutcome:
+        if not callable(stream):
+            return PutOutcome(self._send(_opened(lambda: stream), content_length), was_sent=True)
+        return self._put(
+            lambda: self._send(_opened(stream), content_length),
+            lambda head: _found_stream(head, self.ref, lambda: _opened(stream)),
+        )
+
+    @contextmanager
+    def _watched(self, source: str | None, size_bytes: int | None) -> Iterator[Callable[[PutOutcome, int], None]]:
+        """Let the request that the block makes be watched; the block calls what it is given when that has ended."""
+        progress = Progress(size_bytes)
+
+        def ended(outcome: PutOutcome, stored_bytes: int) -> None:
+            nonlocal progress
+            progress = _progress(outcome, stored_bytes)
+
+        with watched(self.means.watcher, lambda: TransferState(self.ref.uri, source, progress)):
+            self.means.watcher.tick()
+            yield ended
 
     def _send(self, chunks: Iterator[bytes], content_length: int | None) -> StoredObject:
         return self.means.client.put_stream(self.ref, chunks, content_length, self.options)
@@ -116,13 +144,16 @@ class SinglePut:
             return PutOutcome(found, was_sent=False)
 
     def _result_of(self, outcome: PutOutcome, size_bytes: int, started: float) -> UploadResult:
-        sent_bytes = size_bytes if outcome.was_sent else 0
-        progress = Progress(size_bytes, sent_bytes, size_bytes - sent_bytes)
-        return self._result(outcome.stored, outcome.stored.crc64, progress, started)
+        return self._result(outcome.stored, outcome.stored.crc64, _progress(outcome, size_bytes), started)
 
     def _result(self, stored: StoredObject, crc: int | None, progress: Progress, started: float) -> UploadResult:
         elapsed_seconds = self.means.clock.monotonic() - started
         return make_result(self.ref, stored, crc, progress, attempts=1, elapsed_seconds=elapsed_seconds)
+
+
+def _progress(outcome: PutOutcome, size_bytes: int) -> Progress:
+    sent_bytes = size_bytes if outcome.was_sent else 0
+    return Progress(size_bytes, sent_bytes, size_bytes - sent_bytes)
 
 
 def _found_stream(head: Head, ref: ObjectRef, open_stream: Callable[[], Iterator[bytes]]) -> StoredObject | None:

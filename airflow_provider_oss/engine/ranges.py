@@ -14,7 +14,7 @@ from airflow_provider_oss.engine.checkpoints import CheckpointWriter
 from airflow_provider_oss.engine.parts import PartCalls, PartOutcome, PartTransfer, ReaderParts
 from airflow_provider_oss.engine.plan import PartRange
 from airflow_provider_oss.engine.planned import PlannedUpload, RangeResult, etags_digest
-from airflow_provider_oss.engine.progress import ProgressReporter
+from airflow_provider_oss.engine.progress import ProgressReporter, watched
 from airflow_provider_oss.engine.resume import DoneParts, is_sealed, proven_parts, sealed, with_proof
 from airflow_provider_oss.engine.retry import Means, RetryingClient
 from airflow_provider_oss.engine.stored import look_at, source_crc64
@@ -26,7 +26,7 @@ from airflow_provider_oss.exceptions import (
     naming_exhaustion,
     seen_elsewhere,
 )
-from airflow_provider_oss.model import Checkpoint, ObjectOptions, StoredPart
+from airflow_provider_oss.model import Checkpoint, ObjectOptions, StoredPart, TransferState
 from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, SendingClient, Source, SourceReader
 from airflow_provider_oss.proof import combined_crc64
 from airflow_provider_oss.shown import Log
@@ -63,7 +63,7 @@ class RangeUpload:
         with obeying(self.means.cancellation), naming_exhaustion():
             self.means.cancellation.check()
             sending = _Sending(self, self._open())
-            with left_by(sending.close):
+            with left_by(sending.close), watched(self.means.watcher, sending.state):
                 return sending.run()
 
     def _open(self) -> SourceReader:
@@ -88,9 +88,28 @@ class _Sending:
         calls = PartCalls(means, settings.parallel, self._source)
         self._client = RetryingClient(means.client, means.retrying(tried=calls.describe_tries))
         self._writer = CheckpointWriter(wanted.store, settings.save_interval_seconds, means.clock)
-        self._transfer = PartTransfer(self._source, calls.client_until, wanted.options, threads=calls.threads)
         self._done = DoneParts()
-        self._reporter = ProgressReporter(wanted.upload.ref, wanted.parts.span.size_bytes, wanted.progress, means.clock)
+        self._reporter = ProgressReporter(
+            wanted.upload.ref,
+            wanted.parts.span.size_bytes,
+            wanted.progress,
+            means.clock,
+            source=wanted.upload.source,
+            watcher=means.watcher,
+            intervals=means.log_intervals,
+        )
+        self._reporter.parts_are(wanted.upload.part_size, wanted.parts.count, wanted.parts.first)
+        self._transfer = PartTransfer(
+            self._source,
+            calls.client_until,
+            wanted.options,
+            threads=calls.threads,
+            begins=self._reporter.part_begins,
+        )
+
+    def state(self) -> TransferState:
+        """Return how far the range is."""
+        return self._reporter.state()
 
     def close(self, leaving: Leaving) -> None:
         """Stop the workers and release the source."""
@@ -114,8 +133,10 @@ class _Sending:
         stored = {part.number: part for part in listed}
         proven = proven_parts(saved, stored) if saved is not None and _is_of(saved, checkpoint) else frozenset()
         log.info(
-            "%s: parts %s of %d of upload %s: %d are stored, %d are to be verified",
-            *(upload.ref, parts, upload.parts, upload.upload_id, len(stored), len(stored.keys() - proven)),
+            "%s: parts %s of %d of upload %s of %s: %d are stored, %d are to be verified: compared with the source, "
+            "and sent again only if they differ",
+            *(upload.ref, parts, upload.parts, upload.upload_id, upload.source),
+            *(len(stored), len(stored.keys() - proven)),
         )
         self._send(checkpoint, stored, proven)
         done = self._done.completed
@@ -148,8 +169,12 @@ class _Sending:
                 self._means.cancellation.check()
                 if outcome is not None:
                     checkpoint = self._record(checkpoint, outcome)
-                self._reporter.line_if_due()
+                if self._writer.is_due() and (outcome is not None or self._means.watcher.wants_save()):
+                    self._means.cancellation.check()  # the callback may have asked to stop
+                    self._save(checkpoint)
+                self._reporter.tick()
         except Exception as error:
+            self._means.watcher.failing(error)
             if not is_hasty(error) and self._done.completed:
                 self._save(checkpoint)
             raise
@@ -161,9 +186,6 @@ class _Sending:
         checkpoint = self._done.noted_in(checkpoint, self._means.clock.utc_now())
         was_sent_before = self._done.was_sent(part.number)
         self._reporter.part_done(part, checkpoint, was_sent=outcome.was_sent, was_sent_before=was_sent_before)
-        if self._writer.is_due():
-            self._means.cancellation.check()  # the callback may have asked to stop
-            self._save(checkpoint)
         return checkpoint
 
     def _save(self, checkpoint: Checkpoint) -> None:

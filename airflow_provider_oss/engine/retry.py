@@ -25,7 +25,7 @@ from tenacity import (
 )
 
 from airflow_provider_oss.cancellation import Cancellation, nothing, pause
-from airflow_provider_oss.engine.progress import SystemClock
+from airflow_provider_oss.engine.progress import UNWATCHED, LogIntervals, SystemClock
 from airflow_provider_oss.exceptions import (
     OSSAccessDenied,
     OSSBadResponse,
@@ -51,7 +51,7 @@ from airflow_provider_oss.model import (
     StoredObject,
     StoredPart,
 )
-from airflow_provider_oss.ports import Clock, SendingClient
+from airflow_provider_oss.ports import Clock, SendingClient, TransferWatcher
 from airflow_provider_oss.shown import Log
 
 Answer = TypeVar("Answer")
@@ -118,12 +118,13 @@ def make_retrying(
     stopping: threading.Event | None = None,
     tried: Callable[[str], str] = str,
     check: Callable[[], None] = nothing,
+    repeated: Callable[[str], None] = UNWATCHED.repeated,
 ) -> Retrying:
     """
     Return tenacity's loop for ``policy``: it raises the last error with the number of tries, and logs each repetition.
 
     Once ``stopping`` is set it neither pauses nor repeats. ``tried`` may add to the words that say what was tried. A
-    pause ends as ``pause`` says.
+    pause ends as ``pause`` says. ``repeated`` is called, with words that say what failed, before each repetition.
     """
     stopping = stopping or threading.Event()
 
@@ -135,20 +136,21 @@ def make_retrying(
         outcome = f"not repeated after {tries}: the transfer stops" if cut_short else f"given up after {tries}"
         raise type(error)(f"{error.message}; {outcome}", error.details) from error.__cause__
 
+    def note_repetition(state: RetryCallState) -> None:
+        pause_seconds = state.next_action.sleep if state.next_action else 0.0
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("Try %d failed, trying again in %.1f s: %s", state.attempt_number, pause_seconds, error)
+        part = error.details.part_number if isinstance(error, OSSProviderError) else None
+        repeated(f"{'Try' if part is None else f'Part {part}: try'} {state.attempt_number} failed: {error}")
+
     return Retrying(
         stop=stop_any(stop_after_attempt(policy.tries), stop_when_event_set(stopping)),
         wait=wait_random_exponential(multiplier=policy.first_delay_seconds, max=policy.longest_delay_seconds),
         retry=_IF_WORTH_REPEATING,
-        before_sleep=_log_repetition,
+        before_sleep=note_repetition,
         sleep=partial(pause, check=check, stopping=stopping),
         retry_error_callback=give_up,
     )
-
-
-def _log_repetition(state: RetryCallState) -> None:
-    pause = state.next_action.sleep if state.next_action else 0.0
-    error = state.outcome.exception() if state.outcome else None
-    log.warning("Try %d failed, trying again in %.1f s: %s", state.attempt_number, pause, error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +164,8 @@ class Means(Generic[Client_co]):
     the client signs from then on."""
     cancellation: Cancellation = field(default_factory=Cancellation)
     clock: Clock = field(default_factory=SystemClock)
+    watcher: TransferWatcher = UNWATCHED
+    log_intervals: LogIntervals = field(default_factory=LogIntervals)
 
     def call(self, work: Callable[..., Answer], /, *args: Any, **kwargs: Any) -> Answer:
         """Return what ``work`` returns: repeated as ``retry`` says, and as ``renewing`` does."""
@@ -170,7 +174,7 @@ class Means(Generic[Client_co]):
 
     def retrying(self, stopping: threading.Event | None = None, tried: Callable[[str], str] = str) -> Retrying:
         """Return the loop that repeats a call and renews nothing, for any thread. See ``make_retrying``."""
-        return make_retrying(self.retry, stopping, tried, self.cancellation.check)
+        return make_retrying(self.retry, stopping, tried, self.cancellation.check, self.watcher.repeated)
 
     def renewing(self, work: Callable[[], Answer]) -> Answer:
         """Return what ``work`` returns; do it anew as often as there are other credentials for those that expired."""

@@ -24,8 +24,8 @@ from airflow_provider_oss.engine.parts import (
     PartTransfer,
     ReaderParts,
 )
-from airflow_provider_oss.engine.plan import Plan, make_plan
-from airflow_provider_oss.engine.progress import ProgressReporter, make_result
+from airflow_provider_oss.engine.plan import PartPlan, Plan, make_plan
+from airflow_provider_oss.engine.progress import ProgressReporter, make_result, watched
 from airflow_provider_oss.engine.put import SinglePut
 from airflow_provider_oss.engine.resume import (
     Continue,
@@ -62,6 +62,7 @@ from airflow_provider_oss.model import (
     ObjectRef,
     StoredObject,
     StoredPart,
+    TransferState,
     UploadResult,
 )
 from airflow_provider_oss.options import digest
@@ -135,7 +136,8 @@ class Upload:
     def _run(self) -> UploadResult:
         attempt = _Attempt(self, self._open())
         try:
-            return attempt.run()
+            with watched(self.means.watcher, attempt.state):
+                return attempt.run()
         finally:
             attempt.close()
 
@@ -175,12 +177,26 @@ class _Attempt:
         writer = CheckpointWriter(upload.store, settings.save_interval_seconds, means.clock)
         ids = UploadIds(upload.ref, upload.options, self._client, writer, means.clock)
         self._current = CurrentUpload(ids, writer, means.clock)
-        self._transfer = PartTransfer(source, calls.client_until, upload.options, threads=calls.threads)
-        done = "copied" if source.copies else "sent"
-        self._reporter = ProgressReporter(upload.ref, source.size_bytes, upload.progress, means.clock, done)
+        self._reporter = ProgressReporter(
+            upload.ref,
+            source.size_bytes,
+            upload.progress,
+            means.clock,
+            "copied" if source.copies else "sent",
+            source=source.fingerprint.name,
+            watcher=means.watcher,
+            intervals=means.log_intervals,
+        )
+        self._transfer = PartTransfer(
+            source, calls.client_until, upload.options, threads=calls.threads, begins=self._reporter.part_begins
+        )
 
     def _begin_failed(self, error: OSSProviderError) -> None:
         self._current.note_failed_begin(error)
+
+    def state(self) -> TransferState:
+        """Return how far it is."""
+        return self._reporter.state()
 
     def close(self) -> None:
         """Stop the workers and release the source."""
@@ -262,6 +278,7 @@ class _Attempt:
     def _put(self) -> UploadResult:
         """Store a source of one part or less by one request."""
         data, single = self._source.whole(), SinglePut(self._ref, self._means, self._upload.options)
+        self._means.watcher.tick()
         if isinstance(data, ObjectRange):
             crc = self._crc64()
             put = single.copy(data, crc)
@@ -285,8 +302,10 @@ class _Attempt:
         self._current.save_resumed(fingerprint)
         proven = self._proven(saved, stored) if saved.source.is_same_content(fingerprint) else frozenset()
         log.info(
-            "%s: continuing upload %s, attempt %d: %d parts are stored, %d are to be verified",
-            *(self._ref, checkpoint.upload_id, checkpoint.attempt, len(stored), len(stored.keys() - proven)),
+            "%s: continuing upload %s of %s, attempt %d: %d parts are stored, %d are to be verified: compared with the "
+            "source, and sent again only if they differ",
+            *(self._ref, checkpoint.upload_id, fingerprint.name, checkpoint.attempt),
+            *(len(stored), len(stored.keys() - proven)),
         )
         return self._send_and_complete(checkpoint, decision.plan, stored, proven)
 
@@ -328,6 +347,7 @@ class _Attempt:
     ) -> None:
         """Verify or send every part; afterwards all are done and the source is still the same."""
         self._reporter.restart()
+        self._reporter.parts_are(plan.part_size_bytes, plan.count if isinstance(plan, PartPlan) else None)
         self._current.done.restart(stored.values())
         for outcome in self._transfer.run(checkpoint, plan, stored, proven):
             # Before anything is saved: a stale attempt that was asked to stop must not save over its successor
@@ -335,11 +355,15 @@ class _Attempt:
             self._reporter.total_is(self._source.size_bytes)
             if outcome is not None:
                 self._record(outcome)
-            self._reporter.line_if_due()
+            if self._current.is_save_due() and (outcome is not None or self._means.watcher.wants_save()):
+                self._means.cancellation.check()  # the callback may have asked to stop
+                self._current.save()
+            self._reporter.tick()
         self._source.check_unchanged()
         if not self._current.done.completed:
             raise OSSSourceChanged(f"{self._source.fingerprint.name} is empty now: the next attempt stores it as it is")
         self._reporter.total_is(self._source.size_bytes)
+        self._reporter.parts_are(plan.part_size_bytes, len(self._current.done.completed))
         self._reporter.end_reached(self._current.checkpoint or checkpoint)
 
     def _record(self, outcome: PartOutcome) -> None:
@@ -347,9 +371,6 @@ class _Attempt:
         checkpoint = self._current.add(part, was_sent=outcome.was_sent)
         was_sent_before = self._current.done.was_sent(part.number)
         self._reporter.part_done(part, checkpoint, was_sent=outcome.was_sent, was_sent_before=was_sent_before)
-        if self._current.is_save_due():
-            self._means.cancellation.check()  # the callback may have asked to stop
-            self._current.save()
 
     def _check_copied(self, checkpoint: Checkpoint) -> None:
         """Raise OSSInvalidPart before a copy is published with parts of earlier attempts that are not its source's."""
@@ -425,4 +446,5 @@ class _Attempt:
                 self._leaving = AT_ONCE
             self._stop_workers()
             self._leaving = NO_LONGER
+        self._means.watcher.failing(error)
         self._current.leave(error)

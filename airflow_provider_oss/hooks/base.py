@@ -11,13 +11,14 @@ from functools import cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from airflow.providers.common.compat.sdk import BaseHook, mask_secret
+from airflow.providers.common.compat.sdk import BaseHook, conf, mask_secret
 
 from airflow_provider_oss import limits
 from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.clients.credentials.sources import Credentials, CredentialSource, secrets_of
 from airflow_provider_oss.clients.settings import secrets_of_proxies
 from airflow_provider_oss.declared import arguments_of, checking
+from airflow_provider_oss.engine.progress import UNWATCHED, LogIntervals
 from airflow_provider_oss.engine.retry import Means, RetryingClient, RetryPolicy
 from airflow_provider_oss.engine.upload import UploadSettings
 from airflow_provider_oss.exceptions import (
@@ -32,6 +33,7 @@ from airflow_provider_oss.exceptions import (
 from airflow_provider_oss.hooks import DEFAULT_CONN_ID
 from airflow_provider_oss.hooks.connection import to_client_settings
 from airflow_provider_oss.model import KeyPrefix, ObjectPrefix, ObjectRef, check_bucket_name
+from airflow_provider_oss.ports import TransferWatcher
 from airflow_provider_oss.quantities import size_in_bytes, whole_number
 from airflow_provider_oss.shown import Log, printable
 from airflow_provider_oss.uri import resolve, resolve_key_prefix, resolve_prefix
@@ -77,9 +79,11 @@ def verdict(error: OSSProviderError, conn_id: str, key: str | None) -> tuple[boo
     return False, text
 
 
-_OF_THIS_PROCESS: Final = frozenset({"cancellation", "_making", "_log"})
+_OF_THIS_PROCESS: Final = frozenset({"cancellation", "watcher", "_making", "_log"})
 """What a hook has that is neither given to it nor a cached property."""
 _PACKAGE: Final = "airflow_provider_oss."
+_SECTION: Final = "aliyun_oss"
+"""Of Airflow's configuration: see ``provider_info``."""
 _PROBE_KEY: Final = "airflow-provider-oss-connection-test"
 
 
@@ -113,6 +117,7 @@ class OSSBaseHook(BaseHook):
         self.region = region
         self.retry = RetryPolicy()
         self.cancellation = Cancellation()
+        self.watcher: TransferWatcher = UNWATCHED
         self._making = threading.Lock()
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -142,6 +147,7 @@ class OSSBaseHook(BaseHook):
         """Become a hook that was not used yet."""
         vars(self).update(state)
         self.cancellation = Cancellation()
+        self.watcher = UNWATCHED
         self._making = threading.Lock()
 
     @cached_property
@@ -198,7 +204,23 @@ class OSSBaseHook(BaseHook):
         Made for each: kept here, it and the hook would hold one another, and the connections of one that nobody holds
         would stay open until the garbage is collected.
         """
-        return Means(self._client, self.retry, self.renew_credentials, cancellation or self.cancellation)
+        return Means(
+            self._client,
+            self.retry,
+            self.renew_credentials,
+            cancellation or self.cancellation,
+            watcher=self.watcher,
+            log_intervals=self._log_intervals,
+        )
+
+    @cached_property
+    def _log_intervals(self) -> LogIntervals:
+        """What Airflow's configuration says. Raises OSSInvalidArgument for what cannot be."""
+        usual = LogIntervals()
+        return LogIntervals(
+            conf.getfloat(_SECTION, "log_interval_seconds", fallback=usual.first_seconds),
+            conf.getfloat(_SECTION, "log_longest_interval_seconds", fallback=usual.longest_seconds),
+        )
 
     @cached_property
     def _retrying(self) -> Retrying:

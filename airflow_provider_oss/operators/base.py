@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from airflow_provider_oss.model import Result
     from airflow_provider_oss.operators import AirflowKeywords, ConnectionKeywords
     from airflow_provider_oss.options import ObjectOptionArguments
+    from airflow_provider_oss.ports import CheckpointStore
+    from airflow_provider_oss.progress.recorder import TransferRecorder
 
 
 class OSSBaseOperator(CheckedBaseOperator):
@@ -40,6 +42,11 @@ class OSSBaseOperator(CheckedBaseOperator):
 
     template_fields: Sequence[str] = ("oss_conn_id", "region")
     ui_color = "#ffe3cc"
+    transfer_kind: ClassVar[str] = ""
+    """One word for the kind of transfer that the task makes, which is recorded then; empty for a task that makes none.
+    """
+    has_transferred = False
+    _recorder: TransferRecorder | None = None
     _result: Any = None
 
     oss_conn_id: str
@@ -66,6 +73,7 @@ class OSSBaseOperator(CheckedBaseOperator):
 
         vars(self).pop("hook", None)
         self._cancellation = Cancellation()
+        self._recorder, self.has_transferred = None, False
         context["task"] = self
         super().render_template_fields(context, jinja_env)
 
@@ -117,11 +125,37 @@ class OSSBaseOperator(CheckedBaseOperator):
         from airflow_provider_oss.shown import Log
 
         log_host()
-        with self.attempt():
+        with self.attempt(), self._recorded(context):
             result = self._result = self.work(context)
             Log(__name__).info("%s", result.describe())
             self._raise_failures(context, result)
         return result.as_dict()
+
+    @contextmanager
+    def _recorded(self, context: Context) -> Iterator[None]:
+        """Let what the block transfers be recorded, and the record be found, if this is a task that transfers."""
+        if not self.transfer_kind:
+            yield
+            return
+        from airflow_provider_oss.links.oss import publish_links
+        from airflow_provider_oss.progress.attempt import recorded, recorder_of
+
+        recorder = self._recorder = self.hook.watcher = recorder_of(
+            self.transfer_kind, self.transfer_target(), context, self._cancellation, may_push=self.do_xcom_push
+        )
+        if self.do_xcom_push:
+            self.has_transferred = True
+            publish_links(context["ti"])
+        with recorded(recorder, context):
+            yield
+
+    def transfer_target(self) -> str:
+        """Return what the task makes, for people, as long as no transfer has begun."""
+        return str(getattr(self, "key", ""))
+
+    def _beside(self, store: CheckpointStore) -> CheckpointStore:
+        """Return the store with the record of this attempt beside its checkpoint."""
+        return store if self._recorder is None else self._recorder.recorded(store)
 
     def _raise_failures(self, context: Context, result: Result) -> None:
         """

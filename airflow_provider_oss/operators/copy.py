@@ -46,6 +46,7 @@ class OSSCopyObjectOperator(OSSResumableBaseOperator):
     template_fields: Sequence[str] = (
         *OSSResumableBaseOperator.template_fields, "source_key", "source_bucket_name", "multipart_threshold",
     )  # fmt: skip
+    transfer_kind = "copy"
 
     source_key: str
     source_bucket_name: str | None

@@ -76,6 +76,7 @@ class OSSUploadDirectoryOperator(OSSFilesBaseOperator):
         *OSSFilesBaseOperator.template_fields, "directory", "include", "exclude", "symlinks", "shard",
     )  # fmt: skip
     exclusive: ClassVar[Sequence[str]] = ("shard", "delete_removed")
+    transfer_kind = "directory"
 
     directory: str | os.PathLike[str]
     include: str | Sequence[str] | None

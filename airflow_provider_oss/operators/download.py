@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from airflow_provider_oss.limits import DEFAULT_PARALLEL
+from airflow_provider_oss.links.oss import TRANSFER_LINKS
 from airflow_provider_oss.operators.base import OSSBaseOperator, needing_an_object
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class OSSDownloadObjectOperator(OSSBaseOperator):
     template_fields: Sequence[str] = (
         *OSSBaseOperator.template_fields, "key", "file_path", "bucket_name", "part_size", "parallel",
     )  # fmt: skip
+    operator_extra_links = TRANSFER_LINKS
+    transfer_kind = "download"
 
     key: str
     file_path: str | os.PathLike[str]
@@ -94,6 +97,10 @@ class OSSDownloadObjectOperator(OSSBaseOperator):
                 overwrite=self.overwrite,
                 progress=self.progress,
             )
+
+    @override
+    def transfer_target(self) -> str:
+        return str(self.file_path)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:  # noqa: ARG002 - the provider gives it
         """Return what was read and written, for Airflow's OpenLineage provider: nothing, when nothing was written."""

@@ -48,6 +48,7 @@ class OSSUploadFilesOperator(OSSFilesBaseOperator):
     """
 
     template_fields: Sequence[str] = (*OSSFilesBaseOperator.template_fields, "files")
+    transfer_kind = "files"
 
     files: Mapping[str, str | os.PathLike[str]] | Sequence[str | os.PathLike[str]]
     skip_unchanged: bool

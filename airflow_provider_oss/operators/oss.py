@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from typing_extensions import override
 
+from airflow_provider_oss.links.oss import TRANSFER_LINKS
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 from airflow_provider_oss.operators.resumable import (
     OSSResumableBaseOperator,
@@ -41,6 +42,8 @@ class OSSPutObjectOperator(OSSUploadBaseOperator):
     """
 
     template_fields: Sequence[str] = (*OSSUploadBaseOperator.template_fields, "data", "file_path")
+    operator_extra_links = (*OSSUploadBaseOperator.operator_extra_links, *TRANSFER_LINKS)
+    transfer_kind = "put"
     verbatim_fields: ClassVar[Sequence[str]] = ("data",)
     exclusive: ClassVar[Sequence[str]] = ("data", "file_path")
 
@@ -86,6 +89,8 @@ class OSSPutStreamOperator(OSSUploadBaseOperator):
     """
 
     template_fields: Sequence[str] = (*OSSUploadBaseOperator.template_fields, "stream", "content_length")
+    operator_extra_links = (*OSSUploadBaseOperator.operator_extra_links, *TRANSFER_LINKS)
+    transfer_kind = "put"
 
     stream: StreamFunction | ObjectStoragePath | os.PathLike[str] | str
     content_length: int | str | None
@@ -131,6 +136,7 @@ class OSSResumableUploadOperator(OSSResumableBaseOperator):
     """
 
     template_fields: Sequence[str] = (*OSSResumableBaseOperator.template_fields, "file_path")
+    transfer_kind = "upload"
 
     file_path: str | os.PathLike[str]
 

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from typing_extensions import override
 
 from airflow_provider_oss.limits import DEFAULT_PARALLEL, MAX_UNFINISHED_OF_A_TASK, MIB
+from airflow_provider_oss.links.oss import TRANSFER_LINKS
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ class OSSResumableBaseOperator(OSSUploadBaseOperator):
     template_fields: Sequence[str] = (
         *OSSUploadBaseOperator.template_fields, "part_size", "parallel", "checkpoint", "checkpoint_anchor",
     )  # fmt: skip
+    operator_extra_links = (*OSSUploadBaseOperator.operator_extra_links, *TRANSFER_LINKS)
 
     part_size: int | str | None
     parallel: int | str | None
@@ -194,7 +196,7 @@ class OSSResumableBaseOperator(OSSUploadBaseOperator):
             "part_size": self._part_size(),
             "parallel": self._parallel(),
             "progress": self.progress,
-            "checkpoint": choose_store(self._wanted_store(), context),
+            "checkpoint": self._beside(choose_store(self._wanted_store(), context)),
             "cancellation": self._cancellation,
         }
 
@@ -220,10 +222,8 @@ class OSSFilesBaseOperator(OSSResumableBaseOperator):
 
         arguments: dict[str, Any] = {**self.resumable_arguments(context), **self.object_options()}
         del arguments["checkpoint"]
-        return {
-            **arguments,
-            "checkpoints": choose_stores(self._wanted_store(), context, count=MAX_UNFINISHED_OF_A_TASK),
-        }
+        stores = choose_stores(self._wanted_store(), context, count=MAX_UNFINISHED_OF_A_TASK)
+        return {**arguments, "checkpoints": [self._beside(store) for store in stores]}
 
     @override
     def lineage(self, result: Any) -> TaskLineage:
@@ -253,6 +253,7 @@ class OSSStreamBaseOperator(OSSResumableBaseOperator):
     """
 
     template_fields: Sequence[str] = (*OSSResumableBaseOperator.template_fields, "compression")
+    transfer_kind = "stream"
 
     compression: str | None
 

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 from typing_extensions import override
 
+from airflow_provider_oss.engine.progress import watched
 from airflow_provider_oss.engine.stored import look_at, result_of
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.exports.arrow import ArrowRows
@@ -35,7 +36,16 @@ from airflow_provider_oss.exports.formats import (
 from airflow_provider_oss.exports.partitions import PARTITION, Layout, partitioned_key
 from airflow_provider_oss.exports.shards import QueryShard
 from airflow_provider_oss.file_range import FileRange
-from airflow_provider_oss.model import Fingerprint, ObjectInfo, ObjectRef, Part, Result, UploadResult
+from airflow_provider_oss.model import (
+    FilesState,
+    Fingerprint,
+    ObjectInfo,
+    ObjectRef,
+    Part,
+    Result,
+    TransferState,
+    UploadResult,
+)
 from airflow_provider_oss.options import ObjectOptionArguments, is_described_as, parse_options
 from airflow_provider_oss.proof import EMPTY, Content, crc64
 from airflow_provider_oss.shown import Log
@@ -210,6 +220,7 @@ class Export:
         self._columns: tuple[Column, ...] = ()
         self._partition_columns: tuple[Column, ...] = ()
         self._has_lines = False
+        self._sent_pieces = self._found_pieces = self._found_bytes = 0
 
     def run(self, key: str, bucket_name: str | None) -> ExportResult:
         """Store the rows, and last of all the manifest, if there is one."""
@@ -221,7 +232,8 @@ class Export:
             manifest.key if manifest and manifest.bucket == ref.bucket else None,
             is_split=self._wanted.split.is_wanted,
         )
-        stored = self._store(ref)
+        with watched(self._hook.watcher, lambda: self._state(ref)):
+            stored = self._store(ref)
         objects = tuple(each.described() for each in stored)
         manifest_crc64 = None
         if manifest is not None:
@@ -239,6 +251,12 @@ class Export:
             resumed=any(each.result.resumed for each in stored),
             elapsed_seconds=time.monotonic() - started,
         )
+
+    def _state(self, ref: ObjectRef) -> TransferState:
+        """Return how far it is, for who watches it: the bytes that are sent are watched beside."""
+        is_one = not self._wanted.split.is_wanted and not self._wanted.partition_by
+        files = None if is_one else FilesState(None, self._sent_pieces, self._found_pieces)
+        return TransferState(ref.uri, skipped_bytes=self._found_bytes, files=files)
 
     def _target(self, key: str, bucket_name: str | None) -> ObjectRef:
         """Return where the rows go, with the places of what tells several objects apart."""
@@ -338,11 +356,15 @@ class Export:
             for chunk in self._file_bytes(pieces):
                 file.write(chunk)
                 pieces.size_bytes = file.size_bytes
+                self._hook.watcher.tick()
             found = self._find_equal(file, ref)
             if found is not None:
                 log.info("%s: %d rows are there already, nothing is sent", found.uri, pieces.rows)
+                self._found_pieces += 1
+                self._found_bytes += found.size
                 return _Stored(found, pieces.rows)
             result = self._hook.upload_source(ref.uri, file, **self._resumable, **self._options)
+            self._sent_pieces += 1
         log.info("%s: %d rows, %d bytes, %d of them sent", result.uri, pieces.rows, result.size, result.bytes_sent)
         return _Stored(result, pieces.rows)
 

@@ -64,6 +64,7 @@ class HttpToOSSOperator(OSSResumableBaseOperator):
         *OSSResumableBaseOperator.template_fields, "endpoint", "method", "data", "request_headers", "http_conn_id",
         "extra_options", "request_kwargs",
     )  # fmt: skip
+    transfer_kind = "http"
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **OSSResumableBaseOperator.template_fields_renderers, "request_headers": "json", "data": "py",
     }  # fmt: skip

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
+from os.path import commonprefix
 from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import override
 
 from airflow_provider_oss.cancellation import obeying
+from airflow_provider_oss.engine.progress import watched
 from airflow_provider_oss.engine.stored import is_equal, look_at, result_of
 from airflow_provider_oss.exceptions import (
     OSSCallbackFailed,
@@ -22,7 +24,7 @@ from airflow_provider_oss.exceptions import (
     OSSTransientError,
 )
 from airflow_provider_oss.failures import Failure, Failures, error_of_many
-from airflow_provider_oss.model import Checkpoint, ObjectInfo, ObjectRef, Result
+from airflow_provider_oss.model import Checkpoint, FilesState, ObjectInfo, ObjectRef, Result, TransferState
 from airflow_provider_oss.options import is_described_as, parse_options
 from airflow_provider_oss.shown import MOST_NAMED, Log
 
@@ -128,6 +130,7 @@ class StoreAll:
         self._wanted = parse_options(**options)
         self._stored: list[StoredOne] = []
         self._failed: list[FailedOne] = []
+        self._skipped = self._skipped_bytes = 0
 
     def run(self, keys: Mapping[str, SelectedSource]) -> StoredAll:
         """
@@ -137,6 +140,18 @@ class StoreAll:
         others cannot be stored either, and OSSInvalidArgument for a key that OSS would refuse, before anything is sent.
         """
         refs = {self._hook.resolve(key, self._bucket_name, storing=True): one for key, one in keys.items()}
+        folder = commonprefix([ref.uri for ref in refs]).rpartition("/")[0]  # noqa: RUF071 - it ends at a slash
+
+        def state() -> TransferState:
+            """Return how far it is: the bytes of each file that is sent are watched beside."""
+            sent = len(self._stored) - self._skipped
+            files = FilesState(len(refs), sent, self._skipped, len(self._failed))
+            return TransferState(f"{folder}/", skipped_bytes=self._skipped_bytes, files=files)
+
+        with watched(self._hook.watcher, state):
+            return self._store_all(refs)
+
+    def _store_all(self, refs: Mapping[ObjectRef, SelectedSource]) -> StoredAll:
         begun = saved_in(self._arguments["checkpoint"])
         if begun is not None and begun.ref not in refs:
             log.warning("%s is not to be stored any more: giving up its upload %s", begun.ref, begun.upload_id)
@@ -146,6 +161,7 @@ class StoreAll:
         failures = Failures()
         for ref in (*first, *(ref for ref in refs if ref not in first)):
             self._arguments["cancellation"].check()
+            self._hook.watcher.tick()
             try:
                 self._stored.append(self._store(ref, refs[ref], may_be_there=ref not in first))
             except _OF_ONE_FILE as error:
@@ -162,6 +178,8 @@ class StoreAll:
         found = self._find_equal(ref, one) if may_be_there else None
         if found is not None:
             log.info("%s is there already and equal to %s", ref, one.name)
+            self._skipped += 1
+            self._skipped_bytes += found.size_bytes
             result = result_of(found)
         else:
             result = self._hook.upload_source(ref.uri, one.source, **self._arguments, **self._options)

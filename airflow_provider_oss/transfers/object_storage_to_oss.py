@@ -53,6 +53,7 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
         *OSSResumableBaseOperator.template_fields, "source", "source_conn_id", "prefix",
     )  # fmt: skip
     exclusive: ClassVar[Sequence[str]] = ("key", "prefix")
+    transfer_kind = "storage"
 
     source: str | ObjectStoragePath | Sequence[str | ObjectStoragePath]
     source_conn_id: str | None
@@ -75,6 +76,10 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
         """Return what is wrong when there is not one of them."""
         is_one = (self.key is None) != (self.prefix is None)
         return None if is_one else "give either key, for one file, or prefix, not both and not neither"
+
+    @override
+    def transfer_target(self) -> str:
+        return str(self.key if self.prefix is None else self.prefix)
 
     def check_target(self) -> None:
         """Check the one object's address, or the prefix."""

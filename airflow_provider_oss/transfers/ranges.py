@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from typing_extensions import override
 
 from airflow_provider_oss.limits import DEFAULT_PARALLEL, MAX_MAPPED_TASKS
+from airflow_provider_oss.links.oss import TRANSFER_LINKS
 from airflow_provider_oss.operators.base import OSSBaseOperator, OSSUploadBaseOperator
 from airflow_provider_oss.operators.groups import Kinds, handed_out
 
@@ -182,6 +183,8 @@ class OSSSendPartsOperator(OSSBaseOperator):
         "traffic_limit",
     )  # fmt: skip
     template_fields_renderers: ClassVar[dict[str, str]] = {"upload": "json"}
+    operator_extra_links = TRANSFER_LINKS
+    transfer_kind = "range"
 
     upload: Mapping[str, Any]
     parts: str
@@ -235,6 +238,10 @@ class OSSSendPartsOperator(OSSBaseOperator):
         return whole_number("parallel", self.parallel, DEFAULT_PARALLEL)
 
     @override
+    def transfer_target(self) -> str:
+        return planned_upload(self.upload).ref.uri
+
+    @override
     def work(self, context: Context) -> RangeResult:
         from airflow_provider_oss.checkpoint.choice import choose_store
         from airflow_provider_oss.transfers.opened import opened_source
@@ -246,7 +253,7 @@ class OSSSendPartsOperator(OSSBaseOperator):
                 source,
                 parallel=self._parallel(),
                 progress=self.progress,
-                checkpoint=choose_store(self.checkpoint, context),
+                checkpoint=self._beside(choose_store(self.checkpoint, context)),
                 cancellation=self._cancellation,
                 traffic_limit=self.traffic_limit,
             )

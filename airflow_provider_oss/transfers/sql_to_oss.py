@@ -84,6 +84,7 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
     verbatim_fields: ClassVar[Sequence[str]] = ("parameters", "csv_options", "shard")
     text_fields: ClassVar[Sequence[str]] = ("csv_options",)
     exclusive: ClassVar[Sequence[str]] = ("shard", "manifest")
+    transfer_kind = "export"
     template_fields_renderers: ClassVar[dict[str, str]] = {
         **OSSResumableBaseOperator.template_fields_renderers, "sql": "sql", "parameters": "json", "csv_options": "json",
     }  # fmt: skip

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from airflow_provider_oss.checkpoint.codec import MAX_RECORD_CHARS, _validator, decode, encode
-from airflow_provider_oss.engine.resume import PartRanges
+from airflow_provider_oss.engine.plan import PartRanges
 from airflow_provider_oss.exceptions import OSSCheckpointUnreadable, OSSInvalidArgument
 from airflow_provider_oss.limits import MAX_KEY_BYTES, MAX_OBJECT_SIZE_BYTES, MAX_PART_SIZE_BYTES
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef

@@ -137,6 +137,16 @@ class AirflowContract(Contract):
         self.plant(json.dumps(RECORD, indent=2))
         assert self.make().load() == CHECKPOINT
 
+    @pytest.mark.parametrize("transfer", [{"version": 1, "sent": 7}, "damaged", ["?"], 0])
+    def test_the_record_of_the_transfer_beside_it(self, transfer: Any) -> None:
+        """Whatever is kept beside a checkpoint comes back with it, and the checkpoint is as good as alone."""
+        store: Any = self.make()
+        store.save_entry(codec.Entry(CHECKPOINT, transfer))
+        again: Any = self.make()
+        assert again.load_entry() == codec.Entry(CHECKPOINT, transfer)
+        assert again.load() == CHECKPOINT
+        assert len(self.supervisor.variables) + len(self.supervisor.xcoms) + len(self.supervisor.task_state) == 1
+
     def test_failing_airflow_is_an_error(self) -> None:
         """When Airflow cannot be reached, saving and deleting raise."""
         self.supervisor.down = True

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_oss.cancellation import Cancellation, obeying
 from airflow_provider_oss.engine.plan import DEFAULT_PART_SIZE_BYTES
-from airflow_provider_oss.engine.progress import LOG_INTERVAL_SECONDS
+from airflow_provider_oss.engine.progress import LogIntervals
 from airflow_provider_oss.engine.source import BytesReader, BytesSource, FileSource
 from airflow_provider_oss.engine.stored import source_crc64
 from airflow_provider_oss.exceptions import OSSSourceChanged, OSSUploadCancelled
@@ -60,7 +60,7 @@ def test_progress(caplog: pytest.LogCaptureFixture) -> None:
 
     class Slow(RecordingReader):
         def data(self, part: Part) -> memoryview:
-            clock.seconds += LOG_INTERVAL_SECONDS if part.number in (1, 3) else 0
+            clock.seconds += 2 * LogIntervals().first_seconds if part.number in (1, 3) else 0
             return super().data(part)
 
     source_crc64(Slow(DATA), clock=clock)

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_oss.engine.resume import MAX_RANGES, DoneParts, PartRanges, parse_ranges
+from airflow_provider_oss.engine.plan import MAX_RANGES, PartRanges
+from airflow_provider_oss.engine.resume import DoneParts, parse_ranges
 from airflow_provider_oss.model import Checkpoint, CompletedPart, Fingerprint, ObjectRef, StoredPart
 
 HIGHEST = 10_000

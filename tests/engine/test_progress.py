@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_oss.engine.progress import LOG_INTERVAL_SECONDS, ProgressReporter, describe
-from airflow_provider_oss.limits import MIB
+from airflow_provider_oss.engine.progress import LogIntervals, ProgressReporter, describe
+from airflow_provider_oss.limits import KIB, MIB
 from airflow_provider_oss.model import Checkpoint, Fingerprint, ObjectRef, Progress
 from tests.engine.doubles import HandClock
 
@@ -54,17 +54,21 @@ def test_counting_can_begin_again() -> None:
 
 
 def test_lines_are_rare(caplog: pytest.LogCaptureFixture) -> None:
-    """However often it is offered, a line is logged only when the last one is some seconds old."""
+    """However often it is offered, a line is logged some seconds after the last one: each time twice as many."""
     caplog.set_level("INFO")
     clock = HandClock()
-    reporter = ProgressReporter(REF, 10, None, clock)
+    began = clock.seconds
+    reporter = ProgressReporter(REF, 10, None, clock, intervals=LogIntervals(5, 30))
+    lines: list[float] = []
 
-    for _ in range(100):
-        clock.seconds += LOG_INTERVAL_SECONDS / 40
-        reporter.line_if_due()
+    while clock.seconds < began + 130:
+        clock.seconds += 0.5
+        reporter.tick()
+        if len(caplog.messages) > len(lines):
+            lines.append(clock.seconds - began)
 
-    assert len(caplog.messages) == 2
-    assert all(message.startswith("oss://exports/a: 0.0%") for message in caplog.messages)
+    assert lines == [5, 15, 35, 65, 95, 125]
+    assert set(caplog.messages) == {"0.0% (0 of 10 bytes), sent 0 bytes, verified 0 bytes"}
 
 
 def test_a_line_that_is_asked_for_delays_the_next(caplog: pytest.LogCaptureFixture) -> None:
@@ -73,10 +77,10 @@ def test_a_line_that_is_asked_for_delays_the_next(caplog: pytest.LogCaptureFixtu
     clock = HandClock()
     reporter = ProgressReporter(REF, 10, None, clock)
 
-    clock.seconds += LOG_INTERVAL_SECONDS - 1
+    clock.seconds += LogIntervals().first_seconds - 1
     reporter.line()
-    clock.seconds += LOG_INTERVAL_SECONDS - 1
-    reporter.line_if_due()
+    clock.seconds += LogIntervals().first_seconds - 1
+    reporter.tick()
 
     assert len(caplog.messages) == 1
 
@@ -84,25 +88,31 @@ def test_a_line_that_is_asked_for_delays_the_next(caplog: pytest.LogCaptureFixtu
 @pytest.mark.parametrize(
     ("progress", "elapsed_seconds", "text"),
     [
-        (Progress(0), 1.0, "100.0% (0.0 of 0.0 MiB), sent 0.0 MiB, verified 0.0 MiB"),
-        (Progress(8 * MIB), 1.0, "0.0% (0.0 of 8.0 MiB), sent 0.0 MiB, verified 0.0 MiB"),
-        (Progress(8 * MIB, 0, 2 * MIB), 1.0, "25.0% (2.0 of 8.0 MiB), sent 0.0 MiB, verified 2.0 MiB"),
-        (Progress(8 * MIB, 2 * MIB, 0), 0.0, "25.0% (2.0 of 8.0 MiB), sent 2.0 MiB, verified 0.0 MiB"),
+        (Progress(0), 1.0, "100.0% (0 of 0 bytes), sent 0 bytes, verified 0 bytes"),
+        (Progress(8 * MIB), 1.0, "0.0% (0.0 of 8.0 MiB), sent 0 bytes, verified 0 bytes"),
+        (Progress(8 * MIB, 0, 2 * MIB), 1.0, "25.0% (2.0 of 8.0 MiB), sent 0 bytes, verified 2.0 MiB"),
+        (Progress(8 * MIB, 2 * MIB, 0), 0.0, "25.0% (2.0 of 8.0 MiB), sent 2.0 MiB, verified 0 bytes"),
+        (Progress(1000, 500, 0), 0.0, "50.0% (500 of 1000 bytes), sent 500 bytes, verified 0 bytes"),
+        (
+            Progress(100 * KIB, 50 * KIB, 0),
+            1.0,
+            "50.0% (50.0 of 100.0 KiB), sent 50.0 KiB, verified 0 bytes, 50.0 KiB/s, 0:00:01 left",
+        ),
         (
             Progress(8 * MIB, 2 * MIB, 4 * MIB),
             2.0,
-            "75.0% (6.0 of 8.0 MiB), sent 2.0 MiB, verified 4.0 MiB, 1.0 MB/s, 0:00:02 left",
+            "75.0% (6.0 of 8.0 MiB), sent 2.0 MiB, verified 4.0 MiB, 1.0 MiB/s, 0:00:02 left",
         ),
-        (Progress(None), 1.0, "0.0 MiB, sent 0.0 MiB, verified 0.0 MiB"),
+        (Progress(None), 1.0, "0 bytes, sent 0 bytes, verified 0 bytes"),
         (
             Progress(None, 2 * MIB, 4 * MIB),
             2.0,
-            "6.0 MiB, sent 2.0 MiB, verified 4.0 MiB, 1.0 MB/s",
+            "6.0 MiB, sent 2.0 MiB, verified 4.0 MiB, 1.0 MiB/s",
         ),
         (
             Progress(4096 * MIB, 1 * MIB, 0),
             1.0,
-            "0.0% (1.0 of 4096.0 MiB), sent 1.0 MiB, verified 0.0 MiB, 1.0 MB/s, 1:08:15 left",
+            "0.0% (1.0 of 4096.0 MiB), sent 1.0 MiB, verified 0 bytes, 1.0 MiB/s, 1:08:15 left",
         ),
     ],
 )

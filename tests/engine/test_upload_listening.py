@@ -11,7 +11,7 @@ import pytest
 from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.clients.object_client import OSSObjectClient
 from airflow_provider_oss.emulator import Fault
-from airflow_provider_oss.engine.progress import LOG_INTERVAL_SECONDS
+from airflow_provider_oss.engine.progress import LogIntervals
 from airflow_provider_oss.engine.retry import RetryPolicy
 from airflow_provider_oss.exceptions import OSSServiceUnavailable, OSSUploadCancelled
 from airflow_provider_oss.model import Checkpoint, CompletedPart, StoredObject
@@ -106,20 +106,23 @@ def test_progress_of_one_request(scene: Scene, size_bytes: int) -> None:
 
 
 def test_the_log_has_few_lines(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
-    """Progress is logged every few seconds and at the end, whatever the number of parts."""
+    """Progress is logged every few seconds, ever less often, and at the end, whatever the number of parts."""
     caplog.set_level("INFO", "airflow_provider_oss")
     scene.write(20 * PART)
     clock = HandClock()
 
     def time_passes(*_: object) -> None:
-        clock.seconds += LOG_INTERVAL_SECONDS / 5
+        clock.seconds += LogIntervals().first_seconds / 5
 
     scene.run(progress=time_passes, clock=clock)
 
     lines = [message for message in caplog.messages if "% (" in message]
-    assert len(lines) == 20 / 5 + 1
-    assert lines[-1].startswith(f"{scene.ref}: 100.0% (2.0 of 2.0 MiB), sent 2.0 MiB, verified 0.0 MiB, ")
-    assert any("began upload" in message and "20 parts" in message for message in caplog.messages)
+    assert len(lines) == 3  # after 5 and 15 of 20 seconds, and at the end
+    assert lines[-1].startswith("100.0% (2.0 of 2.0 MiB), sent 2.0 MiB, verified 0 bytes, ")
+    [began] = [message for message in caplog.messages if "began upload" in message]
+    assert began.startswith(f"{scene.ref}: ")
+    assert " of " in began
+    assert "20 parts" in began
 
 
 @both_ways

@@ -44,6 +44,12 @@ def test_two_kills(uploads: Uploads, file_200: Path, store: str) -> None:
     upload.assert_killed(1, 2)
     assert upload.result()["attempts"] == 3
     assert upload.result()["bytes_verified"] >= 24 * PART_SIZE
+    told = upload.record()["attempts"]
+    assert [(each["number"], each["state"]) for each in told] == [(1, "killed"), (2, "killed"), (3, "succeeded")]
+    assert (told[-1]["sent"], told[-1]["verified"]) == (
+        upload.result()["bytes_sent"],
+        upload.result()["bytes_verified"],
+    )
     upload.assert_continued(sent_twice_bytes=2 * IN_FLIGHT_BYTES)
     uploads.assert_nothing_left()
 

@@ -162,6 +162,14 @@ class RunningUpload:
         value: dict[str, Any] = self._airflow.xcom(self.dag_id, self.run_id, self.task_id, map_index=self.map_index)
         return value
 
+    def record(self) -> dict[str, Any]:
+        """Return what the last attempt has recorded of the transfer."""
+        rows: list[Any] = [*self._airflow.task_state_rows(), *self._airflow.xcom_rows()]
+        mine = (self.run_id, self.task_id, self.map_index, "oss_transfer")
+        [record] = [row.value for row in rows if (row.run_id, row.task_id, row.map_index, row.key) == mine]
+        found: dict[str, Any] = record
+        return found
+
     def assert_continued(self, *, sent_twice_bytes: int) -> None:
         """Look at the result, the object, the bytes on the wire and at what is left of an interrupted upload."""
         result, size_bytes = self.result(), self.file.stat().st_size

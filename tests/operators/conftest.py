@@ -35,6 +35,7 @@ class Instance:
     dag_id: str = "export"
     run_id: str = RUN_ID
     try_number: int = 1
+    max_tries: int = 0
 
     get_task_states = staticmethod(get_task_states)
 
@@ -76,6 +77,8 @@ def context_of(supervisor: Supervisor) -> Callable[[BaseOperator], Context]:
     assert supervisor.holds_nothing()
 
     def make(operator: BaseOperator) -> Context:
+        if supervisor.task_ids and operator.task_id not in supervisor.task_ids:
+            supervisor.task_ids = (*supervisor.task_ids, operator.task_id)
         values: dict[str, Any] = {
             "ti": Instance(operator.task_id),
             "task": operator,

@@ -119,11 +119,12 @@ def form(kept: Recording) -> dict[tuple[str, ...], Any]:
     records = {("variable", key): json.loads(value) for key, value in kept["variables"].items()}
     records |= {tuple(address): value for *address, value in kept["xcoms"]}
     records |= {("task_state", key): value for key, value in kept["task_state"].items()}
+    records = {place: record for place, record in records.items() if not place[-1].startswith("oss_transfer")}
     for record in records.values():
         for name in ("upload_id", "created_at", "updated_at"):
             record[name] = type(record[name]).__name__
         record["source"] |= dict.fromkeys(("name", "modified_at"))
-        for name in ("seal", "proof"):  # of later versions, and ignored by this one
+        for name in ("seal", "proof", "transfer"):  # of later versions, and ignored by this one
             record.pop(name, None)
     return records
 

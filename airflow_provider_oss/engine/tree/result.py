@@ -9,10 +9,9 @@ from typing import Any
 
 from typing_extensions import override
 
-from airflow_provider_oss.engine.progress import LOG_INTERVAL_SECONDS
+from airflow_provider_oss.engine.progress import LinePace, LogIntervals, amount
 from airflow_provider_oss.failures import CallbackFailed, Failure, ToldFailure, error_of_many
-from airflow_provider_oss.limits import MIB
-from airflow_provider_oss.model import Checkpoint, Result, UploadResult
+from airflow_provider_oss.model import Checkpoint, FilesState, Progress, Result, TransferState, UploadResult
 from airflow_provider_oss.ports import Clock, ProgressCallback
 from airflow_provider_oss.shown import MOST_NAMED, Log, printable, shortened
 
@@ -209,11 +208,17 @@ class TreeProgress:
     large one; its errors come as CallbackFailed.
     """
 
-    def __init__(self, total: Tally, callback: ProgressCallback | None, clock: Clock) -> None:
+    def __init__(
+        self,
+        total: Tally,
+        callback: ProgressCallback | None,
+        clock: Clock,
+        intervals: LogIntervals = LogIntervals(),  # noqa: B008 - frozen
+    ) -> None:
         self.total = total
         self._callback = callback
-        self._clock = clock
-        self._started = self._last_line = clock.monotonic()
+        self._started = clock.monotonic()
+        self._pace = LinePace(clock, intervals)
         self._partly_bytes = 0.0
         self._highest_fraction = 0.0
         self.sent = self.skipped = self.failed = Tally()
@@ -245,20 +250,32 @@ class TreeProgress:
 
     def line_if_due(self) -> None:
         """Log a line when the last one is old enough."""
-        if self._clock.monotonic() - self._last_line >= LOG_INTERVAL_SECONDS:
+        if self._pace.is_due():
             self.line()
 
     def line(self) -> None:
         """Log a line: files and bytes done of all, what that means, and the speed of sending."""
-        self._last_line = self._clock.monotonic()
-        elapsed_seconds = max(self._last_line - self._started, 1e-9)
+        elapsed_seconds = max(self._pace.note_line() - self._started, 1e-9)
         log.info(
-            "%d of %d files, %.1f of %.1f MiB (%.1f%%): sent %d, already there %d, failed %d; %.1f files/s, %.1f MB/s",
-            *(self._done_files, self.total.count, self._done_bytes / MIB, self.total.size_bytes / MIB),
+            "%d of %d files, %s (%.1f%%): sent %d, already there %d, failed %d; %.1f files/s, %s/s",
+            *(self._done_files, self.total.count, amount(self._done_bytes, self.total.size_bytes)),
             self._fraction * 100,
             *(self.sent.count, self.skipped.count, self.failed.count),
             self.sent.count / elapsed_seconds,
-            (self.bytes_sent + self._partly_bytes) / 1e6 / elapsed_seconds,
+            amount((self.bytes_sent + self._partly_bytes) / elapsed_seconds),
+        )
+
+    def state(self, target: str, source: str, *, is_total_known: bool) -> TransferState:
+        """Return how far it is, for who watches it; a large file that is under way is watched beside."""
+        total = self.total
+        return TransferState(
+            target,
+            source,
+            Progress(total.size_bytes if is_total_known else None, self.bytes_sent, self.bytes_verified),
+            skipped_bytes=self.skipped.size_bytes,
+            files=FilesState(
+                total.count if is_total_known else None, self.sent.count, self.skipped.count, self.failed.count
+            ),
         )
 
     @property

@@ -10,10 +10,10 @@ is yesterday's run by today's.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from typing_extensions import override
 
@@ -21,6 +21,7 @@ from airflow_provider_oss.cancellation import obeying
 from airflow_provider_oss.engine.checkpoints import StorePool, abandon
 from airflow_provider_oss.engine.many_files import FileOutcome, FileToStore, FileUploads
 from airflow_provider_oss.engine.plan import make_plan
+from airflow_provider_oss.engine.progress import amount, watched
 from airflow_provider_oss.engine.resume import is_of_file
 from airflow_provider_oss.engine.retry import Means
 from airflow_provider_oss.engine.source import FileSource
@@ -49,14 +50,13 @@ from airflow_provider_oss.exceptions import (
     seen_elsewhere,
 )
 from airflow_provider_oss.failures import CallbackFailed, Failure, Failures
-from airflow_provider_oss.limits import MIB
-from airflow_provider_oss.model import Checkpoint, ObjectInfo, ObjectOptions, ObjectPrefix, ObjectRef
+from airflow_provider_oss.model import Checkpoint, ObjectInfo, ObjectOptions, ObjectPrefix, ObjectRef, TransferState
 from airflow_provider_oss.ports import CheckpointStore, ProgressCallback, TreeClient
 from airflow_provider_oss.shown import Log
 
 log = Log(__name__)
 
-Outcome = TypeVar("Outcome")
+Outcome_co = TypeVar("Outcome_co", covariant=True)
 Source = TypeVar("Source", bound=Files)
 
 
@@ -85,7 +85,7 @@ class FilesUpload:
 
         Raises OSSInvalidArgument for what cannot work, and what the checkpoint stores or the callback raise.
         """
-        return _obediently(self.means, _Attempt(self, self.source).run)
+        return _obediently(self.means, _Attempt(self, self.source))
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +110,24 @@ class TreeUpload(FilesUpload):
         OSSInvalidArgument for what cannot work, and what the listing, a deletion, the checkpoint stores or the callback
         raise.
         """
-        return _obediently(self.means, _TreeAttempt(self).run)
+        return _obediently(self.means, _TreeAttempt(self))
 
 
-def _obediently(means: Means[TreeClient], run: Callable[[], Outcome]) -> Outcome:
+class _Running(Protocol[Outcome_co]):
+    """An attempt."""
+
+    def run(self) -> Outcome_co:
+        """Make it."""
+
+    def state(self) -> TransferState:
+        """Return how far it is."""
+
+
+def _obediently(means: Means[TreeClient], attempt: _Running[Outcome_co]) -> Outcome_co:
     """Make an attempt, as far as nobody asks to stop; what the callback raises is raised as it is."""
     try:
-        with obeying(means.cancellation), naming_exhaustion():
-            return run()
+        with obeying(means.cancellation), naming_exhaustion(), watched(means.watcher, attempt.state):
+            return attempt.run()
     except CallbackFailed as failed:
         failure = failed.cause
     raise failure  # here, so that nothing of ours becomes its context
@@ -136,11 +146,16 @@ class _Attempt(Generic[Source]):
         self._started = self._means.clock.monotonic()
         self._comparison = Comparison(upload.means.client, self._ask_again, upload.settings.parallel, self._idle)
         self._progress = TreeProgress(Tally(), None, self._means.clock)
+        self._is_read = False
         self._unfinished: set[ObjectRef] = set()
         self._seen = Tally()
         self._is_all_readable = True
         self._files: dict[str, LocalFile] = {}
         """Those of the piece that is worked at."""
+
+    def state(self) -> TransferState:
+        """Return how far it is."""
+        return self._progress.state(self._target.uri, str(self._source), is_total_known=self._is_read)
 
     def run(self) -> FilesResult:
         """Make it."""
@@ -153,11 +168,12 @@ class _Attempt(Generic[Source]):
         """Go through the files, piece by piece, as long as there is hope."""
         self._check_arguments()
         total, pieces = self._read()
-        self._progress = TreeProgress(total, self._upload.progress, self._means.clock)
+        self._progress = TreeProgress(total, self._upload.progress, self._means.clock, self._means.log_intervals)
+        self._is_read = True
         log.log(
             logging.INFO if total.count else logging.WARNING,
-            "%s: %d files, %.1f MiB",
-            *(self._source, total.count, total.size_bytes / MIB),
+            "Storing %s below %s: %d files, %s",
+            *(self._source, self._target, total.count, amount(total.size_bytes)),
         )
         for source, tree in pieces:
             self._take(source, tree)
@@ -177,7 +193,11 @@ class _Attempt(Generic[Source]):
 
     def _idle(self) -> None:
         self._means.cancellation.check()
+        self._tick()
+
+    def _tick(self) -> None:
         self._progress.line_if_due()
+        self._means.watcher.tick()
 
     # What is there
 
@@ -258,7 +278,7 @@ class _Attempt(Generic[Source]):
                 self._note_outcome(outcome)
                 if self._failures.is_hopeless:
                     break
-                self._progress.line_if_due()
+                self._tick()
 
     def _note_outcome(self, outcome: FileOutcome) -> None:
         file = self._files[self._target.below(outcome.file.ref)]

@@ -1,0 +1,277 @@
+"""
+The record of a task's transfer: what a page can show of it while it runs, and of its attempts afterwards.
+
+It is JSON of bounded size, kept where people can edit it: what is read is checked.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
+from importlib import resources
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from airflow_provider_oss.checkpoint.codec import longest_ranges
+from airflow_provider_oss.exceptions import OSSCheckpointUnreadable
+from airflow_provider_oss.model import FilesState, PartsState
+from airflow_provider_oss.shown import printable
+
+if TYPE_CHECKING:
+    from jsonschema.protocols import Validator
+
+VERSION: Final = 1
+MAX_TRANSFER_CHARS: Final = 6000
+"""Of a record as ASCII JSON with spaces after commas and colons."""
+MAX_RATES: Final = 60
+MAX_ATTEMPTS: Final = 10
+MAX_EVENTS: Final = 10
+_MAX_TARGET_CHARS: Final = 300
+_MAX_SOURCE_CHARS: Final = 200
+_MAX_ERROR_CHARS: Final = 200
+_MAX_EVENT_CHARS: Final = 160
+_MAX_PARTS_CHARS: Final = 500
+_MAX_NAME_JSON_CHARS: Final = 600
+"""Of one name, where there is too much of all."""
+
+RUNNING: Final = "running"
+SUCCEEDED: Final = "succeeded"
+FAILED: Final = "failed"
+STOPPED: Final = "stopped"
+KILLED: Final = "killed"
+"""Of an earlier attempt alone: it never said how it ended."""
+
+_USER: Final = re.compile(r"(?<=://)[^/\s'\"@]*@")
+_QUERY: Final = re.compile(r"(://[^\s'\"?]*)\?[^\s'\")]*")
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRecord:
+    """What an attempt has done. Bytes and seconds."""
+
+    number: int
+    started_at: str
+    seconds: float
+    sent: int
+    verified: int
+    skipped: int
+    retried: int
+    state: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EventRecord:
+    """Something that happened: a try that failed."""
+
+    at: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TransferRecord:
+    """How far a transfer is. Numbers are bytes and seconds, of this attempt alone; times are ISO 8601, UTC."""
+
+    kind: str
+    target: str
+    source: str | None
+    state: str
+    attempt: int
+    started_at: str
+    updated_at: str
+    total: int | None
+    """None when it is not known."""
+    done: int = 0
+    """All that is known to be stored."""
+    sent: int = 0
+    verified: int = 0
+    skipped: int = 0
+    """Of whole files that were there already."""
+    rate: float = 0.0
+    """Bytes per second of sending, between the last two records."""
+    rates: tuple[tuple[float, int], ...] = ()
+    """Seconds since the attempt began, and the rate there."""
+    retried: int = 0
+    files: FilesState | None = None
+    parts: PartsState | None = None
+    attempts: tuple[AttemptRecord, ...] = ()
+    events: tuple[EventRecord, ...] = field(default=())
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain data of at most MAX_TRANSFER_CHARS: what is of least use is left out where there is too much."""
+        record = _plain(_bounded(self))
+        for shorten in _SHORTENING:
+            if len(json.dumps(record)) <= MAX_TRANSFER_CHARS:
+                break
+            shorten(record)
+        return record
+
+    @classmethod
+    def parse(cls, data: Any) -> TransferRecord:
+        """Return the record in plain data. Raises OSSCheckpointUnreadable for what does not follow the schema."""
+        error = next(iter(_validator().iter_errors(data)), None)
+        if error is not None:
+            where = "/".join(str(step) for step in error.absolute_path) or "the whole"
+            raise OSSCheckpointUnreadable(f"transfer record, {where}: {error.message[:200]}")
+        known = {name: data[name] for name in cls.__dataclass_fields__ if name in data}
+        parts, files = data.get("parts"), data.get("files")
+        return cls(
+            **known
+            | {
+                "rates": tuple((seconds, rate) for seconds, rate in data["rates"]),
+                "attempts": tuple(_made(AttemptRecord, each) for each in data["attempts"]),
+                "events": tuple(_made(EventRecord, each) for each in data["events"]),
+                "files": None if files is None else _made(FilesState, files),
+                "parts": None if parts is None else _made(PartsState, {"size_bytes": parts["size"], **parts}),
+            }
+        )
+
+
+def _made(kind: Any, data: Mapping[str, Any]) -> Any:
+    return kind(**{name: data[name] for name in kind.__dataclass_fields__ if name in data})
+
+
+def _plain(record: TransferRecord) -> dict[str, Any]:
+    data = {"version": VERSION, **asdict(record)}
+    for name in ("files", "parts"):
+        if data[name] is None:
+            del data[name]
+    if record.parts is not None:
+        data["parts"] = {"size": data["parts"].pop("size_bytes"), **data["parts"]}
+    data["rates"] = [[round(seconds, 1), round(rate)] for seconds, rate in record.rates]
+    data["attempts"] = [{name: value for name, value in each.items() if value is not None} for each in data["attempts"]]
+    data["events"] = list(data["events"])
+    return data
+
+
+# How it is kept short
+
+
+def _bounded(record: TransferRecord) -> TransferRecord:
+    parts = record.parts
+    if parts is not None:
+        parts = replace(
+            parts,
+            stored=longest_ranges(parts.stored, _MAX_PARTS_CHARS),
+            verified=longest_ranges(parts.verified, _MAX_PARTS_CHARS),
+            in_flight=longest_ranges(parts.in_flight, _MAX_PARTS_CHARS),
+        )
+    return replace(
+        record,
+        target=middle_cut(printable(without_secrets(record.target)), _MAX_TARGET_CHARS),
+        source=None if record.source is None else name_of_source(record.source),
+        rate=round(record.rate, 1),
+        rates=record.rates[-MAX_RATES:],
+        attempts=tuple(
+            replace(each, seconds=round(each.seconds, 1), error=None if each.error is None else error_text(each.error))
+            for each in record.attempts[-MAX_ATTEMPTS:]
+        ),
+        events=tuple(
+            replace(each, text=_beginning(printable(without_secrets(each.text)), _MAX_EVENT_CHARS))
+            for each in record.events[-MAX_EVENTS:]
+        ),
+        parts=parts,
+    )
+
+
+def _fewer_events(most: int) -> Callable[[dict[str, Any]], None]:
+    def shorten(record: dict[str, Any]) -> None:
+        record["events"] = record["events"][len(record["events"]) - most :] if most else []
+
+    return shorten
+
+
+def _fewer_rates(record: dict[str, Any]) -> None:
+    record["rates"] = record["rates"][1::2]
+
+
+def _shorter_errors(record: dict[str, Any]) -> None:
+    for each in record["attempts"]:
+        if "error" in each:
+            each["error"] = _ascii_beginning(each["error"], 60)
+
+
+def _shorter_parts(most: int) -> Callable[[dict[str, Any]], None]:
+    def shorten(record: dict[str, Any]) -> None:
+        parts = record.get("parts", {})
+        for name in ("stored", "verified", "in_flight"):
+            if name in parts:
+                parts[name] = longest_ranges(parts[name], most)
+
+    return shorten
+
+
+def _fewer_attempts(record: dict[str, Any]) -> None:
+    record["attempts"] = record["attempts"][-3:]
+
+
+def _shorter_names(record: dict[str, Any]) -> None:
+    """Leave of names that JSON blows up less."""
+    for name in ("target", "source"):
+        text = record[name] or ""
+        while len(json.dumps(text)) > _MAX_NAME_JSON_CHARS:
+            text = middle_cut(text, len(text) - 10)
+        record[name] = text if record[name] is not None else None
+
+
+_SHORTENING: Final[Sequence[Callable[[dict[str, Any]], None]]] = (
+    _fewer_events(5),
+    _shorter_errors,
+    _shorter_names,
+    _fewer_rates,
+    _shorter_parts(250),
+    _fewer_events(2),
+    _fewer_attempts,
+    _fewer_rates,
+    _shorter_parts(80),
+    _fewer_events(0),
+)
+"""In this order, as far as it is needed."""
+
+
+def middle_cut(text: str, most: int) -> str:
+    """Return the text; of a longer one its beginning and its end."""
+    if len(text) <= most:
+        return text
+    end = (most - 3) // 2
+    return f"{text[: most - 3 - end]}...{text[len(text) - end :]}"
+
+
+def without_secrets(text: str) -> str:
+    """Return the text without what may be secret in its URLs: user and password, and the query."""
+    return _QUERY.sub(r"\1", _USER.sub("", text))
+
+
+def name_of_source(source: str) -> str:
+    """Return the last component of a path or URL, without the latter's user and query."""
+    shown = printable(without_secrets(source)).rstrip("/")
+    return middle_cut(shown.rpartition("/")[2] or shown, _MAX_SOURCE_CHARS)
+
+
+def error_text(text: str) -> str:
+    """Return an error's text, short and without what may be secret in it."""
+    return _beginning(printable(without_secrets(text)), _MAX_ERROR_CHARS)
+
+
+def _beginning(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 3]}..."
+
+
+def _ascii_beginning(text: str, most: int) -> str:
+    return _beginning(text.encode("ascii", "replace").decode(), most)
+
+
+def thinned(rates: Sequence[tuple[float, int]], most: int = MAX_RATES) -> list[tuple[float, int]]:
+    """Return the rates; when there are too many every second one, the last one always."""
+    return list(rates) if len(rates) <= most else list(islice(rates, (len(rates) - 1) % 2, None, 2))
+
+
+@cache
+def _validator() -> Validator:
+    from jsonschema import Draft202012Validator
+
+    text = resources.files(__package__).joinpath("transfer.schema.json").read_text("utf-8")
+    return Draft202012Validator(json.loads(text))

@@ -1,0 +1,1 @@
+"""Tests of the record of a transfer, where it is kept, and the metrics."""
