@@ -131,7 +131,10 @@ RULES = {
         others={"fsspec", "upath"},
     ),
     "plugins": rule(own={"ui.app"}, others={"airflow"}),
-    "ui": rule(own={"ui", "checkpoint", "links", *LEAVES}, others={"airflow", "fastapi", "sqlalchemy"}),
+    "ui": rule(
+        own={"ui", "checkpoint", "links", "progress.places", "progress.record", *LEAVES},
+        others={"airflow", "fastapi", "sqlalchemy"},
+    ),
     "watch": rule(own={"hooks", *LEAVES}),
     "triggers": rule(own={"triggers", "watch", "hooks", *LEAVES}, others={"airflow", "asgiref"}),
     "sensors": rule(own={"sensors", "triggers", "watch", "operators", *LEAVES}, others={"airflow"}),

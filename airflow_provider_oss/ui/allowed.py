@@ -17,12 +17,12 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from airflow_provider_oss.model import Checkpoint
+from airflow_provider_oss.progress.record import MAX_ATTEMPTS, MAX_EVENTS, MAX_RATES, VERSION
 from airflow_provider_oss.shown import printable
 
 Reader = Callable[[Any], Any]
 """Returns a value as it may be shown. Raises ValueError for one that may not."""
 
-RECORD_VERSION: Final = 1
 _MOST_AMOUNT: Final = 10**18
 _MOST_NAME_CHARS: Final = 1023
 _MOST_RANGES_CHARS: Final = 500
@@ -151,7 +151,7 @@ _RECORD: Final = _fields(
         **dict.fromkeys(("done", "sent", "verified", "skipped", "retried"), _count),
         "files": _fields({"total": _or_none(_count), "sent": _count, "skipped": _count, "failed": _count}),
         "rate": _number,
-        "rates": _last(60, _rate),
+        "rates": _last(MAX_RATES, _rate),
         "parts": _fields(
             {
                 **dict.fromkeys(("size", "first"), _count),
@@ -159,8 +159,8 @@ _RECORD: Final = _fields(
                 **dict.fromkeys(("stored", "verified", "in_flight"), _ranges),
             }
         ),
-        "attempts": _last(10, _ATTEMPT),
-        "events": _last(10, _fields({"at": _time, "text": _text(160)})),
+        "attempts": _last(MAX_ATTEMPTS, _ATTEMPT),
+        "events": _last(MAX_EVENTS, _fields({"at": _time, "text": _text(160)})),
     }
 )
 _NEEDED: Final = frozenset({"kind", "state", "updated_at"})
@@ -170,7 +170,7 @@ def record(value: Any) -> dict[str, Any] | None:
     """Return the progress record in a stored value; None when it is none that this version can read."""
     with suppress(ValueError):
         shown: dict[str, Any] = _RECORD(as_data(value))
-        if shown.get("version") == RECORD_VERSION and shown.keys() >= _NEEDED:
+        if shown.get("version") == VERSION and shown.keys() >= _NEEDED:
             return shown
     return None
 

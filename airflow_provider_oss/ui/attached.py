@@ -21,6 +21,7 @@ from airflow_provider_oss.checkpoint.xcom import XComCheckpointStore
 from airflow_provider_oss.exceptions import OSSCheckpointUnreadable
 from airflow_provider_oss.limits import MAX_UNFINISHED_OF_A_TASK
 from airflow_provider_oss.links.oss import OSSObjectLink
+from airflow_provider_oss.progress.places import KEY as OWN_RECORD
 from airflow_provider_oss.ui import allowed
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ try:
 except ImportError:  # it came with Airflow 3.3
     TaskStateStoreModel = None  # type: ignore[assignment,misc]  # see above
 
-RECORD_KEY: Final = "oss_transfer"
 RETURN_KEY: Final = "return_value"
 _EMBEDDED: Final = "transfer"
 """Where in a checkpoint's entry a progress record is."""
@@ -120,11 +120,11 @@ def _owners(instance: Instance) -> list[str]:
 
 def _add_xcoms(session: Session, found: Mapping[tuple[int, str, int], Attached]) -> None:
     own = tuple_(XComModel.dag_run_id, XComModel.task_id, XComModel.map_index).in_(found)
-    keys = (RECORD_KEY, RETURN_KEY, OSSObjectLink.xcom_key)
+    keys = (OWN_RECORD, RETURN_KEY, OSSObjectLink.xcom_key)
     for row in _xcoms(session, and_(own, XComModel.key.in_(keys))):
         one = found[row.dag_run_id, row.task_id, row.map_index]
         one.xcoms[row.key] = row.value
-        if row.key == RECORD_KEY:
+        if row.key == OWN_RECORD:
             one.records.append(row.value)
 
 
@@ -157,10 +157,10 @@ def _add_task_state(
     own = tuple_(model.dag_run_id, model.task_id, model.map_index).in_(found)
     columns = (model.dag_run_id, model.task_id, model.map_index, model.key, model.value)
     owners = {instance.key: dict(zip(_CHECKPOINTS, _owners(instance), strict=True)) for instance in instances}
-    for row in session.execute(select(*columns).where(own, model.key.in_((RECORD_KEY, *_CHECKPOINTS)))):
+    for row in session.execute(select(*columns).where(own, model.key.in_((OWN_RECORD, *_CHECKPOINTS)))):
         key = (row.dag_run_id, row.task_id, row.map_index)
         value = allowed.as_data(row.value)
-        if row.key == RECORD_KEY:
+        if row.key == OWN_RECORD:
             found[key].records.append(value)
         else:
             found[key].entries.append(StoredCheckpoint(f"task state {row.key}", owners[key][row.key], value))

@@ -15,13 +15,14 @@ from airflow.utils.state import TaskInstanceState
 from sqlalchemy import Text, and_, case, cast, func, select
 
 from airflow_provider_oss.limits import MAX_MAPPED_TASKS
+from airflow_provider_oss.links.oss import OSSTransferLink
 from airflow_provider_oss.ui import allowed
 from airflow_provider_oss.ui.attached import Attached, Instance, attached_to
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
-LINK_KEY: Final = "oss_transfer_link"
+_MARK: Final = OSSTransferLink.xcom_key
 """The XCom that every task instance with a transfer pushes when it begins."""
 _EMPTY_CHARS: Final = len("null")
 """As JSON: the link of a task that has ended without a transfer is empty."""
@@ -137,7 +138,7 @@ def _marked() -> Any:
 
 
 def _is_mark() -> Any:
-    return and_(XComModel.key == LINK_KEY, func.length(cast(XComModel.value, Text)) > _EMPTY_CHARS)
+    return and_(XComModel.key == _MARK, func.length(cast(XComModel.value, Text)) > _EMPTY_CHARS)
 
 
 def _marked_indexes(session: Session, task: Task) -> set[int]:

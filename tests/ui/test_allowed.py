@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any, Final
 
 from fastapi.responses import JSONResponse
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from airflow_provider_oss.progress.record import AttemptRecord, TransferRecord
 from airflow_provider_oss.ui import allowed
 from tests.ui.rows import RECORD
 
@@ -19,6 +21,9 @@ ANYTHING: Final[st.SearchStrategy[Any]] = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3), max_leaves=10
 )
 EDITED: Final = st.dictionaries(st.sampled_from(sorted(RECORD)), ANYTHING, max_size=3).map(lambda edits: RECORD | edits)
+
+
+ATTEMPT: Final = asdict(AttemptRecord(1, "2026-11-30T18:00:00Z", 10.0, 300, 100, 0, 1, "failed", "OSSTimeout: no"))
 
 
 @given(ANYTHING | EDITED)
@@ -36,6 +41,9 @@ def test_whatever_is_stored(value: Any) -> None:
 
 
 def test_a_whole_record_is_shown_whole() -> None:
-    """As data, and as the JSON text of a Variable."""
-    record = RECORD | {"files": {"total": None, "sent": 1, "skipped": 2, "failed": 0}, "total": None, "source": None}
+    """Every field that tasks write, as data and as the JSON text of a Variable."""
+    record = TransferRecord.parse(
+        RECORD | {"files": {"total": None, "sent": 1, "skipped": 2, "failed": 0}, "attempts": [ATTEMPT]}
+    ).as_json()
+    assert record.keys() == {*RECORD, "files"}
     assert allowed.record(record) == allowed.record(json.dumps(record)) == record
