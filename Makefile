@@ -50,7 +50,7 @@ distributed: $(INSTALLED) $(REDIS_SERVER)  ## Play deaths of machines in an Airf
 	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group distributed
 	@$(BIN)/python -m pytest -q -n 0 --timeout 600 -m distributed $(if $(ONLY),-k "$(ONLY)") tests/distributed
 
-screenshots: $(INSTALLED) $(BROWSER)  ## Take the pictures of the connection form in docs/images again
+screenshots: $(INSTALLED) $(BROWSER)  ## Take the pictures of docs/images again
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -n 0 tests/browser
 
 chaos: $(INSTALLED)  ## Play every fault and many kills, by SEED and ROUNDS, and stop at the first broken promise

@@ -48,7 +48,7 @@ SHORT_INTEGRATION: Final = "test_interrupted_uploads.py"
 DISTRIBUTED: Final = ("--timeout", "600", "-m", "distributed", "-k", "node_of_sends_killed", "tests/distributed")
 """Of the plays in an Airflow of two nodes, those that a row has which is ``distributed``: the rest takes too long."""
 
-NEWEST_ONLY: Final = ("tests/browser", "tests/demo", "tests/docs/test_pages.py")
+NEWEST_ONLY: Final = ("tests/browser/test_connection_form.py", "tests/demo", "tests/docs/test_pages.py")
 """Tests of what is there for the newest Airflow only: its pages, the demonstration, the examples in the texts."""
 
 

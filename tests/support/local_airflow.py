@@ -42,6 +42,9 @@ class LocalAirflow:
     end of the logs as soon as a component dies.
     """
 
+    base_path = ""
+    """Where on its server the UI and the APIs are."""
+
     def __init__(
         self, home: Path, dags_folder: Path, env: Mapping[str, str] | None = None, *, only_server: bool = False
     ) -> None:
@@ -67,7 +70,7 @@ class LocalAirflow:
     def _start(self, stack: ExitStack) -> None:
         prepared = self._prepare(stack)
         port = stack.enter_context(reserved_port())  # kept, so that the server can come back there
-        self.url = url = f"http://{LOOPBACK}:{port}"
+        self.url = url = f"http://{LOOPBACK}:{port}{self.base_path}"
         server = {"AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/", "AIRFLOW__API__BASE_URL": url}
         environment = airflow_environment(self.home, self.dags_folder, server | prepared | self.env)
         self._processes = AirflowProcesses(self.home, environment)
