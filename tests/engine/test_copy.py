@@ -243,7 +243,7 @@ def test_progress(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
 
     assert len(heard) == PARTS
     assert heard[-1] == (1.0, len(DATA))
-    assert "copied 0.4 MiB, verified 0.0 MiB" in caplog.text
+    assert "copied 400.0 KiB, verified 0 bytes" in caplog.text
 
 
 # What cannot be copied

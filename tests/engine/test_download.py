@@ -208,7 +208,7 @@ def test_progress(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
 
     assert sorted(part.number for _, part in heard) == [1, 2, 3, 4, 5]
     assert heard[-1][0] == 1.0
-    assert "received 0.4 MiB, verified 0.0 MiB" in caplog.text
+    assert "received 400.0 KiB, verified 0 bytes" in caplog.text
 
 
 def test_what_is_there_already(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -428,4 +428,4 @@ def test_the_log_of_a_stream(scene: Scene, caplog: pytest.LogCaptureFixture) -> 
     caplog.set_level("INFO", "airflow_provider_oss")
     run(scene, lambda: slices_of(DATA))
     assert f"parts of {PART} bytes and, later on, more" in caplog.text
-    assert "100.0% (0.5 of 0.5 MiB)" in caplog.text
+    assert "100.0% (500.0 of 500.0 KiB)" in caplog.text
