@@ -246,7 +246,7 @@ _OPTIONS = {
         "default": "60",
     },
     "transfers_page": {
-        "description": "Whether Airflow's UI has the page OSS transfers. Airflow 3.1 and later; read by the api-server.",
+        "description": "Whether Airflow's UI has the page OSS transfers, from 3.1 on. Read by the api-server.",
         "version_added": "0.1.0",
         "type": "boolean",
         "example": None,
