@@ -25,7 +25,7 @@ _INSTALLED = "installed-from"
 
 def pin(airflow: str) -> None:
     """Write the newest versions that go together with this Airflow, in its newest patch release."""
-    groups = ["--group", "dev", *(["--group", "bench", "--group", "distributed"] if airflow == NEWEST else [])]
+    groups = ["--group", "dev", *(_NEWEST_GROUPS if airflow == NEWEST else ())]
     output = constraints_of(airflow)
     output.parent.mkdir(exist_ok=True)
     platforms = ["--universal", "--python-version", OLDEST_PYTHON]
