@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 _UV = Path(sys.executable).parent / "uv"
 _FORMAT = ["--no-emit-index-url", "--no-emit-find-links", "--no-annotate", "--no-header"]
 _INSTALLED = "installed-from"
+_NEWEST_GROUPS = [f"--group={name}" for name in ("bench", "distributed", "docs", "release")]
+"""What developers install beside the group dev, with the newest Airflow only."""
 
 
 def pin(airflow: str) -> None:
