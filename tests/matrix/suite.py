@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-_MARK = "AIRFLOW_PROVIDER_OSS_MATRIX"
+MARK = "AIRFLOW_PROVIDER_OSS_MATRIX"
 """A variable of the environment, by whose value all processes of one run are known."""
 _TIMEOUT_SECONDS = 90 * 60
 _GRACE_SECONDS = 60
@@ -96,7 +96,7 @@ def _run_tests(python: Path, report: Path, arguments: Iterable[str]) -> _Ended:
 def _run_pytest(command: list[str]) -> str:
     """Run it and return what is wrong beside failed tests: nothing as a rule."""
     mark = uuid.uuid4().hex
-    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, _MARK: mark}, start_new_session=True)
+    process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, MARK: mark}, start_new_session=True)
     try:
         code = process.wait(_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired:
@@ -112,16 +112,21 @@ def _end(process: subprocess.Popen[bytes], mark: str) -> None:
         os.killpg(process.pid, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_SECONDS)
+    kill_marked(mark)
+    process.wait()
+
+
+def kill_marked(mark: str) -> None:
+    """Kill all processes that have this value of the variable MARK."""
     for left in _marked(mark):
         with suppress(psutil.NoSuchProcess):
             left.kill()
-    process.wait()
 
 
 def _marked(mark: str) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            if process.environ().get(_MARK) == mark:
+            if process.environ().get(MARK) == mark:
                 yield process
 
 

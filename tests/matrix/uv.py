@@ -67,7 +67,7 @@ def install(row: Row) -> Path:
     stamp = row.environment / _INSTALLED
     wanted = _fingerprint(row)
     if not stamp.exists() or stamp.read_text() != wanted:
-        uv(["venv", "--clear", "--python", str(_interpreter(row.python)), str(row.environment)])
+        uv(["venv", "--clear", "--python", str(interpreter(row.python)), str(row.environment)])
         constraints = ["--constraint", str(row.constraints)]
         groups = chain.from_iterable(("--group", group) for group in row.groups)
         uv(["pip", "install", "--python", str(python), *constraints, "--editable", ".", *groups])
@@ -80,7 +80,7 @@ def _fingerprint(row: Row) -> str:
     return " ".join([row.python, *row.groups, *(hashlib.sha256(file.read_bytes()).hexdigest() for file in files)])
 
 
-def _interpreter(version: str) -> Path:
+def interpreter(version: str) -> Path:
     """Return a Python of this version; where there is none, say so and return the one that runs this."""
     for candidate in _candidates(version):
         asked = [str(candidate), "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]

@@ -1,0 +1,1 @@
+"""`make release-check`: whether what would be published can be installed, and says of itself what is true."""
