@@ -8,17 +8,17 @@ MARIADB_SERVER := .cache/mariadb/mariadbd
 REDIS_SERVER := .cache/redis/redis-server
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test matrix distributed screenshots chaos forks lint house bench compare constraints clean
+.PHONY: help demo check test matrix distributed docs release-check screenshots chaos forks lint house bench compare constraints clean
 
 help:  ## List the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 16
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) (once; a minute or two)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --no-cache-dir --quiet --disable-pip-version-check --constraint constraints.txt uv
-	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable . --group dev
+	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable . --group dev --group docs
 	@touch $(INSTALLED)
 
 demo: $(INSTALLED)  ## Kill an upload in a real Airflow and watch it resume; FILE=/path takes your own file
@@ -49,6 +49,13 @@ matrix: $(INSTALLED) $(BROWSER) $(MARIADB_SERVER) $(REDIS_SERVER)  ## Run all te
 distributed: $(INSTALLED) $(REDIS_SERVER)  ## Play deaths of machines in an Airflow of two nodes; ONLY="killed or frozen" narrows it
 	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group distributed
 	@$(BIN)/python -m pytest -q -n 0 --timeout 600 -m distributed $(if $(ONLY),-k "$(ONLY)") tests/distributed
+
+docs: $(INSTALLED)  ## Build the documentation site into .cache/site; every warning and every dead link is an error
+	@$(BIN)/python -m docs.build
+
+release-check: $(INSTALLED)  ## Build what would be published and install it with every Airflow; ONLY="2.11 3.0" narrows it
+	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --group release
+	@$(BIN)/python -m tests.release $(if $(ONLY),--only "$(ONLY)")
 
 screenshots: $(INSTALLED) $(BROWSER)  ## Take the pictures of docs/images again
 	@SCREENSHOTS=docs/images $(BIN)/python -m pytest -q -n 0 tests/browser

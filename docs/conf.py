@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -15,7 +16,7 @@ project = "airflow-provider-oss"
 author = "The airflow-provider-oss authors"
 version = release = __version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "docs.extension"]
-exclude_patterns = ["extension", "_build"]
+exclude_patterns = ["extension"]
 templates_path: list[str] = []
 
 myst_enable_extensions = ["attrs_inline", "colon_fence"]
@@ -28,8 +29,12 @@ autodoc_preserve_defaults = True
 add_module_names = False
 python_maximum_signature_line_length = 100
 oss_documented = documented(ROOT / "docs" / "reference")
+oss_repository = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["metadata"]["hooks"][
+    "custom"
+]["repository"]
 
-nitpicky = False
+# What pages lead to must be there; types in signatures may be internal
+nitpick_ignore_regex = [("py:(class|data|exc)", ".*")]
 show_warning_types = True
 
 html_theme = "furo"

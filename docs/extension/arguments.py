@@ -11,7 +11,7 @@ from typing import Any, Final
 from docs.extension.plain_text import as_rest
 
 _PARAMETER: Final = re.compile(r"^:param (\w+): ((?:.*\n?)(?:(?:[ \t]+.*)?\n?)*)", re.MULTILINE)
-_ELSEWHERE: Final = re.compile(r"\s*(?:For the|Its) other\s+arguments\s+see\s[^.;]*[.]", re.DOTALL)
+_ELSEWHERE: Final = re.compile(r"\s*\bFor\s[^.]*?\bsee\s+OSS\w*Base\w*[^.]*\.")
 """What a docstring says for those who read the source: a table has the arguments of all bases."""
 _PASSED_ON: Final = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
@@ -34,14 +34,16 @@ def without_parameters(lines: Sequence[str]) -> list[str]:
 
 
 def arguments_of(documented: Any) -> list[Argument]:
-    """Return the arguments that are described, in the order of the signature, those of bases included."""
+    """Return the arguments that are described, its own before those of bases."""
     texts = _descriptions(documented)
     try:
         parameters = inspect.signature(documented).parameters.values()
     except (TypeError, ValueError):
         return []
-    own = [each for each in parameters if each.name in texts and each.kind not in _PASSED_ON]
-    return [Argument(each.name, _kind(each), _default(each), texts[each.name]) for each in own]
+    found = {each.name: each for each in parameters if each.name in texts and each.kind not in _PASSED_ON}
+    return [
+        Argument(name, _kind(found[name]), _default(found[name]), text) for name, text in texts.items() if name in found
+    ]
 
 
 def table_of(documented: Any, names: Mapping[str, str]) -> list[str]:

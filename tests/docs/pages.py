@@ -8,7 +8,10 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-PAGES = (ROOT / "README.md", CONTRIBUTING, *sorted((ROOT / "docs").glob("*.md")))
+README = ROOT / "README.md"
+DOCS = tuple(sorted((ROOT / "docs").rglob("*.md")))
+"""The pages of the site."""
+PAGES = (README, *sorted(page for page in ROOT.glob("*.md") if page != README), *DOCS)
 
 
 def name(page: Path) -> str:

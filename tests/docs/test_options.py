@@ -25,7 +25,6 @@ SHOWN = [name for name in NAMES if name not in NOT_SHOWN]
 
 PAGES = {
     "uploads.md": OPTIONS,
-    "hook.md": OPTIONS,
     "copy.md": NAMES,
     "faults.md": NAMES,
     "troubleshooting.md": NAMES,

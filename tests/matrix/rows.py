@@ -48,7 +48,12 @@ SHORT_INTEGRATION: Final = "test_interrupted_uploads.py"
 DISTRIBUTED: Final = ("--timeout", "600", "-m", "distributed", "-k", "node_of_sends_killed", "tests/distributed")
 """Of the plays in an Airflow of two nodes, those that a row has which is ``distributed``: the rest takes too long."""
 
-NEWEST_ONLY: Final = ("tests/browser/test_connection_form.py", "tests/demo", "tests/docs/test_pages.py")
+NEWEST_ONLY: Final = (
+    "tests/browser/test_connection_form.py",
+    "tests/demo",
+    "tests/docs/test_pages.py",
+    "tests/docs/test_site.py",
+)
 """Tests of what is there for the newest Airflow only: its pages, the demonstration, the examples in the texts."""
 
 
@@ -69,7 +74,8 @@ class Row:
     @property
     def groups(self) -> tuple[str, ...]:
         """The dependency groups that are installed."""
-        return ("dev", "distributed") if self.is_distributed else ("dev",)
+        newest = ("docs",) if self.airflow == NEWEST else ()
+        return ("dev", *newest, *(("distributed",) if self.is_distributed else ()))
 
     @property
     def environment(self) -> Path:

@@ -91,7 +91,7 @@ class _Targets(HTMLParser):
         self.targets: list[str] = []
         self.anchors: set[str] = set()
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Look at one element."""
         values = dict(attrs)
         self.targets += [value for name in ("href", "src") if (value := values.get(name))]

@@ -1,4 +1,4 @@
-"""The example DAGs: a page that shows them all, to which links to their files lead."""
+"""Links out of the pages: to example DAGs, which a page of their own shows, and to other files of the project."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Final
 
 EXAMPLES_PAGE: Final = "reference/examples"
 _LINK: Final = re.compile(r"\((?:\.\./)+dags_examples/(?:(\w+)\.py)?\)")
+_FILE: Final = re.compile(r"\]\((\.\./[\w./-]+(?:#[\w-]+)?)\)")
 
 
 def examples(folder: Path) -> str:
@@ -23,9 +24,20 @@ def with_links_to_examples(text: str, page: str) -> str:
     return _LINK.sub(lambda found: f"({target}.md{_anchor(found[1])})", text)
 
 
+def with_links_to_files(text: str, page: str, repository: str) -> str:
+    """Let links to files of the project that are not of the site lead to its repository."""
+
+    def link(found: re.Match[str]) -> str:
+        path = posixpath.normpath(posixpath.join("docs", posixpath.dirname(page), found[1]))
+        return found[0] if path.startswith("docs/") else f"]({repository}/blob/HEAD/{path})"
+
+    return _FILE.sub(link, text)
+
+
 def _section(file: Path) -> str:
     docstring = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
-    return f"\n({_label(file.stem)})=\n## {file.name}\n\n{docstring}\n\n```{{literalinclude}} ../../dags_examples/{file.name}\n```\n"
+    shown = f"```{{literalinclude}} ../../dags_examples/{file.name}\n```"
+    return f"\n({_label(file.stem)})=\n## {file.name}\n\n{docstring}\n\n{shown}\n"
 
 
 def _label(stem: str) -> str:

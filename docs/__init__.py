@@ -1,0 +1,1 @@
+"""The documentation: pages, their configuration, and what makes reference pages of docstrings."""
