@@ -45,7 +45,8 @@ def _signature(_app: Sphinx, what: str, _name: str, documented: Any, *_: Any) ->
 
 def _skipped(_app: Sphinx, _what: str, _name: str, member: Any, skip: bool, _options: Any) -> bool | None:  # noqa: FBT001 - Sphinx calls it
     """Leave out what Airflow's own classes have."""
-    is_own = str(getattr(member, "__module__", None) or _PACKAGE).startswith(_PACKAGE)
+    module = getattr(getattr(member, "fget", member), "__module__", None)
+    is_own = str(module or _PACKAGE).startswith(_PACKAGE)
     return None if is_own or skip else True
 
 

@@ -35,8 +35,10 @@ def with_links_to_files(text: str, page: str, repository: str) -> str:
 
 
 def _section(file: Path) -> str:
-    docstring = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
-    shown = f"```{{literalinclude}} ../../dags_examples/{file.name}\n```"
+    module = ast.parse(file.read_text("utf-8"))
+    docstring = ast.get_docstring(module) or ""
+    first = (module.body[0].end_lineno or 0) + 2 if docstring else 1
+    shown = f"```{{literalinclude}} ../../dags_examples/{file.name}\n:lines: {first}-\n```"
     return f"\n({_label(file.stem)})=\n## {file.name}\n\n{docstring}\n\n{shown}\n"
 
 

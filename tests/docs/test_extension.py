@@ -69,6 +69,12 @@ def test_what_is_left_of_a_docstring() -> None:
     assert [line for line in without_parameters(docstring) if line] == ["Takes more.", "Afterwards."]
 
 
+def test_other_sentences_stay() -> None:
+    """What only begins like the sentence that leads to a base is not taken away."""
+    text = "It does. For the arguments see OSSBaseHook; ``**options`` are those of ``a.b``."
+    assert without_parameters([text]) == [text]
+
+
 def test_plain_text_stays_plain() -> None:
     """What has a meaning in reStructuredText is shown as it is, literals apart; names are links."""
     assert as_rest(["x-oss-meta-* of |a| `b` c_ ``d_*`` by OSSHook"], NAMES) == [

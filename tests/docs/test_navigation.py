@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from airflow_provider_oss import model
 from docs.extension.arguments import arguments_of
 from docs.extension.documented import documented
 from tests.docs.pages import DOCS, ROOT
@@ -34,6 +35,14 @@ def test_every_operator_is_in_the_reference() -> None:
     shown = documented(ROOT / "docs" / "reference")
     kinds = {kind for kind in operators().values() if name_in_a_dag(kind) == kind.__name__}
     assert {kind.__name__: f"{kind.__module__}.{kind.__name__}" for kind in kinds}.items() <= shown.items()
+
+
+def test_the_model_is_in_the_reference() -> None:
+    """So is every value that the model has, but for what only this package makes."""
+    values = {
+        kind.__name__ for kind in vars(model).values() if isinstance(kind, type) and kind.__module__ == model.__name__
+    }
+    assert values - {"PlainResult"} <= set(documented(ROOT / "docs" / "reference"))
 
 
 @pytest.mark.parametrize("kind", operators().values(), ids=name_in_a_dag)

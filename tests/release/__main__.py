@@ -22,7 +22,7 @@ def main() -> int:
     parser.add_argument("--only", default="", help='Airflow versions or names of rows, as "2.11 3.3-python3.13"')
     arguments = parser.parse_args()
     rows = [row for row in ROWS if row.is_wanted(arguments.only.split())]
-    with tempfile.TemporaryDirectory(prefix="airflow-provider-oss-release-") as folder:
+    with tempfile.TemporaryDirectory(prefix="release-check-") as folder:
         is_good = _check(rows, Path(folder))
     for name in unset_addresses():
         print(f"before anything is published: set {name} in pyproject.toml")
