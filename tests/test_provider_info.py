@@ -8,10 +8,14 @@ import sys
 from importlib import import_module
 from importlib.metadata import entry_points, version
 from pathlib import Path
+from pkgutil import iter_modules
+from types import ModuleType
 from typing import Any
 
 import airflow
 import pytest
+from airflow.providers.common.compat.sdk import BaseOperatorLink
+from airflow.triggers.base import BaseTrigger
 from jsonschema import Draft7Validator, Draft202012Validator
 
 from airflow_provider_oss import __version__
@@ -168,6 +172,30 @@ def test_follows_the_schema_of_airflow() -> None:
     Draft7Validator(of_sources).validate(INFO["connection-types"])
     for field in INFO["connection-types"][0]["conn-fields"].values():
         Draft202012Validator.check_schema(field["schema"])
+
+
+def test_it_names_everything() -> None:
+    """Modules of triggers, filesystems and links of the package are in it, each where Airflow looks for it."""
+    triggers = {kind.__module__ for kind in _own("triggers", BaseTrigger)}
+    assert {module for entry in INFO["triggers"] for module in entry["python-modules"]} == triggers
+    links = {f"{kind.__module__}.{kind.__name__}" for kind in _own("links", BaseOperatorLink)}
+    assert set(INFO["extra-links"]) == links
+    filesystems = {module.__name__ for module in _modules("fs") if hasattr(module, "get_fs")}
+    assert set(INFO["filesystems"]) == filesystems
+
+
+def _modules(part: str) -> list[ModuleType]:
+    package = import_module(f"airflow_provider_oss.{part}")
+    return [import_module(found.name) for found in iter_modules(package.__path__, f"{package.__name__}.")]
+
+
+def _own(part: str, base: type) -> list[type]:
+    found = [(module, value) for module in _modules(part) for value in vars(module).values()]
+    return [
+        value
+        for module, value in found
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    ]
 
 
 def test_everything_it_names_exists() -> None:

@@ -11,7 +11,9 @@ from typing import Any, Final
 from docs.extension.plain_text import as_rest
 
 _PARAMETER: Final = re.compile(r"^:param (\w+): ((?:.*\n?)(?:(?:[ \t]+.*)?\n?)*)", re.MULTILINE)
-_ELSEWHERE: Final = re.compile(r"(?:(?<=[.])\s+|^\s*)For\s[^.]*?\bsee\s+OSS\w*Base\w*(?:[^.;`]|;\s+they\b)*[.]", re.MULTILINE)
+_ELSEWHERE: Final = re.compile(
+    r"(?:(?<=[.])\s+|^\s*)For\s[^.]*?\bsee\s+OSS\w*Base\w*(?:[^.;`]|;\s+they\b)*[.]", re.MULTILINE
+)
 """What a docstring says for those who read the source: a table has the arguments of all bases."""
 _PASSED_ON: Final = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 
