@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -41,9 +42,13 @@ def _installed(row: Row, requirement: str, folder: Path) -> Path:
 
 def _lacking(python: Path, folder: Path) -> list[str]:
     """Return the modules of the package that cannot be imported, each with what it lacks."""
-    *lacking, imported = _run(folder, [str(python), "-I", str(_IMPORT_ALL)]).splitlines()
-    lacking = [line for line in lacking if line.split()[-1] != _PYTEST]
-    return lacking if int(imported) else [f"{python} has imported nothing"]
+    lines = _run(folder, [str(python), "-I", str(_IMPORT_ALL)]).splitlines()
+    lacking = [line for line in lines if line.startswith("lacking ") and line.split()[-1] != _PYTEST]
+    return (
+        lacking
+        if any(re.fullmatch("imported [1-9][0-9]*", line) for line in lines)
+        else [f"{python} has imported nothing"]
+    )
 
 
 def _complaints_of_airflow(python: Path, folder: Path) -> list[str]:

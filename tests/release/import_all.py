@@ -1,6 +1,6 @@
 """Imports every module of the installed package, and prints those that lack one: run by an environment's own Python.
 
-Each line has a module and what it lacks; the last one says how many were imported.
+Its lines begin with "lacking", a module and what it lacks, or "imported", how many were; others are of what is imported.
 """
 
 import importlib
@@ -16,5 +16,5 @@ for module in pkgutil.walk_packages(airflow_provider_oss.__path__, "airflow_prov
         importlib.import_module(module.name)
         imported += 1
     except ModuleNotFoundError as error:
-        print(module.name, error.name)
-print(imported)
+        print("lacking", module.name, error.name)
+print("imported", imported)
