@@ -1,6 +1,6 @@
 """Imports every module of the installed package, and prints those that lack one: run by an environment's own Python.
 
-Its lines begin with "lacking", a module and what it lacks, or "imported", how many were; others are of what is imported.
+Its lines begin with "lacking", a module and what it lacks, or "imported", how many were; others are not its own.
 """
 
 import importlib
