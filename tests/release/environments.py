@@ -54,12 +54,19 @@ def _lacking(python: Path, folder: Path) -> list[str]:
 def _complaints_of_airflow(python: Path, folder: Path) -> list[str]:
     """Return what Airflow's own commands say against the provider."""
     airflow = str(python.parent / "airflow")
-    providers = json.loads(_run(folder, [airflow, "providers", "list", "--output", "json"]))
+    providers = _answer(_run(folder, [airflow, "providers", "list", "--output", "json"]))
     versions = [each["version"] for each in providers if each["package_name"] == "airflow-provider-oss"]
-    hooks = json.loads(_run(folder, [airflow, "providers", "hooks", "--output", "json"]))
+    hooks = _answer(_run(folder, [airflow, "providers", "hooks", "--output", "json"]))
     types = [each["connection_type"] for each in hooks if each["package_name"] == "airflow-provider-oss"]
     found = [] if versions == [__version__] else [f"airflow providers list has versions {versions} of it"]
     return found + ([] if types == ["aliyun_oss"] else [f"airflow providers hooks has types {types} of it"])
+
+
+def _answer(printed: str) -> list[dict[str, str]]:
+    """Return the JSON of a command, before which some Airflows print lines of their log."""
+    found = [line for line in printed.splitlines() if line.startswith("[{")]
+    answer: list[dict[str, str]] = json.loads(found[-1]) if found else []
+    return answer
 
 
 def _run(folder: Path, command: list[str]) -> str:
