@@ -45,7 +45,8 @@ class OSSAbortStaleUploadsOperator(OSSBaseOperator):
 
     Returns a dict: ``uploads`` (numbers: those found), ``aborted``, ``bytes`` (of their parts), ``kept`` (by reason:
     ``recent``, ``checkpoint``, ``unknown``), ``kept_bytes``, ``variables_removed``, ``first`` (the first ten aborted),
-    ``kept_first`` (the first ten kept, but for recent ones), ``unseen_stores``, ``bucket``, ``prefix``, ``dry_run``.
+    ``kept_first`` (the first ten kept, but for recent ones; both with the ``owner``, the task instance that began the
+    upload, where it is known), ``unseen_stores``, ``bucket``, ``prefix``, ``dry_run``.
     For ``oss_conn_id`` and ``region`` see OSSBaseOperator.
 
     :param older_than: a timedelta, seconds, or ISO 8601 such as ``P7D``; 31 days if not given. Templated.
