@@ -368,14 +368,16 @@ def watched_prefix(
 
 
 def point_in_time(name: str, value: Any) -> float:
-    """Return the unix seconds of a time with time zone: a datetime or its ISO 8601 text. Raises OSSInvalidArgument."""
+    """
+    Return the unix seconds of a time: a datetime or its ISO 8601 text; UTC where it has no time zone.
+
+    Raises OSSInvalidArgument for anything else.
+    """
     try:
         when = value if isinstance(value, datetime) else datetime.fromisoformat(value)
     except (TypeError, ValueError) as error:
         raise OSSInvalidArgument(f"{name}={value!r} is no time: give a datetime or its ISO 8601 text") from error
-    if when.tzinfo is None:
-        raise OSSInvalidArgument(f"{name}={value!r} has no time zone: give one, such as 2026-11-24T00:00:00+00:00")
-    return when.timestamp()
+    return (when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp()
 
 
 def _at_least(least: int, name: str, value: Any, read: Callable[[str, Any], int | None] = whole_number) -> int:

@@ -221,8 +221,8 @@ class OSSKeySensor(OSSBaseSensor):
     :param min_size: bytes that an object has at least.
     :param min_age: a timedelta, seconds, or ISO 8601 such as ``PT10M``: an object was last changed at least so long
         ago, by this machine's clock.
-    :param modified_after: an object was last changed in this second or later: a datetime with time zone, or its text in
-        ISO 8601, such as "{{ data_interval_start }}".
+    :param modified_after: an object was last changed in this second or later: a datetime, or its text in ISO 8601, such
+        as "{{ data_interval_start }}" or "{{ ds }}"; UTC where it has no time zone.
     :param check: called with the list of all objects that count (FoundObject: uri, bucket, key, size, etag,
         last_modified, storage_class) when every key is there; the wait is over when it returns a true value. It runs in
         the worker: of a deferred sensor each time other objects are there than those it was not content with.
