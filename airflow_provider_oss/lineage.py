@@ -1,5 +1,5 @@
 """
-What was read and written, for Airflow's hook lineage collector and for its OpenLineage provider.
+What was read and written, for Airflow's hook lineage collector, its OpenLineage provider and the events of its assets.
 
 The hook reports to the collector what has succeeded: objects and files, not parts, listings or HEADs, nor deletions.
 OpenLineage's provider asks an operator, and only then its library is imported. Objects have the namespace
@@ -135,6 +135,7 @@ class DatasetFacts:
     size_bytes: int | None = None
     rows: int | None = None
     files: int | None = None
+    etag: str | None = None
     columns: Sequence[Mapping[str, str]] = ()
     """Name and type of each."""
 
@@ -189,11 +190,50 @@ def bounded(datasets: Sequence[DatasetFacts]) -> Sequence[DatasetFacts]:
     return [_folder(list(group)) for _, group in groupby(in_order, key=lambda one: one.namespace)]
 
 
+def describe_events(events: Any, outlets: Iterable[Any], written: Sequence[DatasetFacts]) -> None:
+    """
+    Add to the events of the outlets what was stored there: ``key``, ``size``, ``etag`` and ``rows`` of an object.
+
+    Of an outlet that has several objects it is ``files``, and ``size`` and ``rows`` in all. What is not known is left
+    out, and what the events have already stays. Outlets where nothing was stored are left alone.
+
+    :param events: Airflow's ``outlet_events``.
+    """
+    from airflow.providers.common.compat.sdk import Asset
+
+    for outlet in outlets:
+        if isinstance(outlet, Asset) and outlet.uri.startswith(SCHEME):
+            described = _described([one for one in written if one.size_bytes is not None and _has(outlet, one)])
+            if described:
+                event = events[outlet]
+                event.extra = described | event.extra
+
+
+def _has(asset: Any, dataset: DatasetFacts) -> bool:
+    from airflow_provider_oss.assets.oss import openlineage_name
+
+    namespace, name = openlineage_name(asset)
+    return dataset.namespace == namespace and (name in {"/", dataset.name} or dataset.name.startswith(f"{name}/"))
+
+
+def _described(datasets: Sequence[DatasetFacts]) -> dict[str, Any]:
+    if not datasets:
+        return {}
+    size_bytes, rows = _sum(one.size_bytes for one in datasets), _sum(one.rows for one in datasets)
+    if len(datasets) == 1 and datasets[0].files is None:
+        found = {"key": datasets[0].name, "size": size_bytes, "etag": datasets[0].etag, "rows": rows}
+    else:
+        files = sum(1 if one.files is None else one.files for one in datasets)
+        found = {"files": files, "size": size_bytes, "rows": rows}
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def _folder(datasets: list[DatasetFacts]) -> DatasetFacts:
     common = os.path.commonprefix([one.name for one in datasets])  # noqa: RUF071 - a key is no path
     return replace(
         datasets[0],
         name=common.rpartition("/")[0] or "/",
+        etag=None,
         size_bytes=_sum(one.size_bytes for one in datasets),
         rows=_sum(one.rows for one in datasets),
         files=len(datasets),

@@ -67,7 +67,7 @@ RULES = {
     "proof": rule(own=LEAVES, others={"fastcrc"}),
     "quantities": rule(own=LEAVES, others={"pendulum"}),
     "provider_info": rule(own={""}, others={"flask_appbuilder", "flask_babel", "wtforms"}),
-    "lineage": rule(own={"engine.many_files", "engine.tree.result", *LEAVES}, others={"airflow"}),
+    "lineage": rule(own={"assets.oss", "engine.many_files", "engine.tree.result", *LEAVES}, others={"airflow"}),
     "engine": rule(own={"engine", *LEAVES}, others={"tenacity", "pendulum"}),
     "checkpoint": rule(own={"checkpoint", *LEAVES}, others={"airflow", "jsonschema"}),
     "clients": rule(own={"", "clients", *LEAVES}, others=(SDK - {"alibabacloud_oss_v2", "requests"}) | {"httptools"}),

@@ -29,10 +29,11 @@ def create_asset(*, bucket: str, key: str, extra: dict[str, Any] | None = None) 
     """
     Return the asset of an object, of all below a prefix, or with key "" of a bucket.
 
-    The key is given as it is. Airflow drops slashes at the end: ``a/b/`` and ``a/b`` are one asset. Raises ValueError
-    for what OSS would refuse, or when the URI is longer than Airflow allows (1,500 characters).
+    The key is given as it is. Name and URI are the same text, which has no slash at its end: ``a/b/`` and ``a/b`` are
+    one asset, and ``Asset(asset.uri)`` is it too. Raises ValueError for what OSS would refuse, or when the URI is
+    longer than Airflow allows (1,500 characters).
     """
-    return Asset(uri=f"{SCHEME}{bucket}/{quote(key, safe=_PLAIN)}", extra=extra)
+    return Asset(uri=f"{SCHEME}{bucket}/{quote(key.rstrip('/'), safe=_PLAIN)}", extra=extra)
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:
@@ -60,5 +61,11 @@ def convert_asset_to_openlineage(asset: Asset, lineage_context: Any) -> Dataset:
     """Return OpenLineage's name of the asset: namespace ``oss://bucket``, and the key as it is ("/" for a bucket)."""
     from airflow.providers.common.compat.openlineage.facet import Dataset
 
+    namespace, name = openlineage_name(asset)
+    return Dataset(namespace=namespace, name=name)
+
+
+def openlineage_name(asset: Asset) -> tuple[str, str]:
+    """Return namespace and name of an asset with an ``oss://`` URI."""
     parts = urlsplit(asset.uri)
-    return Dataset(namespace=f"{SCHEME}{parts.netloc}", name=unquote(parts.path).removeprefix("/") or "/")
+    return f"{SCHEME}{parts.netloc}", unquote(parts.path).removeprefix("/") or "/"

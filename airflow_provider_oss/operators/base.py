@@ -261,9 +261,13 @@ class OSSUploadBaseOperator(OSSBaseOperator):
         self.hook.resolve(self.key, self.bucket_name, storing=True)
 
     def post_execute(self, context: Context, result: Any = None) -> None:
-        """Publish the link where Airflow does not do that itself."""
+        """Publish the link where Airflow does not do that itself, and let the outlets' events say what is stored."""
+        from airflow_provider_oss.lineage import describe_events
+
         super().post_execute(context, result)
         OSSObjectLink().publish(self.console_url(), context)
+        if self.outlets and self._result is not None:
+            describe_events(context["outlet_events"], self.outlets, self.lineage(self._result).outputs)
 
     def console_url(self) -> str:
         """
@@ -298,7 +302,8 @@ class OSSUploadBaseOperator(OSSBaseOperator):
         from airflow_provider_oss.lineage import TaskLineage, source, stored
 
         return TaskLineage(
-            [source(location) for location in self.sources()], [stored(result.bucket, result.key, result.size)]
+            [source(location) for location in self.sources()],
+            [stored(result.bucket, result.key, result.size, etag=result.etag)],
         )
 
     def sources(self) -> Sequence[str | os.PathLike[str]]:

@@ -125,7 +125,7 @@ class ObjectStorageToOSSOperator(OSSResumableBaseOperator):
             return super().lineage(result)
         return TaskLineage(
             [source(one.source) for one in result.objects],
-            [stored(one.bucket, one.key, one.size) for one in result.objects],
+            [stored(one.bucket, one.key, one.size, etag=one.etag) for one in result.objects],
         )
 
     @override

@@ -271,7 +271,7 @@ class SQLFinishExportOperator(OSSUploadBaseOperator):
         from airflow_provider_oss.uri import parse_oss_uri
 
         manifest, ref = parse_oss_uri(result.manifest), self.hook.resolve(self.key, self.bucket_name)
-        objects = stored(ref.bucket, folder_of_objects(ref.key), result.bytes, files=result.objects)
+        objects = stored(ref.bucket, folder_of_objects(ref.key), result.bytes, rows=result.rows, files=result.objects)
         return TaskLineage(outputs=[objects, stored(manifest.bucket, manifest.key)])
 
 

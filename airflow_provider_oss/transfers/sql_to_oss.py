@@ -211,7 +211,9 @@ class SQLToOSSOperator(OSSResumableBaseOperator):
         if isinstance(result, ShardResult):
             return TaskLineage()
         pieces = [
-            stored(parse_oss_uri(one.uri).bucket, one.key, one.bytes, rows=one.rows, columns=result.columns)
+            stored(
+                parse_oss_uri(one.uri).bucket, one.key, one.bytes, rows=one.rows, etag=one.etag, columns=result.columns
+            )
             for one in result.objects
         ]
         manifest = None if result.manifest is None else parse_oss_uri(result.manifest)

@@ -37,7 +37,7 @@ def test_a_key_comes_back_from_its_asset(key: str) -> None:
     asset = create_asset(bucket="exports", key=key)
     named = convert_asset_to_openlineage(asset, None)
     assert (named.namespace, named.name) == ("oss://exports", key)
-    assert Asset(uri=asset.uri) == asset
+    assert Asset(uri=asset.uri) == Asset(asset.uri) == asset
     assert asset.normalized_uri == asset.uri
     assert asset.uri.isascii()
 
@@ -68,6 +68,13 @@ def test_all_ways_to_write_an_address_are_one_asset(written: str, uri: str) -> N
 def test_airflow_asks_for_that_form() -> None:
     """Airflow's Asset has the URI in that form, whoever writes it."""
     assert Asset(uri="oss://exports/100%.csv/").uri == "oss://exports/100%25.csv"
+
+
+@pytest.mark.parametrize("key", ["daily", "daily/", "daily//", "a b/报告.csv", ""])
+def test_one_object_is_one_asset(key: str) -> None:
+    """With a slash at the end or without, and by its URI too: Airflow 3 compares names, and they are the same."""
+    asset = create_asset(bucket="exports", key=key)
+    assert create_asset(bucket="exports", key=key.rstrip("/")) == Asset(asset.uri) == asset
 
 
 def test_a_bucket_and_a_prefix() -> None:

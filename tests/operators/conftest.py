@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,6 +119,32 @@ def told(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Co
         return lineage_of(operator)
 
     return tell
+
+
+@pytest.fixture
+def events_of(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Context]) -> Callable[..., Any]:
+    """Run an operator as a task and return the extra of the event of each of its outlets, in their order."""
+
+    def collect(build: Build, **given: Any) -> list[dict[str, Any]]:
+        operator = in_dag(build)
+        events = outlet_events()
+        context: Any = context_of(operator) | {"outlet_events": events}
+        operator.render_template_fields(context)
+        for outlet in operator.outlets if given else ():
+            events[outlet].extra = dict(given)
+        operator.post_execute(context, operator.execute(context))
+        return [events[outlet].extra for outlet in operator.outlets]
+
+    return collect
+
+
+def outlet_events() -> Any:
+    """Return what Airflow has as ``outlet_events`` of a context."""
+    try:
+        module: Any = import_module("airflow.sdk.execution_time.context")
+    except ImportError:  # Airflow 2
+        module = import_module("airflow.utils.context")
+    return module.OutletEventAccessors()
 
 
 @pytest.fixture

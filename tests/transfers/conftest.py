@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.operators.conftest import context_of, in_dag, run, supervisor, told
+from tests.operators.conftest import context_of, events_of, in_dag, run, supervisor, told
 from tests.support.postgres import PostgresServer, running_postgres
 
-__all__ = ["context_of", "in_dag", "run", "supervisor", "told"]
+__all__ = ["context_of", "events_of", "in_dag", "run", "supervisor", "told"]
 
 
 @pytest.fixture(scope="session")

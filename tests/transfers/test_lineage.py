@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from airflow_provider_oss.assets.oss import create_asset
+from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.lineage import source
 from airflow_provider_oss.transfers.http_to_oss import HttpToOSSOperator
 from airflow_provider_oss.transfers.object_storage_to_oss import ObjectStorageToOSSOperator
@@ -100,7 +102,23 @@ def test_an_export_by_many_tasks(told: Callable[[Build], Lineage], run: Run, sql
         lambda: SQLFinishExportOperator(task_id="finish", key="a/b-{index}.csv", shards=shards, results=results)
     )
     assert lineage.outputs == [("oss://exports", "a"), ("oss://exports", "a/b-manifest.json")]
-    assert lineage.statistics(("oss://exports", "a")) == {"rowCount": None, "size": 6, "fileCount": 1}
+    assert lineage.statistics(("oss://exports", "a")) == {"rowCount": 2, "size": 6, "fileCount": 1}
+
+
+def test_the_event_of_an_export(events_of: Callable[..., Any], sqlite: Callable[..., None]) -> None:
+    """The event of an object has its rows; that of the folder the rows, the size and the number of the objects."""
+    sqlite("CREATE TABLE numbers (n)", "INSERT INTO numbers VALUES (1), (2), (3)")
+    outlets = [create_asset(bucket="exports", key=key) for key in ("a/b-00000.csv", "a/", "a/b-manifest.json")]
+
+    def build() -> Any:
+        sql = "SELECT n FROM numbers ORDER BY n"
+        return SQLToOSSOperator(task_id="export", conn_id="lite", sql=sql, key="a/b.csv", split_rows=2, outlets=outlets)
+
+    piece, folder, manifest = events_of(build)
+    etag = OSSHook().head_object("a/b-00000.csv").etag
+    assert piece == {"key": "a/b-00000.csv", "size": 6, "etag": etag, "rows": 2}
+    assert folder == {"files": 2, "size": 10, "rows": 3}
+    assert manifest == {}
 
 
 def test_a_query_of_a_database_that_openlineage_does_not_know(
