@@ -21,8 +21,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@UV_CACHE_DIR=.cache/uv VIRTUAL_ENV=$(VENV) $(BIN)/uv pip install --quiet --constraint constraints.txt --editable . --group dev --group docs
 	@touch $(INSTALLED)
 
-demo: $(INSTALLED)  ## Kill an upload in a real Airflow and watch it resume; FILE=/path takes your own file
-	@$(BIN)/python -m tests.demo $(if $(FILE),--file "$(FILE)")
+demo: $(INSTALLED)  ## Kill an upload in a real Airflow and watch it resume; FILE=/path takes your own file, KEEP=1 leaves its UI open
+	@$(BIN)/python -m tests.demo $(if $(FILE),--file "$(FILE)") $(if $(KEEP),--keep)
 
 $(BROWSER): | $(INSTALLED)
 	@echo "Looking for a Chromium, or fetching Debian's into .cache (once; half a minute)"

@@ -7,13 +7,13 @@ import os
 import signal
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from airflow_provider_oss.limits import MIB
 from tests.demo.account import BrokenPromiseError
-from tests.demo.report import lines
+from tests.demo.report import kept_lines, lines
 from tests.demo.story import Outcome, check, demonstrate
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or in the background
             signal.signal(number, _interrupt)
     try:
-        outcome = _run(options.file, options.random_mib * MIB)
-        _print(*lines(outcome))
-        check(outcome)
+        _run(options.file, options.random_mib * MIB, keep=options.keep)
     except InterruptedBySignal as error:
         return _failed(128 + error.number, "interrupted; everything that was started has been ended")
     except (BrokenPromiseError, LookupError, OSError, RuntimeError) as error:
@@ -52,14 +50,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(file: Path | None, random_bytes: int) -> Outcome:
+def _run(file: Path | None, random_bytes: int, *, keep: bool) -> None:
     _print("An upload from Airflow to OSS that survives SIGKILL. It takes about a minute.", "")
     with ExitStack() as stack:
         try:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="airflow-provider-oss-demo-")))
-            return demonstrate(folder, file and file.resolve(), random_bytes, stack)
+            outcome = demonstrate(folder, file and file.resolve(), random_bytes, stack, keep=keep)
+            _print(*lines(outcome))
+            check(outcome)
+            if keep:
+                _wait_for_the_user(outcome)
         finally:
             _end_undisturbed()
+
+
+def _wait_for_the_user(outcome: Outcome) -> None:
+    """Say what is open, and return when the user has seen enough: Ctrl-C is no failure here."""
+    _print("", *kept_lines(outcome))
+    with suppress(InterruptedBySignal):
+        while True:
+            signal.pause()
 
 
 def _end_undisturbed() -> None:
@@ -81,6 +91,7 @@ def _interrupt(number: int, _frame: FrameType | None) -> NoReturn:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make demo", description=__doc__)
     parser.add_argument("--file", type=Path, help="the file to upload (default: 200 MiB of random bytes)")
+    parser.add_argument("--keep", action="store_true", help="leave all of it open until Ctrl-C: Airflow's UI, OSS")
     parser.add_argument("--random-mib", type=int, default=_RANDOM_MIB, help=argparse.SUPPRESS)
     return parser
 

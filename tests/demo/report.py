@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.conftest import BUCKET, KEY_ID, KEY_SECRET
 from tests.demo.sizes import in_unit, in_words, unit_for
+from tests.demo.story import DAG_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +28,14 @@ def lines(outcome: Outcome) -> Iterator[str]:
     yield from _facts(outcome)
     yield ""
     yield _READ_ON
+
+
+def kept_lines(outcome: Outcome) -> Iterator[str]:
+    """Yield what is open after the demonstration, and how it ends."""
+    yield f"Airflow's UI:      {outcome.airflow_url}/dags/{DAG_ID} (no login: everybody is its admin)"
+    yield f"OSS:               {outcome.oss_endpoint}, bucket {BUCKET}, AccessKey {KEY_ID} with secret {KEY_SECRET}"
+    yield "DAGs:              dags_examples/, paused; those of a database, S3 or HTTP lack their connection"
+    yield "Ctrl-C ends all of it and removes what it has stored."
 
 
 def _table(outcome: Outcome) -> Iterator[str]:

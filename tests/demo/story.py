@@ -56,6 +56,8 @@ class Outcome:
     comparison: Comparison
     uploads_left: int
     checkpoints_left: int
+    airflow_url: str
+    oss_endpoint: str
 
     @property
     def sent_bytes(self) -> int:
@@ -63,9 +65,10 @@ class Outcome:
         return sum(attempt.sent_bytes for attempt in self.attempts)
 
 
-def demonstrate(folder: Path, file: Path | None, random_bytes: int, stack: ExitStack) -> Outcome:
+def demonstrate(folder: Path, file: Path | None, random_bytes: int, stack: ExitStack, *, keep: bool = False) -> Outcome:
     """Run the demonstration in ``folder``; what it starts is ended by ``stack``.
 
+    ``keep``: also start what it does not need itself, for a user who goes on with the other examples.
     Raises BrokenPromiseError when anything is not as promised.
     """
     say = _Narrator()
@@ -78,7 +81,10 @@ def demonstrate(folder: Path, file: Path | None, random_bytes: int, stack: ExitS
     say(f"Airflow {VERSION} is starting: scheduler with LocalExecutor, SQLite. About 20 s ...")
     stack.enter_context(airflow)
     airflow.wait_for_dag(DAG_ID)
-    return _Demonstration(say, server, airflow, file, plan).run()
+    outcome = _Demonstration(say, server, airflow, file, plan).run()
+    if keep:
+        airflow.start_triggerer()
+    return outcome
 
 
 class _Narrator:
@@ -208,6 +214,8 @@ class _Demonstration:
             comparison=compare(self._bucket, KEY, self._file),
             uploads_left=len(unfinished_uploads(self._bucket)),
             checkpoints_left=len(checkpoints(self._airflow)),
+            airflow_url=self._airflow.url,
+            oss_endpoint=self._server.endpoint,
         )
 
     def _last_log(self, attempt: int) -> str:

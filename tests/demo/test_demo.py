@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import psutil
 import pytest
 
@@ -87,6 +88,27 @@ def test_ends_everything_when_terminated(tmp_path: Path) -> None:
     assert "Traceback" not in output
     for pid in pids_in(output):
         wait_until_gone(pid)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_it_stays_open(tmp_path: Path) -> None:
+    """With --keep the UI can be read where it says, without a login, until Ctrl-C, which ends all and is no failure."""
+    with start(tmp_path, "--keep", "--random-mib", "1") as process:
+        output = ""
+        for line in lines_of(process):
+            output += line
+            if line.startswith("Ctrl-C"):
+                [url] = re.findall(r"^Airflow's UI: +(\S+)", output, re.MULTILINE)
+                page = httpx.get(url, trust_env=False, follow_redirects=True)
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 0, output
+    assert (page.status_code, "<title>Airflow</title>" in page.text) == (200, True)
+    assert "Nothing is left running" in output
+    assert "Traceback" not in output
+    for pid in pids_in(output):
+        wait_until_gone(pid)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url, trust_env=False)
     assert list(tmp_path.iterdir()) == []
 
 
