@@ -177,7 +177,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "sensors": [{"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.sensors.oss"]}],
         "triggers": [
-            {"integration-name": "Alibaba Cloud OSS", "python-modules": ["airflow_provider_oss.triggers.oss"]}
+            {
+                "integration-name": "Alibaba Cloud OSS",
+                "python-modules": ["airflow_provider_oss.triggers.oss", "airflow_provider_oss.triggers.assets"],
+            }
         ],
         "transfers": [
             {

@@ -173,7 +173,7 @@ def look_below(hook: OSSHook, watched: WatchedPrefix, before: Settling | None) -
     """
     prefix = hook.resolve_prefix(watched.prefix, watched.bucket_name)
     keys: set[str] | None = None if watched.allow_delete else set()
-    seen = snapshot(_below(hook, prefix, keys))
+    seen = snapshot(_noting(objects_below(hook, prefix), keys))
     # What changes while the listing goes on may be in it, so the quiet time begins with its end
     after = compared(before, Settling(prefix.uri, seen, time.time(), None if keys is None else frozenset(keys)))
     if before is not None and not watched.allow_delete:
@@ -181,13 +181,19 @@ def look_below(hook: OSSHook, watched: WatchedPrefix, before: Settling | None) -
     return after
 
 
-def _below(hook: OSSHook, prefix: ObjectPrefix, keys: set[str] | None) -> Iterator[FoundObject]:
-    """Yield the objects, without those that stand for a folder, and note their keys if there is a set for them."""
+def objects_below(hook: OSSHook, prefix: ObjectPrefix) -> Iterator[FoundObject]:
+    """Yield the objects by key, without those that stand for a folder; pages as it goes."""
     for entry in hook.list_objects(prefix.uri):
         if not entry.ref.key.endswith("/"):
-            if keys is not None:
-                keys.add(entry.ref.key)
             yield listed(entry)
+
+
+def _noting(found: Iterable[FoundObject], keys: set[str] | None) -> Iterator[FoundObject]:
+    """Yield the objects, and note their keys if there is a set for them."""
+    for one in found:
+        if keys is not None:
+            keys.add(one.key)
+        yield one
 
 
 def compared(before: Settling | None, after: Settling) -> Settling:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 from asgiref.sync import sync_to_async
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from airflow_provider_oss.hooks.oss import OSSHook
 
 log = Log(__name__)
+
+Answer = TypeVar("Answer")
 
 
 def seen(**values: Any) -> dict[str, Any]:
@@ -51,6 +53,16 @@ def raise_error(event: Mapping[str, Any]) -> None:
     if "details" not in event:
         raise RuntimeError(f"the trigger failed: {name}: {printable(message)}")
     raise getattr(exceptions, name)(message, ErrorDetails(**event["details"]))
+
+
+async def in_thread(work: Callable[..., Answer], *arguments: Any) -> Answer:
+    """Return what ``work`` returns, done in a thread of its own, which may ask Airflow for connections."""
+    # asgiref lets the thread ask Airflow's supervisor through this loop, which needs it before Airflow 3.3
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="oss-trigger")
+    try:
+        return await sync_to_async(work, thread_sensitive=False, executor=executor)(*arguments)
+    finally:
+        executor.shutdown(wait=False)
 
 
 class OSSBaseTrigger(BaseTrigger):
@@ -111,18 +123,13 @@ class OSSBaseTrigger(BaseTrigger):
             hook.cancel()
 
     async def _look_patiently(self, hook: OSSHook) -> dict[str, Any] | None:
-        # asgiref lets the thread ask Airflow's supervisor for the connection through this loop, which needs it before
-        # Airflow 3.3
-        executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="oss-trigger")
         try:
-            return await sync_to_async(self.look, thread_sensitive=False, executor=executor)(hook)
+            return await in_thread(self.look, hook)
         except OSSTransientError as error:
             if not self.silent_fail:
                 raise
             log.warning("Looking failed, and is tried again after the next interval: %s", error)
             return None
-        finally:
-            executor.shutdown(wait=False)
 
 
 class OSSKeyTrigger(OSSBaseTrigger):
