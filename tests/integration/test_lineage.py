@@ -69,6 +69,8 @@ def test_an_object_joins_two_dags(observed: Uploads, events_file: Path, folder: 
     """
     The run that stores the asset's object starts the DAG that waits for it, and OpenLineage sees one chain.
 
+    The asset's event says what was stored.
+
     The operator's event has file, object and size; that of a function which uses the hook has what the hook read and
     wrote. The object has one name in both.
     """
@@ -84,6 +86,9 @@ def test_an_object_joins_two_dags(observed: Uploads, events_file: Path, folder: 
         return events if wanted <= set(events) else None
 
     events = wait_until(look, 120.0, "both events", events_file.read_text)
+    [extra] = airflow.database.asset_events(f"oss://{BUCKET}/daily/customers.csv")
+    etag = observed.bucket.head_object("daily/customers.csv").etag
+    assert extra == {"key": "daily/customers.csv", "size": SIZE, "etag": etag}
     stored, archived = events["oss_asset_producer.upload"], events["oss_asset_consumer.archive"]
     assert names(stored["inputs"]) == [("file", str(file))]
     assert names(stored["outputs"]) == names(archived["inputs"]) == [(f"oss://{BUCKET}", "daily/customers.csv")]

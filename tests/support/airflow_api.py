@@ -47,6 +47,10 @@ class AirflowApi:
         """Let the DAG run."""
         self._request("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
+    def pause(self, dag_id: str) -> None:
+        """Let the DAG start no more runs."""
+        self._request("PATCH", f"/dags/{dag_id}", {"is_paused": True})
+
     def trigger(self, dag_id: str, conf: Mapping[str, Any], run_id: str | None) -> str:
         """Start a run and return its id, which Airflow makes up when ``run_id`` is None."""
         body = {"conf": dict(conf), **SERVER.run_defaults} | ({"dag_run_id": run_id} if run_id else {})

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tests.support.airflow_version import HAS_TASK_STATE, SERVED_DAG
+from tests.support.airflow_version import HAS_TASK_STATE, IS_AIRFLOW_2, SERVED_DAG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -162,6 +162,28 @@ class MetadataDatabase:
             )
             for row in self._select("SELECT * FROM task_state_store ORDER BY id")
         ]
+
+    def asset_events(self, uri: str) -> list[Any]:
+        """Return the extra of each event of the asset, oldest first."""
+        word = "dataset" if IS_AIRFLOW_2 else "asset"
+        query = f"""
+            SELECT event.extra FROM {word}_event AS event JOIN {word} AS asset ON asset.id = event.{word}_id
+            WHERE asset.uri = ? ORDER BY event.id
+        """  # noqa: S608 - only our own words
+        return [json.loads(row["extra"]) for row in self._select(query, (uri,))]
+
+    def watchers(self) -> list[str]:
+        """Return the classes of the triggers that no task waits for."""
+        query = """
+            SELECT classpath FROM "trigger" AS own
+            WHERE NOT EXISTS (SELECT 1 FROM task_instance AS waiting WHERE waiting.trigger_id = own.id)
+        """
+        return [row["classpath"] for row in self._select(query)]
+
+    def asset_states(self) -> list[Any]:
+        """Return what is in the state stores of assets, where Airflow has them."""
+        query = "SELECT value FROM asset_state_store ORDER BY key"
+        return [_decoded(row["value"]) for row in self._select(query)] if HAS_TASK_STATE else []
 
     def variables(self) -> dict[str, str]:
         """Return all Variables as stored (readable, because the harness gives Airflow no encryption key)."""

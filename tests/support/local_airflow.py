@@ -152,6 +152,10 @@ class LocalAirflow:
         """Let the DAG run when its schedule says so."""
         self._api.unpause(dag_id)
 
+    def pause(self, dag_id: str) -> None:
+        """Let the DAG start no more runs."""
+        self._api.pause(dag_id)
+
     def wait_for_run(self, dag_id: str, run_id: str, timeout: float = 120.0) -> str:
         """Wait until the run has ended and return ``"success"`` or ``"failed"``."""
 
