@@ -155,6 +155,26 @@ def test_postgres_export(uploads: Uploads, postgres: PostgresServer) -> None:
     assert results["parquet"]["manifest"].endswith("/part-manifest.json")
 
 
+PIPELINE_ID = "oss_export_pipeline"
+
+
+def test_pipeline(uploads: Uploads, postgres: PostgresServer, folder: Path) -> None:
+    """The example exports a day in pieces, finds and downloads each under its name, and leaves nothing in OSS."""
+    postgres.execute(
+        "INSERT INTO orders SELECT n, '2026-11-29', 'customer ' || n, 'secret', n FROM generate_series(11, 13) n"
+    )
+    directory = folder / "handed-over"
+    run_id = uploads.trigger(PIPELINE_ID, day="20261129", rows=2, directory=str(directory))
+    assert uploads.airflow.wait_for_run(PIPELINE_ID, run_id) == "success"
+
+    names = ["part-00000.csv", "part-00001.csv"]
+    assert uploads.airflow.database.names_of_mapped(PIPELINE_ID, run_id, "download") == names
+    rows = [line for name in names for line in (directory / "20261129" / name).read_text().splitlines()]
+    head = "id,customer,amount"
+    assert rows == [head, "11,customer 11,11.00", "12,customer 12,12.00", head, "13,customer 13,13.00"]
+    assert list(uploads.bucket.list_objects_v2(prefix="handed_over/").object_list) == []
+
+
 MAPPED_ID = "oss_mapped_export"
 PLAN, SEND, FINISH = (f"sales.{name}" for name in ("plan", "send", "finish"))
 
