@@ -15,11 +15,14 @@ with DAG(
     tags=["oss"],
 ) as dag:
     create = OSSCreateBucketOperator(task_id="create", acl="private", storage_class="IA")
-    fill = OSSPutObjectOperator.partial(task_id="fill", data="{{ run_id }}").expand(
+    names = {"map_index_template": "{{ task.key }}"}  # what the UI shows of each mapped task
+    fill = OSSPutObjectOperator.partial(task_id="fill", data="{{ run_id }}", **names).expand(
         key=["exports/eu/orders.csv", "exports/us/orders.csv", "exports/readme.txt"]
     )
     list_exports = OSSListOperator(task_id="list", prefix="exports/", include="**/*.csv")
-    tag = OSSSetObjectTagsOperator.partial(task_id="tag", tags={"run": "{{ run_id }}"}).expand(key=list_exports.output)
+    tag = OSSSetObjectTagsOperator.partial(task_id="tag", tags={"run": "{{ run_id }}"}, **names).expand(
+        key=list_exports.output
+    )
     tags = OSSGetObjectTagsOperator(task_id="tags", key="exports/eu/orders.csv")
     delete_exports = OSSDeleteObjectsOperator(task_id="delete_exports", prefix="exports/", include="**/*.csv")
     delete_bucket = OSSDeleteBucketOperator(task_id="delete_bucket", force=True)

@@ -217,6 +217,7 @@ def test_objects_and_buckets(uploads: Uploads) -> None:
         "delete_exports": {"deleted": 2, "keys": keys, "dry_run": False},
         "delete_bucket": {"bucket": bucket, "deleted": True},
     }
+    assert uploads.airflow.database.names_of_mapped(dag_id, run_id, "tag") == results["list"]
     buckets = oss2.Service(oss2.AuthV4(KEY_ID, KEY_SECRET), uploads.server.endpoint, region=REGION).list_buckets()
     assert bucket not in [one.name for one in buckets.buckets]
 

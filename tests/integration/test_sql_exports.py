@@ -124,12 +124,18 @@ def test_two_kills_of_pieces(uploads: Uploads, postgres: PostgresServer, expecte
     postgres.wait_until_released()
 
 
-def test_postgres_export(uploads: Uploads, postgres: PostgresServer) -> None:
-    """The example exports one day of a table, without the excluded column, as compressed CSV and as Parquet."""
+@pytest.fixture(scope="module")
+def orders(postgres: PostgresServer) -> PostgresServer:
+    """The examples' table."""
     postgres.execute(
         "CREATE TABLE orders (id bigint PRIMARY KEY, day date, customer text, card_number text, amount numeric(12, 2))"
     )
-    postgres.execute(
+    return postgres
+
+
+def test_postgres_export(uploads: Uploads, orders: PostgresServer) -> None:
+    """The example exports one day of a table, without the excluded column, as compressed CSV and as Parquet."""
+    orders.execute(
         "INSERT INTO orders SELECT n, date '2026-11-21' + n % 2, 'customer ' || n, 's3cret', n / 4.0 "
         "FROM generate_series(1, 6) n"
     )
@@ -158,9 +164,9 @@ def test_postgres_export(uploads: Uploads, postgres: PostgresServer) -> None:
 PIPELINE_ID = "oss_export_pipeline"
 
 
-def test_pipeline(uploads: Uploads, postgres: PostgresServer, folder: Path) -> None:
+def test_pipeline(uploads: Uploads, orders: PostgresServer, folder: Path) -> None:
     """The example exports a day in pieces, finds and downloads each under its name, and leaves nothing in OSS."""
-    postgres.execute(
+    orders.execute(
         "INSERT INTO orders SELECT n, '2026-11-29', 'customer ' || n, 'secret', n FROM generate_series(11, 13) n"
     )
     directory = folder / "handed-over"
