@@ -40,7 +40,7 @@ class Instance:
 
     get_task_states = staticmethod(get_task_states)
 
-    def xcom_push(self, key: str, value: Any) -> None:
+    def xcom_push(self, key: str, value: Any, execution_date: None = None) -> None:  # noqa: ARG002 - Airflow 2 gives it
         """Send it to Airflow, as a task instance does."""
         XCom.set(
             key=key,
@@ -122,11 +122,14 @@ def told(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Co
 
 
 @pytest.fixture
-def events_of(in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Context]) -> Callable[..., Any]:
+def events_of(
+    in_dag: Callable[[Build], Any], context_of: Callable[[BaseOperator], Context], supervisor: Supervisor
+) -> Callable[..., Any]:
     """Run an operator as a task and return the extra of the event of each of its outlets, in their order."""
 
     def collect(build: Build, **given: Any) -> list[dict[str, Any]]:
         operator = in_dag(build)
+        supervisor.task_ids = (operator.task_id,)  # Airflow 2 pushes the outlets as an XCom
         events = outlet_events()
         context: Any = context_of(operator) | {"outlet_events": events}
         operator.render_template_fields(context)
