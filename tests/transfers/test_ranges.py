@@ -53,9 +53,12 @@ class Tasks:
             operator = kind(task_id=kind.__name__, **arguments)
         context = self._context_of(operator)
         ti = context["ti"] = Instance(operator.task_id, map_index=map_index)  # type: ignore[typeddict-item]
-        ti.xcom_push = lambda key, value: setattr(self, key, json.loads(json.dumps(value)))  # type: ignore[method-assign]
+        ti.xcom_push = self._pushed  # type: ignore[method-assign]
         operator.render_template_fields(context)
         return json.loads(json.dumps(operator.execute(context)))
+
+    def _pushed(self, key: str, value: Any, execution_date: None = None) -> None:  # noqa: ARG002 - Airflow 2 gives it
+        setattr(self, key, json.loads(json.dumps(value)))
 
     def plan(self, **changes: Any) -> list[str]:
         ranges: list[str] = self.execute(
