@@ -7,7 +7,6 @@ It is JSON of bounded size, kept where people can edit it: what is read is check
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -19,6 +18,7 @@ from airflow_provider_oss.checkpoint.codec import longest_ranges
 from airflow_provider_oss.exceptions import OSSCheckpointUnreadable
 from airflow_provider_oss.model import FilesState, PartsState
 from airflow_provider_oss.shown import printable
+from airflow_provider_oss.uri import SCHEME, redacted, shown
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -43,9 +43,6 @@ FAILED: Final = "failed"
 STOPPED: Final = "stopped"
 KILLED: Final = "killed"
 """Of an earlier attempt alone: it never said how it ended."""
-
-_USER: Final = re.compile(r"(?<=://)[^/\s'\"@]*@")
-_QUERY: Final = re.compile(r"(://[^\s'\"?]*)\?[^\s'\")]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +158,7 @@ def _bounded(record: TransferRecord) -> TransferRecord:
         )
     return replace(
         record,
-        target=middle_cut(printable(without_secrets(record.target)), _MAX_TARGET_CHARS),
+        target=name_of_target(record.target),
         source=None if record.source is None else name_of_source(record.source),
         rate=round(record.rate, 1),
         rates=record.rates[-MAX_RATES:],
@@ -170,7 +167,7 @@ def _bounded(record: TransferRecord) -> TransferRecord:
             for each in record.attempts[-MAX_ATTEMPTS:]
         ),
         events=tuple(
-            replace(each, text=_beginning(printable(without_secrets(each.text)), _MAX_EVENT_CHARS))
+            replace(each, text=_beginning(printable(redacted(each.text)), _MAX_EVENT_CHARS))
             for each in record.events[-MAX_EVENTS:]
         ),
         parts=parts,
@@ -240,20 +237,20 @@ def middle_cut(text: str, most: int) -> str:
     return f"{text[: most - 3 - end]}...{text[len(text) - end :]}"
 
 
-def without_secrets(text: str) -> str:
-    """Return the text without what may be secret in its URLs: user and password, and the query."""
-    return _QUERY.sub(r"\1", _USER.sub("", text))
+def name_of_target(target: str) -> str:
+    """Return the address of an object whole: a key may hold what separates a URL's query. Of a URL what is no secret."""
+    return middle_cut(printable(target if target.startswith(SCHEME) else redacted(target)), _MAX_TARGET_CHARS)
 
 
 def name_of_source(source: str) -> str:
     """Return the last component of a path or URL, without the latter's user and query."""
-    shown = printable(without_secrets(source)).rstrip("/")
-    return middle_cut(shown.rpartition("/")[2] or shown, _MAX_SOURCE_CHARS)
+    name = printable(shown(source) if "://" in source else source).rstrip("/")
+    return middle_cut(name.rpartition("/")[2] or name, _MAX_SOURCE_CHARS)
 
 
 def error_text(text: str) -> str:
     """Return an error's text, short and without what may be secret in it."""
-    return _beginning(printable(without_secrets(text)), _MAX_ERROR_CHARS)
+    return _beginning(printable(redacted(text)), _MAX_ERROR_CHARS)
 
 
 def _beginning(text: str, most: int) -> str:

@@ -184,6 +184,8 @@ def test_what_is_no_record(data: Any) -> None:
         ("load_rows", "load_rows"),
         ("/data/line\nbreak", "line\\nbreak"),
         ("/", ""),
+        ("/data/what?.csv", "what?.csv"),
+        ("https://host/dump.bin?a='secret'&token=(secret)", "dump.bin"),
     ],
 )
 def test_the_name_of_a_source(source: str, name: str) -> None:
@@ -197,6 +199,9 @@ def test_the_name_of_a_source(source: str, name: str) -> None:
         "OSError: https://user:secret@host:8000/path?signature=secret refused",
         "Error: postgresql://admin:secret@db/x is down",
         'ValueError: url="https://host/a?Signature=secret&Expires=1", retry',
+        "OSError: https://host/a?name='b'&Signature=secret",
+        "OSError: https://host/a?name=(b)&Signature=secret",
+        "Error: postgresql://admin:pass@secret@db/x is down",
     ],
 )
 def test_no_secret_of_a_url(text: str) -> None:
@@ -210,6 +215,17 @@ def test_no_secret_of_a_url(text: str) -> None:
     ).as_json()
     assert "secret" not in json.dumps(data)
     assert "secret" not in error_text(text)
+
+
+def test_no_secret_of_a_part_of_a_url() -> None:
+    """Libraries name an address without its host, too."""
+    assert "secret" not in error_text("MaxRetryError: exceeded with url: /a?Signature=secret (Caused by it)")
+
+
+def test_a_key_with_a_question_mark() -> None:
+    """A key may hold whatever a URL is made of: the object is shown by its whole name."""
+    target = "oss://exports/a//b@c?d=e.csv"
+    assert replace(RECORD, target=target).as_json()["target"] == target
 
 
 def test_thinned() -> None:
