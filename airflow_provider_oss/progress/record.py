@@ -98,18 +98,27 @@ class TransferRecord:
     events: tuple[EventRecord, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain data of at most MAX_TRANSFER_CHARS: what is of least use is left out where there is too much."""
+        """
+        Return plain data of at most MAX_TRANSFER_CHARS: what is of least use is left out where there is too much.
+
+        Raises ValueError for what Airflow could not store: a checkpoint beside it would be lost with it.
+        """
         record = _plain(_bounded(self))
         for shorten in _SHORTENING:
             if len(json.dumps(record)) <= MAX_TRANSFER_CHARS:
                 break
             shorten(record)
+        _check_is_sendable(record)
         return record
 
     @classmethod
     def parse(cls, data: Any) -> TransferRecord:
         """Return the record in plain data. Raises OSSCheckpointUnreadable for what does not follow the schema."""
-        error = next(iter(_validator().iter_errors(data)), None)
+        try:
+            _check_is_sendable(data)
+            error = next(iter(_validator().iter_errors(data)), None)
+        except (ValueError, TypeError, RecursionError) as broken:
+            raise OSSCheckpointUnreadable(f"transfer record: it is no JSON: {type(broken).__name__}") from broken
         if error is not None:
             where = "/".join(str(step) for step in error.absolute_path) or "the whole"
             raise OSSCheckpointUnreadable(f"transfer record, {where}: {error.message[:200]}")
@@ -125,6 +134,11 @@ class TransferRecord:
                 "parts": None if parts is None else _made(PartsState, {"size_bytes": parts["size"], **parts}),
             }
         )
+
+
+def _check_is_sendable(data: Any) -> None:
+    """Raise ValueError for what is no JSON in UTF-8: NaN, half a surrogate pair. Databases and HTTP take nothing else."""
+    json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _made(kind: Any, data: Mapping[str, Any]) -> Any:
@@ -176,7 +190,7 @@ def _bounded(record: TransferRecord) -> TransferRecord:
 
 def _fewer_events(most: int) -> Callable[[dict[str, Any]], None]:
     def shorten(record: dict[str, Any]) -> None:
-        record["events"] = record["events"][len(record["events"]) - most :] if most else []
+        record["events"] = record["events"][-most:] if most else []
 
     return shorten
 
