@@ -159,6 +159,43 @@ def test_asked_to_stop(task: Task) -> None:
     assert task.memory.writes == []
 
 
+def test_asked_to_stop_and_failed(task: Task) -> None:
+    """So it is when the attempt fails by what stopping it breaks: the successor's record is not replaced."""
+    task.cancellation.request()
+    assert task.recorder.end(FAILED, OSError("closed")).state == FAILED
+    assert task.memory.writes == []
+
+
+def test_airflow_is_slow(task: Task) -> None:
+    """Writing takes at most a tenth of the time of the thread that transfers, however slow Airflow is."""
+    began, taken = task.clock.seconds, 0.0
+    write = task.memory.write
+
+    def write_slowly(record: Any) -> None:
+        nonlocal taken
+        task.clock.seconds += 15
+        taken += 15
+        write(record)
+
+    task.memory.write = write_slowly  # type: ignore[method-assign]  # of this one alone
+    with watched(task.recorder, state_of(10)):
+        tick_for(task, 600)
+    assert 0 < taken <= (task.clock.seconds - began + 135) / 10
+
+
+def test_how_far_it_is_cannot_be_told(task: Task, caplog: pytest.LogCaptureFixture) -> None:
+    """What breaks while a record is made is a line in the log: the transfer goes on, and ends as it does."""
+
+    def state() -> TransferState:
+        raise ValueError("of no use")
+
+    with pytest.raises(OSSAccessDenied), watched(task.recorder, state):
+        tick_for(task, 11)
+        raise OSSAccessDenied("not yours")
+    assert task.recorder.end(FAILED).state == FAILED
+    assert caplog.text.count("of no use") == 1
+
+
 def test_other_threads_are_not_heard(task: Task) -> None:
     """Airflow may be asked in the task's main thread only."""
     thread = threading.Thread(target=lambda: (task.recorder.began(state_of(10)), task.recorder.tick()))
