@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, redact
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, redact
 
 from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.engine.progress import SystemClock, amount
@@ -73,6 +73,8 @@ def _outlook(error: Exception, context: Mapping[str, Any], record: TransferRecor
     kept = f"what is stored of it ({amount(record.done)}) is compared and not sent again" if record.done else ""
     if isinstance(error, OSSPermanentError):
         return "No retry can mend that: put it right and clear the task" + (f"; {kept}" if kept else "")
+    if isinstance(error, AirflowFailException):
+        return "It asks for no retry: clear the task to continue" + (f"; {kept}" if kept else "")
     if number >= most:
         return "No attempt is left: clear the task to continue" + (f"; {kept}" if kept else "")
     return f"The next attempt is number {number + 1} of {most}" + (f": {kept}" if kept else "")

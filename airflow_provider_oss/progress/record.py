@@ -37,6 +37,10 @@ _MAX_PARTS_CHARS: Final = 500
 _MAX_NAME_JSON_CHARS: Final = 600
 """Of one name, where there is too much of all."""
 
+_OF_DATABASES: Final = frozenset({"DatabaseError", "DBAPIError", "StatementError"})
+"""Of what drivers (PEP 249) and SQLAlchemy raise."""
+_CODES: Final = ("sqlstate", "pgcode", "sqlite_errorname")
+
 RUNNING: Final = "running"
 SUCCEEDED: Final = "succeeded"
 FAILED: Final = "failed"
@@ -137,7 +141,7 @@ class TransferRecord:
 
 
 def _check_is_sendable(data: Any) -> None:
-    """Raise ValueError for what is no JSON in UTF-8: NaN, half a surrogate pair. Databases and HTTP take nothing else."""
+    """Raise ValueError for what is no JSON in UTF-8, such as NaN or half a surrogate pair: Airflow cannot store it."""
     json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -252,7 +256,7 @@ def middle_cut(text: str, most: int) -> str:
 
 
 def name_of_target(target: str) -> str:
-    """Return the address of an object whole: a key may hold what separates a URL's query. Of a URL what is no secret."""
+    """Return the address of an object whole, for a key may hold a question mark; of any other URL no user and query."""
     return middle_cut(printable(target if target.startswith(SCHEME) else redacted(target)), _MAX_TARGET_CHARS)
 
 
@@ -260,6 +264,15 @@ def name_of_source(source: str) -> str:
     """Return the last component of a path or URL, without the latter's user and query."""
     name = printable(shown(source) if "://" in source else source).rstrip("/")
     return middle_cut(name.rpartition("/")[2] or name, _MAX_SOURCE_CHARS)
+
+
+def said_by(error: BaseException) -> str:
+    """Return what an error is and says; of a database's only what it is: its text may quote parameters of a query."""
+    name = type(error).__name__
+    if _OF_DATABASES.isdisjoint(kind.__name__ for kind in type(error).__mro__):
+        return f"{name}: {error}"
+    code = next((str(code) for each in _CODES if (code := getattr(error, each, None))), "")
+    return f"{name}{f' ({code})' if code else ''}: the log has what the database says"
 
 
 def error_text(text: str) -> str:

@@ -30,6 +30,7 @@ from airflow_provider_oss.progress.record import (
     EventRecord,
     TransferRecord,
     error_text,
+    said_by,
     thinned,
 )
 from airflow_provider_oss.shown import Log
@@ -298,7 +299,7 @@ class TransferRecorder(TransferWatcher):
         self._state, self._error = FAILED, self._text_of(error)
 
     def _text_of(self, error: BaseException) -> str:
-        return error_text(self._redact(f"{type(error).__name__}: {error}"))
+        return error_text(self._redact(said_by(error)))
 
     def _note_rate(self, now: float, sent_bytes: int, *, is_last: bool) -> None:
         seconds = now - self._rated_at

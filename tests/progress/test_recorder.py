@@ -189,9 +189,13 @@ def test_how_far_it_is_cannot_be_told(task: Task, caplog: pytest.LogCaptureFixtu
     def state() -> TransferState:
         raise ValueError("of no use")
 
-    with pytest.raises(OSSAccessDenied), watched(task.recorder, state):
-        tick_for(task, 11)
-        raise OSSAccessDenied("not yours")
+    def fail() -> None:
+        with watched(task.recorder, state):
+            tick_for(task, 11)
+            raise OSSAccessDenied("not yours")
+
+    with pytest.raises(OSSAccessDenied):
+        fail()
     assert task.recorder.end(FAILED).state == FAILED
     assert caplog.text.count("of no use") == 1
 
