@@ -154,8 +154,8 @@ class TransferRecorder(TransferWatcher):
             self._earlier = tuple(_ended(each) for each in earlier.attempts if each.number != self._name.number)
 
     def recorded(self, store: CheckpointStore) -> CheckpointStore:
-        """Return the store with the record beside each checkpoint, if it has room for it."""
-        return RecordedStore(store, self) if isinstance(store, EntryStore) else store
+        """Return the store with the record beside each checkpoint, if it is one of this package's, as that made it."""
+        return RecordedStore(store, self) if isinstance(store, EntryStore) and _is_as_made(store) else store
 
     # What is watched
 
@@ -313,6 +313,11 @@ class TransferRecorder(TransferWatcher):
         if progress is not None and progress.total_bytes is not None:
             return progress.total_bytes
         return sums.done if is_last and self._state != FAILED else None
+
+
+def _is_as_made(store: EntryStore) -> bool:
+    """Whether a store loads and saves as this package's do: a user's own class may do something beside, or instead."""
+    return type(store).load is EntryStore.load and type(store).save is EntryStore.save
 
 
 def _ended(attempt: AttemptRecord) -> AttemptRecord:

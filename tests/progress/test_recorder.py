@@ -39,7 +39,7 @@ from airflow_provider_oss.model import (
 from airflow_provider_oss.progress.record import FAILED, SUCCEEDED
 from airflow_provider_oss.progress.recorder import WRITE_INTERVAL_SECONDS
 from tests.conftest import BUCKET
-from tests.progress.conftest import Task
+from tests.progress.conftest import MemoryEntryStore, Task
 from tests.support.sources import some_bytes
 from tests.support.stores import MemoryStore
 
@@ -124,6 +124,17 @@ def test_a_checkpoint_left_behind(task: Task) -> None:
 def test_a_store_of_the_user(task: Task) -> None:
     """A store that is none of ours is left as it is, and the record is kept in the task's own place."""
     store = MemoryStore()
+    assert task.recorder.recorded(store) is store
+
+
+def test_a_store_made_of_ours(task: Task) -> None:
+    """A class of the user's that does more when it saves is left to do so."""
+
+    class Counting(MemoryEntryStore):
+        def save(self, checkpoint: Checkpoint) -> None:
+            raise NotImplementedError
+
+    store = Counting(task.memory)
     assert task.recorder.recorded(store) is store
 
 
