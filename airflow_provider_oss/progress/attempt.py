@@ -6,16 +6,17 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
-from airflow.providers.common.compat.sdk import AirflowSkipException, redact
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, redact
 
 from airflow_provider_oss.cancellation import Cancellation
 from airflow_provider_oss.engine.progress import SystemClock, amount
 from airflow_provider_oss.exceptions import OSSPermanentError, OSSUploadCancelled
 from airflow_provider_oss.progress.metrics import report_attempt
 from airflow_provider_oss.progress.places import place_of
-from airflow_provider_oss.progress.record import FAILED, STOPPED, SUCCEEDED, TransferRecord, without_secrets
+from airflow_provider_oss.progress.record import FAILED, STOPPED, SUCCEEDED, TransferRecord
 from airflow_provider_oss.progress.recorder import AttemptName, TransferRecorder
 from airflow_provider_oss.shown import Log, shortened
+from airflow_provider_oss.uri import redacted
 
 log = Log(__name__)
 
@@ -33,7 +34,7 @@ def recorder_of(
     """
     number = getattr(context["ti"], "try_number", 1)
     place = place_of(context, may_push=may_push)
-    recorder = TransferRecorder(AttemptName(kind, number, target), place, SystemClock(), cancellation, _redacted)
+    recorder = TransferRecorder(AttemptName(kind, number, target), place, SystemClock(), cancellation, _masked)
     recorder.look_back()
     return recorder
 
@@ -62,7 +63,7 @@ def recorded(recorder: TransferRecorder, context: Mapping[str, Any]) -> Iterator
 
 def failure_line(error: Exception, context: Mapping[str, Any], record: TransferRecord) -> str:
     """Return in one line what failed and what the next attempt will do."""
-    text = shortened(without_secrets(_redacted(f"{type(error).__name__}: {error}")), _MAX_LINE_CHARS)
+    text = shortened(redacted(_masked(f"{type(error).__name__}: {error}")), _MAX_LINE_CHARS)
     return f"The transfer failed: {text}. {_outlook(error, context, record)}"
 
 
@@ -72,10 +73,12 @@ def _outlook(error: Exception, context: Mapping[str, Any], record: TransferRecor
     kept = f"what is stored of it ({amount(record.done)}) is compared and not sent again" if record.done else ""
     if isinstance(error, OSSPermanentError):
         return "No retry can mend that: put it right and clear the task" + (f"; {kept}" if kept else "")
+    if isinstance(error, AirflowFailException):
+        return "It asks for no retry: clear the task to continue" + (f"; {kept}" if kept else "")
     if number >= most:
         return "No attempt is left: clear the task to continue" + (f"; {kept}" if kept else "")
     return f"The next attempt is number {number + 1} of {most}" + (f": {kept}" if kept else "")
 
 
-def _redacted(text: str) -> str:
+def _masked(text: str) -> str:
     return str(redact(text))

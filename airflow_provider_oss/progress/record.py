@@ -7,7 +7,6 @@ It is JSON of bounded size, kept where people can edit it: what is read is check
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
@@ -19,6 +18,7 @@ from airflow_provider_oss.checkpoint.codec import longest_ranges
 from airflow_provider_oss.exceptions import OSSCheckpointUnreadable
 from airflow_provider_oss.model import FilesState, PartsState
 from airflow_provider_oss.shown import printable
+from airflow_provider_oss.uri import SCHEME, redacted, shown
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -37,15 +37,16 @@ _MAX_PARTS_CHARS: Final = 500
 _MAX_NAME_JSON_CHARS: Final = 600
 """Of one name, where there is too much of all."""
 
+_OF_DATABASES: Final = frozenset({"DatabaseError", "DBAPIError", "StatementError"})
+"""Of what drivers (PEP 249) and SQLAlchemy raise."""
+_CODES: Final = ("sqlstate", "pgcode", "sqlite_errorname")
+
 RUNNING: Final = "running"
 SUCCEEDED: Final = "succeeded"
 FAILED: Final = "failed"
 STOPPED: Final = "stopped"
 KILLED: Final = "killed"
 """Of an earlier attempt alone: it never said how it ended."""
-
-_USER: Final = re.compile(r"(?<=://)[^/\s'\"@]*@")
-_QUERY: Final = re.compile(r"(://[^\s'\"?]*)\?[^\s'\")]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,18 +102,27 @@ class TransferRecord:
     events: tuple[EventRecord, ...] = field(default=())
 
     def as_json(self) -> dict[str, Any]:
-        """Return plain data of at most MAX_TRANSFER_CHARS: what is of least use is left out where there is too much."""
+        """
+        Return plain data of at most MAX_TRANSFER_CHARS: what is of least use is left out where there is too much.
+
+        Raises ValueError for what Airflow could not store: a checkpoint beside it would be lost with it.
+        """
         record = _plain(_bounded(self))
         for shorten in _SHORTENING:
             if len(json.dumps(record)) <= MAX_TRANSFER_CHARS:
                 break
             shorten(record)
+        _check_is_sendable(record)
         return record
 
     @classmethod
     def parse(cls, data: Any) -> TransferRecord:
         """Return the record in plain data. Raises OSSCheckpointUnreadable for what does not follow the schema."""
-        error = next(iter(_validator().iter_errors(data)), None)
+        try:
+            _check_is_sendable(data)
+            error = next(iter(_validator().iter_errors(data)), None)
+        except (ValueError, TypeError, RecursionError) as broken:
+            raise OSSCheckpointUnreadable(f"transfer record: it is no JSON: {type(broken).__name__}") from broken
         if error is not None:
             where = "/".join(str(step) for step in error.absolute_path) or "the whole"
             raise OSSCheckpointUnreadable(f"transfer record, {where}: {error.message[:200]}")
@@ -128,6 +138,11 @@ class TransferRecord:
                 "parts": None if parts is None else _made(PartsState, {"size_bytes": parts["size"], **parts}),
             }
         )
+
+
+def _check_is_sendable(data: Any) -> None:
+    """Raise ValueError for what is no JSON in UTF-8, such as NaN or half a surrogate pair: Airflow cannot store it."""
+    json.dumps(data, ensure_ascii=False, allow_nan=False).encode()
 
 
 def _made(kind: Any, data: Mapping[str, Any]) -> Any:
@@ -161,7 +176,7 @@ def _bounded(record: TransferRecord) -> TransferRecord:
         )
     return replace(
         record,
-        target=middle_cut(printable(without_secrets(record.target)), _MAX_TARGET_CHARS),
+        target=name_of_target(record.target),
         source=None if record.source is None else name_of_source(record.source),
         rate=round(record.rate, 1),
         rates=record.rates[-MAX_RATES:],
@@ -170,7 +185,7 @@ def _bounded(record: TransferRecord) -> TransferRecord:
             for each in record.attempts[-MAX_ATTEMPTS:]
         ),
         events=tuple(
-            replace(each, text=_beginning(printable(without_secrets(each.text)), _MAX_EVENT_CHARS))
+            replace(each, text=_beginning(printable(redacted(each.text)), _MAX_EVENT_CHARS))
             for each in record.events[-MAX_EVENTS:]
         ),
         parts=parts,
@@ -179,7 +194,7 @@ def _bounded(record: TransferRecord) -> TransferRecord:
 
 def _fewer_events(most: int) -> Callable[[dict[str, Any]], None]:
     def shorten(record: dict[str, Any]) -> None:
-        record["events"] = record["events"][len(record["events"]) - most :] if most else []
+        record["events"] = record["events"][-most:] if most else []
 
     return shorten
 
@@ -240,20 +255,29 @@ def middle_cut(text: str, most: int) -> str:
     return f"{text[: most - 3 - end]}...{text[len(text) - end :]}"
 
 
-def without_secrets(text: str) -> str:
-    """Return the text without what may be secret in its URLs: user and password, and the query."""
-    return _QUERY.sub(r"\1", _USER.sub("", text))
+def name_of_target(target: str) -> str:
+    """Return the address of an object whole, for a key may hold a question mark; of any other URL no user and query."""
+    return middle_cut(printable(target if target.startswith(SCHEME) else redacted(target)), _MAX_TARGET_CHARS)
 
 
 def name_of_source(source: str) -> str:
     """Return the last component of a path or URL, without the latter's user and query."""
-    shown = printable(without_secrets(source)).rstrip("/")
-    return middle_cut(shown.rpartition("/")[2] or shown, _MAX_SOURCE_CHARS)
+    name = printable(shown(source) if "://" in source else source).rstrip("/")
+    return middle_cut(name.rpartition("/")[2] or name, _MAX_SOURCE_CHARS)
+
+
+def said_by(error: BaseException) -> str:
+    """Return what an error is and says; of a database's only what it is: its text may quote parameters of a query."""
+    name = type(error).__name__
+    if _OF_DATABASES.isdisjoint(kind.__name__ for kind in type(error).__mro__):
+        return f"{name}: {error}"
+    code = next((str(code) for each in _CODES if (code := getattr(error, each, None))), "")
+    return f"{name}{f' ({code})' if code else ''}: the log has what the database says"
 
 
 def error_text(text: str) -> str:
     """Return an error's text, short and without what may be secret in it."""
-    return _beginning(printable(without_secrets(text)), _MAX_ERROR_CHARS)
+    return _beginning(printable(redacted(text)), _MAX_ERROR_CHARS)
 
 
 def _beginning(text: str, most: int) -> str:

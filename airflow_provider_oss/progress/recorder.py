@@ -30,6 +30,7 @@ from airflow_provider_oss.progress.record import (
     EventRecord,
     TransferRecord,
     error_text,
+    said_by,
     thinned,
 )
 from airflow_provider_oss.shown import Log
@@ -37,6 +38,8 @@ from airflow_provider_oss.shown import Log
 log = Log(__name__)
 
 WRITE_INTERVAL_SECONDS: Final = 10.0
+_LARGEST_SHARE: Final = 0.1
+"""Of the time, in which the transfer's thread writes records: where Airflow is slow there are fewer."""
 _SHORTEST_RATE_SECONDS: Final = 1.0
 """Over less than that a rate says little."""
 
@@ -107,7 +110,8 @@ class TransferRecorder(TransferWatcher):
         self._redact = redact
         self._thread = threading.get_ident()
         self._started, self._started_at = clock.monotonic(), clock.utc_now()
-        self._last_write: float | None = None
+        self._next_write: float | None = None
+        """None until the first one."""
         self._is_kept_beside = False
         self._has_failed_to_write = False
         self._watched: list[_Watched] = []
@@ -138,7 +142,7 @@ class TransferRecorder(TransferWatcher):
 
     def found(self, record: Any) -> None:
         """Take the history of earlier attempts, of whichever record is the newest."""
-        if self._last_write is not None:
+        if self._next_write is not None:
             return  # it may be our own, or a successor's
         try:
             earlier = TransferRecord.parse(record)
@@ -150,8 +154,8 @@ class TransferRecorder(TransferWatcher):
             self._earlier = tuple(_ended(each) for each in earlier.attempts if each.number != self._name.number)
 
     def recorded(self, store: CheckpointStore) -> CheckpointStore:
-        """Return the store with the record beside each checkpoint, if it has room for it."""
-        return RecordedStore(store, self) if isinstance(store, EntryStore) else store
+        """Return the store with the record beside each checkpoint, if it is one of this package's, as that made it."""
+        return RecordedStore(store, self) if isinstance(store, EntryStore) and _is_as_made(store) else store
 
     # What is watched
 
@@ -165,10 +169,14 @@ class TransferRecorder(TransferWatcher):
         if not self._is_own_thread():
             return
         ended = self._watched.pop()
-        state = ended.state()
+        self._is_kept_beside = False
+        try:
+            state = ended.state()
+        except Exception as error:  # noqa: BLE001 - how the transfer ended is not to be lost by it
+            self._note_failure(error)
+            return
         sums = ended.sums(state)
         self._innermost = state
-        self._is_kept_beside = False
         if self._watched:
             self._watched[-1].inner += sums
         else:
@@ -183,7 +191,7 @@ class TransferRecorder(TransferWatcher):
     def tick(self) -> None:
         """Write the record, if it is time and no checkpoint is saved that has it beside it."""
         if self._is_own_thread() and not self._is_kept_beside and self._is_due():
-            self._write()
+            self._write(self.record)
 
     def wants_save(self) -> bool:
         """Whether the record is old enough."""
@@ -199,12 +207,12 @@ class TransferRecorder(TransferWatcher):
     # How it ends
 
     def end(self, state: str, error: BaseException | None = None) -> TransferRecord:
-        """Write the last record of the attempt, and return it."""
+        """Write the last record of the attempt, unless it was asked to stop, and return it."""
         self._state = state
         if error is not None:
             self._error = self._text_of(error)
         record = self.record(is_last=True)
-        self._keep(record)
+        self._write(lambda: record)
         return record
 
     def record(self, *, is_last: bool = False) -> TransferRecord:
@@ -256,25 +264,25 @@ class TransferRecorder(TransferWatcher):
     def kept_beside(self) -> None:
         """Write it nowhere else while there are checkpoints."""
         self._is_kept_beside = True
-        self._last_write = self._clock.monotonic()
+        self._next_write = self._clock.monotonic() + WRITE_INTERVAL_SECONDS
 
     def no_longer_beside(self) -> None:
         """Write it to the task's own place again."""
         self._is_kept_beside = False
 
-    def _write(self) -> None:
+    def _write(self, make: Callable[[], TransferRecord]) -> None:
+        """Write a record to the task's own place; a failure is logged."""
         try:
             self._cancellation.check()
         except OSSUploadCancelled:
             return
-        self._keep(self.record())
-
-    def _keep(self, record: TransferRecord) -> None:
-        self._last_write = self._clock.monotonic()
+        began = self._clock.monotonic()
         try:
-            self._place.write(record.as_json())
+            self._place.write(make().as_json())
         except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the transfer goes on
             self._note_failure(error)
+        taken = self._clock.monotonic() - began
+        self._next_write = began + max(WRITE_INTERVAL_SECONDS, taken / _LARGEST_SHARE)
 
     def _note_failure(self, error: Exception) -> None:
         if not self._has_failed_to_write:
@@ -282,7 +290,7 @@ class TransferRecorder(TransferWatcher):
             log.warning("How far the transfer is cannot be recorded for Airflow's pages: %s", error)
 
     def _is_due(self) -> bool:
-        return self._last_write is None or self._clock.monotonic() - self._last_write >= WRITE_INTERVAL_SECONDS
+        return self._next_write is None or self._clock.monotonic() >= self._next_write
 
     def _is_own_thread(self) -> bool:
         return threading.get_ident() == self._thread
@@ -291,7 +299,7 @@ class TransferRecorder(TransferWatcher):
         self._state, self._error = FAILED, self._text_of(error)
 
     def _text_of(self, error: BaseException) -> str:
-        return error_text(self._redact(f"{type(error).__name__}: {error}"))
+        return error_text(self._redact(said_by(error)))
 
     def _note_rate(self, now: float, sent_bytes: int, *, is_last: bool) -> None:
         seconds = now - self._rated_at
@@ -305,6 +313,11 @@ class TransferRecorder(TransferWatcher):
         if progress is not None and progress.total_bytes is not None:
             return progress.total_bytes
         return sums.done if is_last and self._state != FAILED else None
+
+
+def _is_as_made(store: EntryStore) -> bool:
+    """Whether a store loads and saves as this package's do: a user's own class may do something beside, or instead."""
+    return type(store).load is EntryStore.load and type(store).save is EntryStore.save
 
 
 def _ended(attempt: AttemptRecord) -> AttemptRecord:

@@ -14,11 +14,12 @@ from fastapi.responses import JSONResponse
 from fastapi.staticfiles import StaticFiles
 
 from airflow_provider_oss.ui.forgotten import latest_findings
-from airflow_provider_oss.ui.permissions import ReadableDag, ReadableDags
+from airflow_provider_oss.ui.permissions import Name, NameOrNone, ReadableDag, ReadableDags
 from airflow_provider_oss.ui.transfers import Task, TransferQuery, list_transfers, one_transfer
 
 _STATIC: Final = Path(__file__).parent / "static"
 _MOST_IN_A_PAGE: Final = 200
+_LAST_OFFSET: Final = 2**31 - 1
 
 router = APIRouter()
 _files = StaticFiles(directory=_STATIC)
@@ -37,10 +38,10 @@ def make_app() -> FastAPI:
 def transfers(
     readable: ReadableDags,
     session: SessionDep,
-    dag_id: str | None = None,
-    state: str | None = None,
+    dag_id: NameOrNone = None,
+    state: NameOrNone = None,
     limit: Annotated[int, Query(ge=1, le=_MOST_IN_A_PAGE)] = 50,
-    offset: Annotated[int, Query(ge=0)] = 0,
+    offset: Annotated[int, Query(ge=0, le=_LAST_OFFSET)] = 0,
 ) -> Response:
     """Return a page of the transfers that the user may see: running ones first, then the newest."""
     return _answer(list_transfers(session, TransferQuery(readable, dag_id, state, limit, offset)))
@@ -48,7 +49,7 @@ def transfers(
 
 @router.get("/api/transfer")
 def transfer(
-    dag_id: ReadableDag, run_id: str, task_id: str, session: SessionDep, map_index: int | None = None
+    dag_id: ReadableDag, run_id: Name, task_id: Name, session: SessionDep, map_index: int | None = None
 ) -> Response:
     """Return the transfer of one task instance, with those of the other instances when the task is mapped."""
     found = one_transfer(session, Task(dag_id, run_id, task_id), map_index)

@@ -14,14 +14,22 @@ from fastapi import Depends, Query, Request
 
 _ENTITIES: Final = (DagAccessEntity.TASK_INSTANCE, DagAccessEntity.XCOM)
 
-DagId = Annotated[str, Query(min_length=1, max_length=250)]
+_MOST_CHARS: Final = 250
+_NO_NUL: Final = r"^[^\x00]*$"
+"""PostgreSQL can be asked for no text that has a NUL character."""
+
+Name = Annotated[str, Query(max_length=_MOST_CHARS, pattern=_NO_NUL)]
+"""What may be the id of a run or a task."""
+NameOrNone = Annotated[str | None, Query(max_length=_MOST_CHARS, pattern=_NO_NUL)]
+DagId = Annotated[str, Query(min_length=1, max_length=_MOST_CHARS, pattern=_NO_NUL)]
 
 
-def readable_dags(request: Request, user: GetUserDep) -> frozenset[str]:
+def readable_dags(request: Request, user: GetUserDep, dag_id: NameOrNone = None) -> frozenset[str]:  # noqa: ARG001 - see below
     """
     Return the ids of the DAGs whose transfers the user may see.
 
-    Answers 403 to those who may see none, or not those of the ``dag_id`` that the query may name.
+    Answers 403 to those who may see none, or not those of the ``dag_id`` that the query may name. Airflow finds that
+    in the request; it is an argument to be checked before.
     """
     for entity in _ENTITIES:
         requires_access_dag(method="GET", access_entity=entity)(request, user)

@@ -156,6 +156,15 @@ def test_transfer_shows_its_parts_attempts_and_events(transfers: TransfersPage) 
     expect(transfers.root).to_contain_text("0004B999EF51")
 
 
+def test_attempt_that_left_no_word_was_killed(transfers: TransfersPage) -> None:
+    """The last word of an attempt may be that it runs: it does only while the task does, and in that attempt."""
+    runs = canned.resumed()
+    for fields, ended in (({}, "running"), ({"state": "failed"}, "killed"), ({"try_number": 4}, "killed")):
+        transfers.answer("transfer", canned.shown(runs | fields))
+        transfers.visit(task_id="upload")
+        expect(transfers.section("Attempts").get_by_role("row").nth(3)).to_contain_text(ended)
+
+
 def test_mapped_ranges_are_one_picture(transfers: TransfersPage) -> None:
     """The ranges of one object share a map; what was in flight of an instance that waits is missing."""
     ranges = canned.ranges()

@@ -201,6 +201,31 @@ def test_a_failure_in_one_line(
     assert record_of(supervisor).attempts[-1].error is not None
 
 
+def test_a_failure_that_asks_for_no_retry(run: Run, file: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Where the user's code fails the task for good no next attempt is announced."""
+
+    def fail(*_: object) -> None:
+        raise AirflowFailException("not today")
+
+    operator = upload(file, progress=fail, retries=3)
+    with pytest.raises(AirflowFailException, match="not today"):
+        run(operator)
+    [line] = [message for message in caplog.messages if message.startswith("The transfer failed: ")]
+    assert "It asks for no retry: clear the task to continue; what is stored of it (100.0 KiB)" in line
+
+
+def test_what_a_database_says(run: Run, supervisor: Supervisor) -> None:
+    """The text of a driver's error, which may quote a query's parameters, is in the log alone."""
+
+    def rows() -> bytes:
+        raise sqlite3.DataError("no number: 'hunter2' in SELECT a FROM b WHERE c = 'hunter2'")
+
+    with pytest.raises(sqlite3.DataError):
+        run(lambda: OSSResumableStreamOperator(task_id="upload", key="a", stream=rows))
+    record = record_of(supervisor)
+    assert record.attempts[-1].error == "DataError: the log has what the database says"
+
+
 def test_skipped(run: Run, supervisor: Supervisor) -> None:
     """A stream that says there is nothing to store is no failure."""
 

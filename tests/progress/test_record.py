@@ -134,6 +134,23 @@ def test_nothing_is_lost() -> None:
     assert TransferRecord.parse(json.loads(json.dumps(RECORD.as_json()))) == RECORD
 
 
+@pytest.mark.parametrize("damage", [{"rate": float("nan")}, {"started_at": "\ud800"}])
+def test_what_cannot_be_stored(damage: Any) -> None:
+    """A record that Airflow could not store is refused before it is written: with it a checkpoint would be lost."""
+    with pytest.raises(ValueError, match=r"JSON compliant|surrogates"):
+        replace(RECORD, **damage).as_json()
+
+
+def test_few_events_are_all_kept() -> None:
+    """Of few events none is lost where others have to be shortened."""
+    error = "x" * 200
+    attempts = tuple(replace(RECORD.attempts[0], number=number, error=error) for number in range(10))
+    rates = tuple((1e6 + number, 10**12) for number in range(MAX_RATES))
+    data = replace(RECORD, attempts=attempts, rates=rates, target="ü" * 300, events=RECORD.events * 4).as_json()
+    assert len(data["attempts"][0]["error"]) < len(error)  # there was too much
+    assert len(data["events"]) == 4
+
+
 def test_keys_that_do_not_apply_are_absent() -> None:
     """A transfer of one object has no files, and one without parts no parts."""
     data = replace(RECORD, files=None, parts=None).as_json()
@@ -167,6 +184,10 @@ def test_keys_that_are_not_known_are_ignored() -> None:
         RECORD.as_json() | {"attempts": [{"number": 1}]},
         RECORD.as_json() | {"parts": {"size": 1}},
         RECORD.as_json() | {"target": "x" * 301},
+        RECORD.as_json() | {"rate": float("nan")},
+        RECORD.as_json() | {"attempts": [RECORD.as_json()["attempts"][0] | {"seconds": float("inf")}]},
+        RECORD.as_json() | {"attempts": [RECORD.as_json()["attempts"][0] | {"started_at": "\ud800"}]},
+        RECORD.as_json() | {"attempts": [RECORD.as_json()["attempts"][0] | {"sent": 10**4000}]},
     ],
 )
 def test_what_is_no_record(data: Any) -> None:
@@ -184,6 +205,8 @@ def test_what_is_no_record(data: Any) -> None:
         ("load_rows", "load_rows"),
         ("/data/line\nbreak", "line\\nbreak"),
         ("/", ""),
+        ("/data/what?.csv", "what?.csv"),
+        ("https://host/dump.bin?a='secret'&token=(secret)", "dump.bin"),
     ],
 )
 def test_the_name_of_a_source(source: str, name: str) -> None:
@@ -197,6 +220,9 @@ def test_the_name_of_a_source(source: str, name: str) -> None:
         "OSError: https://user:secret@host:8000/path?signature=secret refused",
         "Error: postgresql://admin:secret@db/x is down",
         'ValueError: url="https://host/a?Signature=secret&Expires=1", retry',
+        "OSError: https://host/a?name='b'&Signature=secret",
+        "OSError: https://host/a?name=(b)&Signature=secret",
+        "Error: postgresql://admin:pass@secret@db/x is down",
     ],
 )
 def test_no_secret_of_a_url(text: str) -> None:
@@ -210,6 +236,17 @@ def test_no_secret_of_a_url(text: str) -> None:
     ).as_json()
     assert "secret" not in json.dumps(data)
     assert "secret" not in error_text(text)
+
+
+def test_no_secret_of_a_part_of_a_url() -> None:
+    """Libraries name an address without its host, too."""
+    assert "secret" not in error_text("MaxRetryError: exceeded with url: /a?Signature=secret (Caused by it)")
+
+
+def test_a_key_with_a_question_mark() -> None:
+    """A key may hold whatever a URL is made of: the object is shown by its whole name."""
+    target = "oss://exports/a//b@c?d=e.csv"
+    assert replace(RECORD, target=target).as_json()["target"] == target
 
 
 def test_thinned() -> None:

@@ -39,7 +39,7 @@ from airflow_provider_oss.model import (
 from airflow_provider_oss.progress.record import FAILED, SUCCEEDED
 from airflow_provider_oss.progress.recorder import WRITE_INTERVAL_SECONDS
 from tests.conftest import BUCKET
-from tests.progress.conftest import Task
+from tests.progress.conftest import MemoryEntryStore, Task
 from tests.support.sources import some_bytes
 from tests.support.stores import MemoryStore
 
@@ -127,6 +127,17 @@ def test_a_store_of_the_user(task: Task) -> None:
     assert task.recorder.recorded(store) is store
 
 
+def test_a_store_made_of_ours(task: Task) -> None:
+    """A class of the user's that does more when it saves is left to do so."""
+
+    class Counting(MemoryEntryStore):
+        def save(self, checkpoint: Checkpoint) -> None:
+            raise NotImplementedError
+
+    store = Counting(task.memory)
+    assert task.recorder.recorded(store) is store
+
+
 def test_airflow_is_down(task: Task, caplog: pytest.LogCaptureFixture) -> None:
     """A record that cannot be written, or read, is a line in the log, once, and nothing else."""
     task.memory.fails = True
@@ -157,6 +168,47 @@ def test_asked_to_stop(task: Task) -> None:
     task.cancellation.request()
     tick_for(task, 60)
     assert task.memory.writes == []
+
+
+def test_asked_to_stop_and_failed(task: Task) -> None:
+    """So it is when the attempt fails by what stopping it breaks: the successor's record is not replaced."""
+    task.cancellation.request()
+    assert task.recorder.end(FAILED, OSError("closed")).state == FAILED
+    assert task.memory.writes == []
+
+
+def test_airflow_is_slow(task: Task) -> None:
+    """Writing takes at most a tenth of the time of the thread that transfers, however slow Airflow is."""
+    began, taken = task.clock.seconds, 0.0
+    write = task.memory.write
+
+    def write_slowly(record: Any) -> None:
+        nonlocal taken
+        task.clock.seconds += 15
+        taken += 15
+        write(record)
+
+    task.memory.write = write_slowly  # type: ignore[method-assign]  # of this one alone
+    with watched(task.recorder, state_of(10)):
+        tick_for(task, 600)
+    assert 0 < taken <= (task.clock.seconds - began + 135) / 10
+
+
+def test_how_far_it_is_cannot_be_told(task: Task, caplog: pytest.LogCaptureFixture) -> None:
+    """What breaks while a record is made is a line in the log: the transfer goes on, and ends as it does."""
+
+    def state() -> TransferState:
+        raise ValueError("of no use")
+
+    def fail() -> None:
+        with watched(task.recorder, state):
+            tick_for(task, 11)
+            raise OSSAccessDenied("not yours")
+
+    with pytest.raises(OSSAccessDenied):
+        fail()
+    assert task.recorder.end(FAILED).state == FAILED
+    assert caplog.text.count("of no use") == 1
 
 
 def test_other_threads_are_not_heard(task: Task) -> None:

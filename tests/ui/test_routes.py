@@ -121,6 +121,34 @@ def test_what_is_not_there(visitors: Mapping[str, Visitor]) -> None:
         assert viewer.status("/api/transfers", **{name: value}) == 422
 
 
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/api/transfers", {"offset": 10**30}),
+        ("/api/transfers", {"dag_id": "a\0b"}),
+        ("/api/transfers", {"state": "a\0b"}),
+        ("/api/transfer", {"dag_id": "a\0b", "run_id": "run", "task_id": "upload"}),
+        ("/api/transfer", {"dag_id": NARROW_DAG, "run_id": "a\0b", "task_id": "upload"}),
+        ("/api/transfer", {"dag_id": NARROW_DAG, "run_id": "run", "task_id": "a\0b"}),
+        ("/api/transfer", {"dag_id": NARROW_DAG, "run_id": "run", "task_id": "upload", "map_index": "1e9"}),
+    ],
+)
+def test_what_no_database_can_be_asked(visitors: Mapping[str, Visitor], path: str, query: Mapping[str, Any]) -> None:
+    """Numbers beyond any, and NUL characters, which PostgreSQL does not take, are refused before it is asked."""
+    assert visitors["viewer"].status(path, **query) == 422
+
+
+def test_odd_names(visitors: Mapping[str, Visitor]) -> None:
+    """A name may hold what separates the parts of an address; a wildcard of Airflow's own API is none here."""
+    viewer = visitors["viewer"]
+    run = {"run_id": "manual__2026-11-30T18:00:00+00:00/a b&c", "task_id": "group.upload"}
+    for dag_id in (NARROW_DAG, "~", "%"):
+        assert viewer.status("/api/transfer", dag_id=dag_id, **run) == 404
+        assert visitors["narrow"].get("/api/transfers", dag_id="~").json()["transfers"] == []
+    both = {"dag_id": [NARROW_DAG, OTHER_DAG], "run_id": "run", "task_id": "upload"}
+    assert visitors["narrow"].status("/api/transfer", **both) == 403
+
+
 def test_filters_and_pages(visitors: Mapping[str, Visitor]) -> None:
     """The list is narrowed and cut as its query says; nobody keeps an answer."""
     answer = visitors["viewer"].get("/api/transfers", dag_id=OTHER_DAG, state="running", limit=1)

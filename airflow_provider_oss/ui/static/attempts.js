@@ -8,8 +8,9 @@ const COLUMNS = ["Attempt", "Ended", "Sent, and not sent again", "Sent", "Verifi
 const LOOKS = { succeeded: "good", running: "running", failed: "bad", killed: "bad", stopped: "waiting" };
 
 /** What each attempt sent and what it found stored; nothing when the record has no attempts. */
-export function Attempts({ record }) {
-  const attempts = record?.attempts ?? [];
+export function Attempts({ transfer }) {
+  const { record } = transfer;
+  const attempts = endedAttempts(transfer);
   if (attempts.length === 0) return null;
   const whole = isNumber(record.total) ? record.total : Math.max(...attempts.map(amountOf), 0);
   return h(
@@ -20,6 +21,14 @@ export function Attempts({ record }) {
       { caption: "Attempts, first to latest", columns: COLUMNS, look: "ot-attempts" },
       attempts.map((one) => h(Attempt, { key: one.number, attempt: one, whole })),
     ),
+  );
+}
+
+/** The attempts of the record. One that says it runs was killed, unless the task runs, and in that attempt. */
+function endedAttempts({ state, try_number: now, record }) {
+  const isOver = ({ number }) => state !== "running" || number < now;
+  return (record?.attempts ?? []).map((one) =>
+    one.state === "running" && isOver(one) ? { ...one, state: "killed" } : one,
   );
 }
 

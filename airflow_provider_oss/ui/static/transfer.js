@@ -55,7 +55,7 @@ function Shown({ data }) {
     !(isMapped && isOneUpload(group)) && h(Parts, { transfers: [transfer] }),
     record?.files && h(Files, { files: record.files }),
     h(Rate, { record }),
-    h(Attempts, { record }),
+    h(Attempts, { transfer }),
     h(Events, { events: record?.events ?? [] }),
     checkpoint && h(Kept, { title: "Checkpoint", values: checkpoint }),
     result && h(Kept, { title: "Result", values: result }),
