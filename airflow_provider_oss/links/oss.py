@@ -75,8 +75,15 @@ TRANSFER_LINKS: Final = (OSSTransferLink(),) if AIRFLOW_V_3_1_PLUS else ()
 """Before Airflow 3.1 there is no such page."""
 
 
+def has_page() -> bool:
+    """Whether Airflow's UI has the page that shows transfers: from Airflow 3.1 on, unless it is switched off."""
+    from airflow.configuration import conf
+
+    return AIRFLOW_V_3_1_PLUS and bool(conf.getboolean("aliyun_oss", "transfers_page", fallback=True))
+
+
 def publish_links(ti: Any) -> None:
-    """Put the address where the pages look for it, if there is such a page; a failure is logged."""
+    """Put the address where the pages look for it; a failure is logged."""
     for link in TRANSFER_LINKS:
         try:
             ti.xcom_push(key=link.xcom_key, value=transfer_url(ti))

@@ -137,13 +137,13 @@ class OSSBaseOperator(CheckedBaseOperator):
         if not self.transfer_kind:
             yield
             return
-        from airflow_provider_oss.links.oss import publish_links
+        from airflow_provider_oss.links.oss import has_page, publish_links
         from airflow_provider_oss.progress.attempt import recorded, recorder_of
 
         recorder = self._recorder = self.hook.watcher = recorder_of(
             self.transfer_kind, self.transfer_target(), context, self._cancellation, may_push=self.do_xcom_push
         )
-        if self.do_xcom_push:
+        if self.do_xcom_push and has_page():
             self.has_transferred = True
             publish_links(context["ti"])
         with recorded(recorder, context):

@@ -78,8 +78,6 @@ class OSSTransfersPlugin(AirflowPlugin):
 
     @cached_property
     def _is_offered(self) -> bool:
-        if not hasattr(AirflowPlugin, "react_apps"):  # they came with 3.1
-            return False
-        from airflow.configuration import conf
+        from airflow_provider_oss.links.oss import has_page
 
-        return bool(conf.getboolean("aliyun_oss", "transfers_page", fallback=True))
+        return has_page()

@@ -13,7 +13,7 @@ from airflow_provider_oss.engine.progress import SystemClock, amount
 from airflow_provider_oss.exceptions import OSSPermanentError, OSSUploadCancelled
 from airflow_provider_oss.progress.metrics import report_attempt
 from airflow_provider_oss.progress.places import place_of
-from airflow_provider_oss.progress.record import FAILED, STOPPED, SUCCEEDED, TransferRecord
+from airflow_provider_oss.progress.record import FAILED, STOPPED, SUCCEEDED, TransferRecord, words_of
 from airflow_provider_oss.progress.recorder import AttemptName, TransferRecorder
 from airflow_provider_oss.shown import Log, shortened
 from airflow_provider_oss.uri import redacted
@@ -63,7 +63,7 @@ def recorded(recorder: TransferRecorder, context: Mapping[str, Any]) -> Iterator
 
 def failure_line(error: Exception, context: Mapping[str, Any], record: TransferRecord) -> str:
     """Return in one line what failed and what the next attempt will do."""
-    text = shortened(redacted(_masked(f"{type(error).__name__}: {error}")), _MAX_LINE_CHARS)
+    text = shortened(redacted(_masked(words_of(error))), _MAX_LINE_CHARS)
     return f"The transfer failed: {text}. {_outlook(error, context, record)}"
 
 

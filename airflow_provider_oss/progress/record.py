@@ -266,11 +266,20 @@ def name_of_source(source: str) -> str:
     return middle_cut(name.rpartition("/")[2] or name, _MAX_SOURCE_CHARS)
 
 
+def words_of(error: BaseException) -> str:
+    """Return what an error is and says; only what it is when it cannot say anything."""
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except Exception:  # noqa: BLE001 - an error of the user's own may be broken
+        return name
+
+
 def said_by(error: BaseException) -> str:
     """Return what an error is and says; of a database's only what it is: its text may quote parameters of a query."""
     name = type(error).__name__
     if _OF_DATABASES.isdisjoint(kind.__name__ for kind in type(error).__mro__):
-        return f"{name}: {error}"
+        return words_of(error)
     code = next((str(code) for each in _CODES if (code := getattr(error, each, None))), "")
     return f"{name}{f' ({code})' if code else ''}: the log has what the database says"
 

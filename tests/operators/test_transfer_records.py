@@ -26,6 +26,7 @@ from airflow_provider_oss.progress.record import TransferRecord
 from tests.checkpoint.airflow_edge import Supervisor
 from tests.operators.conftest import Build, Run
 from tests.operators.leavable import ARGUMENTS
+from tests.support.airflow_version import HAS_PAGES
 from tests.support.discovery import operators
 from tests.support.web_server import WebServer, plain
 
@@ -142,7 +143,15 @@ def test_the_link_at_the_end(in_dag: Callable[[Build], Any], context_of: Callabl
     operator.render_template_fields(context)
     assert OSSTransferLink().get_link(operator, ti_key=context["ti"]) == ""
     operator.execute(context)
-    assert OSSTransferLink().get_link(operator, ti_key=context["ti"]).startswith("plugin/oss-transfers?dag_id=export&")
+    link = OSSTransferLink().get_link(operator, ti_key=context["ti"])
+    assert link.startswith("plugin/oss-transfers?dag_id=export&") if HAS_PAGES else not link
+
+
+def test_without_the_page(run: Run, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing links to a page that is switched off."""
+    monkeypatch.setenv("AIRFLOW__ALIYUN_OSS__TRANSFERS_PAGE", "False")
+    run(lambda: OSSPutObjectOperator(task_id="upload", key="a", data="x"))
+    assert not [address for address in supervisor.xcoms if address[-1] == OSSTransferLink.xcom_key]
 
 
 def test_without_xcoms(run: Run, supervisor: Supervisor) -> None:

@@ -21,6 +21,7 @@ from airflow_provider_oss.progress.record import (
     TransferRecord,
     error_text,
     name_of_source,
+    said_by,
     thinned,
 )
 
@@ -256,3 +257,14 @@ def test_thinned() -> None:
     assert len(kept) == 31
     assert kept[-1] == rates[-1]
     assert thinned(rates[:MAX_RATES]) == rates[:MAX_RATES]
+
+
+def test_an_error_without_words() -> None:
+    """Of an error that cannot say what it is there is the name."""
+
+    class SilentError(Exception):
+        def __str__(self) -> str:
+            raise ValueError("no words")
+
+    assert said_by(SilentError()) == "SilentError"
+    assert said_by(OSError("no space")) == "OSError: no space"
