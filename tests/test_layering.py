@@ -130,7 +130,7 @@ RULES = {
         },
         others={"fsspec", "upath"},
     ),
-    "plugins": rule(own={"ui.app"}, others={"airflow"}),
+    "plugins": rule(own={"ui.app", "links"}, others={"airflow"}),
     "ui": rule(
         own={"ui", "checkpoint", "links", "progress.places", "progress.record", *LEAVES},
         others={"airflow", "fastapi", "sqlalchemy"},
