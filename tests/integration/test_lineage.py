@@ -102,14 +102,14 @@ def test_the_link_to_the_console(uploads: Uploads) -> None:
     assert uploads.airflow.wait_for_run("console_link", run_id) == "failed"
     folder = f"path=linked%2F{run_id.replace(':', '%3A').replace('+', '%2B')}%2F"
 
-    def links(task_id: str, map_index: int = -1) -> dict[str, str | None]:
-        return uploads.airflow.extra_links("console_link", run_id, task_id, map_index)
+    def link(task_id: str, map_index: int = -1) -> str | None:
+        return uploads.airflow.extra_links("console_link", run_id, task_id, map_index)["OSS object"] or None
 
-    assert links("stores") == {"OSS object": f"{CONSOLE}/{BUCKET}/object?{folder}"}
+    assert link("stores") == f"{CONSOLE}/{BUCKET}/object?{folder}"
     # Airflow 2 does not ask for links when a task has failed
     failed = None if IS_AIRFLOW_2 else f"{CONSOLE}/missing-bucket/object?path=linked%2F"
-    assert (links("fails")["OSS object"] or None) == failed
-    assert links("mapped", 1) == {"OSS object": f"{CONSOLE}/{BUCKET}/object?path=linked%2F1%2F"}
+    assert link("fails") == failed
+    assert link("mapped", 1) == f"{CONSOLE}/{BUCKET}/object?path=linked%2F1%2F"
 
 
 def test_no_link_without_a_console(uploads: Uploads, folder: Path) -> None:
