@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -101,7 +102,9 @@ def patient(hook: OSSHook) -> OSSHook:
 
 def execute(operator: OSSBaseOperator) -> object:
     patient(operator.hook)
-    return operator.execute({})
+    ti = SimpleNamespace(dag_id="dag", run_id="run", task_id="a", map_index=-1, try_number=1, max_tries=0)
+    ti.xcom_push = lambda **_: None
+    return operator.execute({"ti": ti})  # type: ignore[typeddict-item]
 
 
 @pytest.fixture

@@ -140,10 +140,16 @@ def airflow_edges(file: StateFile) -> Iterator[None]:
         yield
 
 
+def checkpoints_in(content: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the checkpoints that are stored, by their keys; beside them are records of transfers, and XComs."""
+    parsed = {key: _parsed(value) for key, value in content.items()}
+    return {key: value for key, value in parsed.items() if isinstance(value, dict) and "upload_id" in value}
+
+
+def _parsed(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) and value.startswith("{") else value
+
+
 def named_upload(content: dict[str, Any]) -> str | None:
     """Return the upload id that the stored checkpoint names: empty for one about to begin, None for no checkpoint."""
-    for value in content.values():
-        record = json.loads(value) if isinstance(value, str) else value
-        if isinstance(record, dict) and "upload_id" in record:
-            return str(record["upload_id"])
-    return None
+    return next((str(one["upload_id"]) for one in checkpoints_in(content).values()), None)

@@ -14,6 +14,7 @@ import oss2
 from airflow_provider_oss.emulator import Fault
 from tests.chaos.child import Child, End, Orders, run_child
 from tests.chaos.deaths import KINDS, STORES
+from tests.chaos.edges import named_upload
 from tests.chaos.scenario import Measured, Scenario, Scene, check_clean_end, check_nothing_is_forgotten
 from tests.chaos.tasks import Job
 from tests.chaos.world import BUCKET, KEY_ID, KEY_SECRET, PART_BYTES, World, connection_json, demand
@@ -108,7 +109,7 @@ def _kill_server(store: str, scene: Scene) -> Measured:
         bucket = oss2.Bucket(oss2.Auth(KEY_ID, KEY_SECRET), endpoint, BUCKET, enable_crc=False)
         demand(bucket.get_object(job.key).read() == job.path.read_bytes(), "the object is equal to the source")
         demand(not list(oss2.MultipartUploadIterator(bucket)), "no upload is left")
-    demand(not job.state.content, "no checkpoint is left")
+    demand(named_upload(job.state.content) is None, "no checkpoint is left")
     return Measured(kills=_KILLS_IN_A_ROW)
 
 

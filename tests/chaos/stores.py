@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.chaos.cells import leave_two_parts
 from tests.chaos.deaths import STORES
-from tests.chaos.edges import StateFile, airflow_edges, named_upload
+from tests.chaos.edges import StateFile, airflow_edges, checkpoints_in, named_upload
 from tests.chaos.scenario import Measured, Scenario, Scene, check_clean_end, check_nothing_is_forgotten
 from tests.chaos.tasks import Job, attempt
 from tests.chaos.world import World, demand
@@ -93,9 +93,9 @@ def _lie(
 def _true_record(world: World, job: Job) -> tuple[str, dict[str, Any]]:
     """Return where the store keeps the checkpoint, and one that names an upload that is gone."""
     leave_two_parts(world, job)
-    ((place, value),) = job.state.content.items()
+    [(place, record)] = checkpoints_in(job.state.content).items()
     world.abort_all(job.key)
-    return place, json.loads(value) if isinstance(value, str) else value
+    return place, record
 
 
 # Stores that fail

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from typing import Any, ClassVar
 
 from airflow_provider_oss.exceptions import OSSProviderError
 from tests.chaos.client import UNDISTURBED, Interference
-from tests.chaos.edges import StateFile
+from tests.chaos.edges import StateFile, checkpoints_in
 from tests.chaos.scenario import Scene
 from tests.chaos.tasks import TASK_ID, Attempt
 from tests.chaos.world import CONN_ID, PART_BYTES, World, bytes_sent_again, demand
@@ -167,8 +166,7 @@ def _shown(content: bytes | None) -> str:
 
 def named_uploads(state: StateFile) -> dict[str, str]:
     """Return key and upload id, empty for one about to begin, of all checkpoints that are kept."""
-    records = (json.loads(value) if isinstance(value, str) else value for value in state.content.values())
-    return {one["key"]: one["upload_id"] for one in records if isinstance(one, dict) and "upload_id" in one}
+    return {one["key"]: one["upload_id"] for one in checkpoints_in(state.content).values()}
 
 
 def check_nothing_forgotten(world: World, transfer: Transfer) -> None:

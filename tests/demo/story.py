@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_oss.emulator import Fault
-from airflow_provider_oss.limits import GIB, MIB
+from airflow_provider_oss.limits import GIB, KIB, MIB
 from tests.conftest import connection_json
 from tests.demo.account import Attempt, BrokenPromiseError, Evidence, account, sent_again_bytes, upload_id_of
 from tests.demo.plan import DemoPlan, plan_for
@@ -39,7 +39,8 @@ TASK_ID = "upload"
 KEY = "demo/upload.bin"
 
 _EXAMPLES = Path(__file__).parents[2] / "dags_examples"
-_VERIFIED = re.compile(r"verified ([0-9.]+) MiB")
+_VERIFIED = re.compile(r"verified ([0-9.]+) (bytes|KiB|MiB)")
+_UNITS = {"bytes": 1, "KiB": KIB, "MiB": MIB}
 _SPARE_BYTES = GIB // 2
 _LOG_TAIL_CHARS = 2000
 _LOG_PRECISION_BYTES = MIB // 10
@@ -183,7 +184,7 @@ class _Demonstration:
         except FileNotFoundError:
             return None
         said = _VERIFIED.findall(log)
-        return round(float(said[-1]) * MIB) if said else None
+        return round(float(said[-1][0]) * _UNITS[said[-1][1]]) if said else None
 
     def _finish(self, evidence: list[Evidence]) -> Outcome:
         last = len(evidence) + 1

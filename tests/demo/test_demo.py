@@ -93,7 +93,7 @@ def test_ends_everything_when_terminated(tmp_path: Path) -> None:
 
 def test_it_stays_open(tmp_path: Path) -> None:
     """With --keep the UI can be read where it says, without a login, until Ctrl-C, which ends all and is no failure."""
-    with start(tmp_path, "--keep", "--random-mib", "1") as process:
+    with start(tmp_path, "--keep", "--random-mib", "32") as process:
         output = ""
         for line in lines_of(process):
             output += line

@@ -177,7 +177,7 @@ class Name(str, Enum):  # noqa: UP042 - of a StrEnum str() is the text itself
 
     KEY = "exports/daily.csv"
     TYPE = "text/csv"
-    ACL = "public-read"
+    ACL = "private"
 
 
 def test_texts_of_an_enumeration(hook: OSSHook) -> None:
