@@ -13,8 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 from unittest.mock import patch
+
+_CHECKPOINT: Final = "/oss_upload_checkpoint"
+"""In the keys of checkpoints, and in no others."""
 
 
 def _nothing(_operation: str) -> None:
@@ -23,20 +26,20 @@ def _nothing(_operation: str) -> None:
 
 @dataclass(slots=True)
 class StateFile:
-    """A small map in a file, replaced whole. ``before`` and ``after`` are told of every access."""
+    """A small map in a file, replaced whole. ``before`` and ``after`` are told of every access to a checkpoint."""
 
     path: Path
     before: Callable[[str], None] = _nothing
     after: Callable[[str], None] = _nothing
 
     def read(self, key: str) -> Any:
-        return self._told("load", lambda: self._all().get(key))
+        return self._told(key, "load", lambda: self._all().get(key))
 
     def write(self, key: str, value: Any) -> None:
-        self._told("save", lambda: self._replace({**self._all(), key: value}))
+        self._told(key, "save", lambda: self._replace({**self._all(), key: value}))
 
     def remove(self, key: str) -> None:
-        self._told("delete", lambda: self._replace({k: v for k, v in self._all().items() if k != key}))
+        self._told(key, "delete", lambda: self._replace({k: v for k, v in self._all().items() if k != key}))
 
     @property
     def content(self) -> dict[str, Any]:
@@ -47,7 +50,9 @@ class StateFile:
         """Replace everything, without telling anybody."""
         self._replace(content)
 
-    def _told(self, what: str, act: Callable[[], Any]) -> Any:
+    def _told(self, key: str, what: str, act: Callable[[], Any]) -> Any:
+        if _CHECKPOINT not in key:
+            return act()
         self.before(what)
         value = act()
         self.after(what)

@@ -35,7 +35,13 @@ def start(temporary: Path, *arguments: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509 - before it is any program
     )
+
+
+def _heed_interrupts() -> None:
+    """Undo what a shell does for a test run in its background: Ctrl-C would be ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def lines_of(process: subprocess.Popen[str]) -> Iterator[str]:
