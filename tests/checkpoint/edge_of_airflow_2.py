@@ -68,11 +68,12 @@ class Supervisor:
     @property
     def task_ids(self) -> tuple[str, ...]:
         """The task instances of the runs."""
-        return tuple(row["task_id"] for row in self._select("SELECT DISTINCT task_id FROM task_instance"))
+        rows = self._select(f"SELECT DISTINCT task_id FROM task_instance WHERE dag_id = '{_DAG_ID}'")  # noqa: S608 - our own
+        return tuple(row["task_id"] for row in rows)
 
     @task_ids.setter
     def task_ids(self, task_ids: tuple[str, ...]) -> None:
-        self._execute("DELETE FROM task_instance")
+        self._execute("DELETE FROM task_instance WHERE dag_id = ?", (_DAG_ID,))
         self.plant_task_instances(
             {InstanceName(_DAG_ID, run_id, task_id, -1): None for run_id in _RUN_IDS for task_id in task_ids}
         )

@@ -17,7 +17,7 @@ from airflow_provider_oss.model import PlainResult, Result
 def kinds() -> dict[str, type[Result]]:
     """Return them by name; of plain data only its maker knows what it is."""
     for module in pkgutil.walk_packages(airflow_provider_oss.__path__, "airflow_provider_oss."):
-        if not module.name.startswith("airflow_provider_oss.emulator"):
+        if not module.name.startswith(("airflow_provider_oss.emulator", "airflow_provider_oss.ui")):
             import_module(module.name)
     return {kind.__name__: kind for kind in _below(Result) if _is_own(kind) and kind is not PlainResult}
 
