@@ -32,8 +32,11 @@ _MAX_PLAIN_KEY_CHARS: Final = 1279
 _LEAST_SHARED_CHARS: Final = 180
 """What a version leaves to owner, source name and done parts."""
 _OWNER_MARK_CHARS: Final = 8
-_TRANSFER: Final = "transfer"
-"""Beyond MAX_RECORD_CHARS: it has a bound of its own. Earlier versions of the package do not look at it."""
+TRANSFER: Final = "transfer"
+"""
+Where in an entry the record of the transfer is. Beyond MAX_RECORD_CHARS: it has a bound of its own. Earlier versions of
+the package do not look at it.
+"""
 _MAX_NAME_CHARS: Final = 256
 _MAX_DONE_PARTS_CHARS: Final = 1024
 
@@ -77,14 +80,15 @@ class EntryStore:
 def encode_entry(entry: Entry, owner: str) -> dict[str, Any]:
     """Return an entry as plain data: that of the checkpoint, with the record of the transfer in it, if there is one."""
     record = encode(entry.checkpoint, owner)
-    return record if entry.transfer is None else {**record, _TRANSFER: entry.transfer}
+    return record if entry.transfer is None else {**record, TRANSFER: entry.transfer}
 
 
 def decode_entry(data: Any, owner: str) -> Entry:
     """Return the entry in ``data``. Raises as ``decode`` does."""
-    checkpoint = decode(data, owner)
-    record = _parse(data)
-    return Entry(checkpoint, record.get(_TRANSFER))
+    record = _checked(data)
+    if record.get("owner_digest", _digest(record["owner"])) != _digest(owner):
+        raise OSSCheckpointUnreadable(f"checkpoint belongs to {record['owner']!r}, not to {owner!r}")
+    return Entry(_checkpoint(record, data, owner), record.get(TRANSFER))
 
 
 def encode(checkpoint: Checkpoint, owner: str) -> dict[str, Any]:
@@ -217,10 +221,7 @@ def decode(data: Any, owner: str) -> Checkpoint:
     Raises OSSCheckpointUnreadable when it does not follow the schema, or belongs to another owner: its upload is then
     none of ours, and neither continued nor aborted.
     """
-    record = _checked(data)
-    if record.get("owner_digest", _digest(record["owner"])) != _digest(owner):
-        raise OSSCheckpointUnreadable(f"checkpoint belongs to {record['owner']!r}, not to {owner!r}")
-    return _checkpoint(record, data, owner)
+    return decode_entry(data, owner).checkpoint
 
 
 def decode_any(data: Any) -> tuple[Checkpoint, str | None]:

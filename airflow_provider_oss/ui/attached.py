@@ -33,9 +33,6 @@ except ImportError:  # it came with Airflow 3.3
     TaskStateStoreModel = None  # type: ignore[assignment,misc]  # see above
 
 RETURN_KEY: Final = "return_value"
-_EMBEDDED: Final = "transfer"
-"""Where in a checkpoint's entry a progress record is."""
-
 _MOST_CHARS: Final = 65_536
 """Longer values stay in the database: results that name thousands of objects."""
 
@@ -79,7 +76,7 @@ class Attached:
 
     def record(self) -> dict[str, Any] | None:
         """Return the newest progress record that can be read."""
-        embedded = (value.get(_EMBEDDED) for entry in self.entries if isinstance(value := entry.value, dict))
+        embedded = (value.get(codec.TRANSFER) for entry in self.entries if isinstance(value := entry.value, dict))
         found = [record for value in (*self.records, *embedded) if (record := allowed.record(value))]
         return max(found, key=allowed.updated_at, default=None)
 
