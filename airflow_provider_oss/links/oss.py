@@ -82,15 +82,14 @@ def has_page() -> bool:
     return AIRFLOW_V_3_1_PLUS and bool(conf.getboolean("aliyun_oss", "transfers_page", fallback=True))
 
 
-def publish_links(ti: Any) -> None:
-    """Put the address where the pages look for it; a failure is logged."""
-    for link in TRANSFER_LINKS:
-        try:
-            ti.xcom_push(key=link.xcom_key, value=transfer_url(ti))
-        except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the transfer can be made
-            from airflow_provider_oss.shown import Log
+def publish_transfer(ti: Any) -> None:
+    """Put the address of the transfer's page where Airflow's pages look for it; a failure is logged."""
+    try:
+        ti.xcom_push(key=OSSTransferLink.xcom_key, value=transfer_url(ti))
+    except Exception as error:  # noqa: BLE001 - whatever Airflow raises, the transfer can be made
+        from airflow_provider_oss.shown import Log
 
-            Log(__name__).warning("The page of the transfer cannot be linked to: %s", error)
+        Log(__name__).warning("The page of the transfer cannot be linked to: %s", error)
 
 
 def transfer_url(ti: Any) -> str:

@@ -137,7 +137,7 @@ class OSSBaseOperator(CheckedBaseOperator):
         if not self.transfer_kind:
             yield
             return
-        from airflow_provider_oss.links.oss import has_page, publish_links
+        from airflow_provider_oss.links.oss import has_page, publish_transfer
         from airflow_provider_oss.progress.attempt import recorded, recorder_of
 
         recorder = self._recorder = self.hook.watcher = recorder_of(
@@ -145,7 +145,7 @@ class OSSBaseOperator(CheckedBaseOperator):
         )
         if self.do_xcom_push and has_page():
             self.has_transferred = True
-            publish_links(context["ti"])
+            publish_transfer(context["ti"])
         with recorded(recorder, context):
             yield
 
