@@ -11,7 +11,7 @@ import pytest
 
 from airflow_provider_oss.emulator import OSSEmulator
 from tests.conftest import connection_json
-from tests.support.airflow_home import airflow_environment
+from tests.support.airflow_home import airflow_environment, run_beside_airflow
 from tests.support.discovery import modules_of_operators
 
 MEASURE = """
@@ -42,15 +42,7 @@ NEVER = (
 @pytest.mark.parametrize("module", [*modules_of_operators(), "fs.oss"])
 def test_importing_the_operators_is_cheap(tmp_path: Path, module: str) -> None:
     """Beyond Airflow's own, importing operators adds fewer than twelve modules, all ours: no SDK, engine or store."""
-    (tmp_path / "airflow.cfg").touch()
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, f"airflow_provider_oss.{module}"],
-        env=airflow_environment(tmp_path, tmp_path / "dags", {}),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
+    done = run_beside_airflow(tmp_path, MEASURE, f"airflow_provider_oss.{module}")
     measured = json.loads(done.stdout.splitlines()[-1])
     added = measured["added"]
     print(f"importing {module}: {measured['seconds'] * 1000:.0f} ms, {len(added)} modules")  # noqa: T201

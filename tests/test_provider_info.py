@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from importlib import import_module
 from importlib.metadata import entry_points, version
 from pathlib import Path
@@ -25,7 +23,7 @@ from airflow_provider_oss.hooks.oss import OSSHook
 from airflow_provider_oss.links.oss import OSSObjectLink
 from airflow_provider_oss.operators.base import OSSUploadBaseOperator
 from airflow_provider_oss.provider_info import get_provider_info
-from tests.support.airflow_home import airflow_environment
+from tests.support.airflow_home import run_beside_airflow
 from tests.support.airflow_version import FORM_FIELDS, IS_AIRFLOW_2
 
 ASK_AIRFLOW = """
@@ -81,15 +79,7 @@ pytestmark = pytest.mark.xdist_group("provider-info")
 def airflow_says(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a new Airflow process knows of the installed providers, and what it had to say when it looked."""
     home = tmp_path_factory.mktemp("airflow")
-    (home / "airflow.cfg").touch()
-    done = subprocess.run(
-        [sys.executable, "-c", ASK_AIRFLOW],
-        env=airflow_environment(home, home / "dags", {}),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
+    done = run_beside_airflow(home, ASK_AIRFLOW)
     *log, answer = done.stdout.splitlines()
     return json.loads(answer) | {"log": "\n".join([*log, done.stderr])}
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from airflow_provider_oss.plugins.oss_transfers import OSSTransfersPlugin
-from tests.support.airflow_home import airflow_environment
+from tests.support.airflow_home import run_beside_airflow
 from tests.support.airflow_version import HAS_PAGES
 
 if TYPE_CHECKING:
@@ -58,16 +57,7 @@ def test_it_can_be_switched_off(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_every_process_can_afford_it(tmp_path: Path) -> None:
     """Loading it imports two modules of ours and nothing else: no app, no hook, no web framework."""
-    (tmp_path / "airflow.cfg").touch()
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE],
-        env=airflow_environment(tmp_path, tmp_path / "dags", {}),
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=120,
-    )
-    measured = json.loads(done.stdout.splitlines()[-1])
+    measured = json.loads(run_beside_airflow(tmp_path, MEASURE).stdout.splitlines()[-1])
     print(f"loading the plugin: {measured['milliseconds']:.1f} ms, {measured['added']}")  # noqa: T201
     ours = {"airflow_provider_oss", "airflow_provider_oss.plugins", "airflow_provider_oss.plugins.oss_transfers"}
     assert set(measured["added"]) - ours <= sys.stdlib_module_names

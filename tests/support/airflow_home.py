@@ -49,6 +49,19 @@ def airflow_executable() -> Path:
     return Path(sys.executable).parent / "airflow"
 
 
+def run_beside_airflow(home: Path, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a Python program in a new process, whose Airflow is new too and lives in ``home``; it must succeed."""
+    (home / "airflow.cfg").touch()
+    return subprocess.run(
+        [sys.executable, "-c", program, *arguments],
+        env=airflow_environment(home, home / "dags", {}),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+
+
 def airflow_environment(home: Path, dags_folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
     """Return the environment in which Airflow lives in ``home`` alone and reads its DAGs from ``dags_folder``.
 
