@@ -38,6 +38,8 @@ STORAGE_CLASSES: Final = ("Standard", "IA", "Archive", "ColdArchive", "DeepColdA
 _DESCRIBED: Final[tuple[Field[Any], ...]] = fields(ObjectDescription)
 _HEADER_NAME: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _META_NAME: Final = re.compile(r"[A-Za-z0-9-]+")
+_NOT_OF_TAGS: Final = re.compile(r"[^\w +\-=.:/\u0080-\U0010ffff]")
+"""Of ASCII alone: what letters of other scripts OSS takes is left to it."""
 _OF_THE_CONNECTION: Final = "it is about the connection, not the object: remove it"
 _OF_THE_REQUEST: Final = "it is about the request, not the object: remove it"
 _OWN_HEADERS: Final = {
@@ -322,6 +324,10 @@ def parse_tags(tags: Mapping[str, Any] | None) -> dict[str, str]:
             raise OSSInvalidArgument(
                 f"tags[{name!r}]={value!r} is too long or has no name: OSS allows names of 1 to "
                 f"{limits.MAX_TAG_KEY_CHARS} characters and values of up to {limits.MAX_TAG_VALUE_CHARS}"
+            )
+        if refused := _NOT_OF_TAGS.search(name) or _NOT_OF_TAGS.search(value):
+            raise OSSInvalidArgument(
+                f"tags[{name!r}]={value!r} has {refused[0]!r}: OSS allows letters, digits, space and + - = . _ : /"
             )
     return parsed
 

@@ -8,6 +8,9 @@ from typing import Any, Final
 import pytest
 
 from airflow_provider_oss.clients.messages import content_headers, publishing_headers, sending_headers
+from airflow_provider_oss.emulator.errors import OSSError
+from airflow_provider_oss.emulator.limits import Limits
+from airflow_provider_oss.emulator.metadata import checked_tags
 from airflow_provider_oss.exceptions import OSSInvalidArgument
 from airflow_provider_oss.model import Callback, ObjectOptions, ObjectRef
 from airflow_provider_oss.options import (
@@ -86,6 +89,18 @@ def test_storage_classes(storage_class: str) -> None:
     assert parse_options(storage_class=storage_class).storage_class == storage_class
 
 
+def test_tags_are_refused_as_the_server_does() -> None:
+    """Each ASCII character is taken in a tag when the local server takes it."""
+    for character in map(chr, range(128)):
+        try:
+            checked_tags([("a", character)], Limits())
+        except OSSError:
+            with pytest.raises(OSSInvalidArgument, match=r"tags\['a'\]"):
+                parse_options(tags={"a": character})
+        else:
+            assert parse_options(tags={"a": character}).tags == {"a": character}
+
+
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [
@@ -110,6 +125,8 @@ def test_storage_classes(storage_class: str) -> None:
         ({"tags": {"": "x"}}, r"tags\[''\]"),
         ({"tags": {"a" * 129: "x"}}, "128 characters"),
         ({"tags": {"a": "x" * 257}}, "256"),
+        ({"tags": {"a&b": "x"}}, r"tags\['a&b'\]='x' has '&': OSS allows letters"),
+        ({"tags": {"a": "<x>"}}, r"tags\['a'\]='<x>' has '<'"),
         ({"traffic_limit": 819_199}, "traffic_limit=819199.*819200"),
         ({"traffic_limit": 838_860_801}, "traffic_limit=838860801"),
         ({"callback": {"url": "u", "body": "b", "bodyType": "x"}}, r"unknown fields \['bodyType'\].*contentType"),

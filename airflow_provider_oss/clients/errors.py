@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
@@ -68,6 +69,11 @@ _REMEDIES: Final[dict[str, str]] = {
 _REMEDIES_BY_EC: Final[dict[str, str]] = {
     "0002-00000226": "set region in the connection's extra to the endpoint's region",
 }
+_PUBLIC_ACL_REFUSED: Final = re.compile(r"put public \w+ acl is not allowed", re.IGNORECASE)
+_REMEDY_OF_PUBLIC_ACL: Final = (
+    "the bucket blocks public access, as all do that were made since October 2025: leave acl out and hand out "
+    "presigned URLs, or switch Block Public Access off for the bucket"
+)
 
 
 class renamed:  # noqa: N801 - read as a word behind ``with``
@@ -161,6 +167,8 @@ def _remedy(code: str, said: Mapping[str, str]) -> str | None:
     # Whichever code OSS gives to a request at the wrong endpoint, it names the right one
     if endpoint := said.get("Endpoint"):
         return f"set the connection's host (endpoint) to {endpoint}"
+    if _PUBLIC_ACL_REFUSED.match(said.get("Message", "")):
+        return _REMEDY_OF_PUBLIC_ACL
     return _REMEDIES_BY_EC.get(said.get("EC", "")) or _REMEDIES.get(code)
 
 

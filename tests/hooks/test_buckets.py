@@ -51,6 +51,16 @@ def test_a_bucket_with_other_properties(
     assert operations(server) == ["GetBucketInfo"]
 
 
+def test_a_public_acl_in_a_new_bucket(hook: OSSHook) -> None:
+    """OSS has refused it since October 2025; the error says why, and what to do, for the bucket and its objects."""
+    remedy = "blocks public access.*leave acl out"
+    with pytest.raises(OSSAccessDenied, match=f"Put public bucket acl is not allowed; the bucket {remedy}"):
+        hook.create_bucket(NEW, "public-read")
+    hook.create_bucket(NEW)
+    with pytest.raises(OSSAccessDenied, match=f"Put public object acl is not allowed; the bucket {remedy}"):
+        hook.put_object("key", b"x", NEW, acl="public-read")
+
+
 def test_a_bucket_of_somebody_else(hook: OSSHook, server: OSSEmulator) -> None:
     """A name that is taken is OSS's refusal, whether describing the bucket is denied or not."""
     server.faults.add(Fault(operation="GetBucketInfo", code="AccessDenied", status=403))
