@@ -12,7 +12,10 @@ from airflow_provider_oss.exceptions import NO_DETAILS, OSSPermanentError, OSSPr
 from tests.docs.pages import ROOT, table_rows
 
 PAGE = ROOT / "docs" / "troubleshooting.md"
-BY_CODE = [[cell.strip("`") for cell in row] for row in table_rows(PAGE, "By OSS's error code")]
+BY_CODE = [
+    [code.strip("`"), *consequence.replace("`", "").split(", "), advice]
+    for code, consequence, advice in table_rows(PAGE, "By OSS's error code")
+]
 WITHOUT_ANSWER = [[cell.strip("`") for cell in row] for row in table_rows(PAGE, "Without an answer of OSS")]
 
 

@@ -1,7 +1,7 @@
 """
 The table of hostile exchanges: what the server does, at which calls, and the one outcome of each. Pure data.
 
-``test_exchanges`` plays every row over http and https; docs/faults.md shows the same table.
+``test_exchanges`` plays every row over http and https; docs/hostile_server.md shows the same table.
 """
 
 from __future__ import annotations

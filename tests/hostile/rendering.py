@@ -1,4 +1,4 @@
-"""The table of hostile exchanges as Markdown, for docs/faults.md. Pure."""
+"""The table of hostile exchanges as Markdown, for docs/hostile_server.md. Pure."""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ from airflow_provider_oss.engine.retry import is_worth_repeating
 from tests.hostile.outcomes import REPEATED
 from tests.hostile.rendering import BEGIN, END, rendered
 from tests.hostile.rows import ROWS
-from tests.support.marked_page import FAULTS_PAGE, between
+from tests.support.marked_page import HOSTILE_SERVER_PAGE, between
 
 
 def test_the_page_shows_the_table() -> None:
-    """Between its two markers docs/faults.md has the table of exchanges, character by character."""
-    assert between(FAULTS_PAGE, BEGIN, END) == rendered()
+    """Between its two markers docs/hostile_server.md has the table of exchanges, character by character."""
+    assert between(HOSTILE_SERVER_PAGE, BEGIN, END) == rendered()
 
 
 def test_every_row_is_stated_once() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-FAULTS_PAGE: Final = Path(__file__).parents[2] / "docs" / "faults.md"
+_DOCS: Final = Path(__file__).parents[2] / "docs"
+FAULTS_PAGE: Final = _DOCS / "faults.md"
+HOSTILE_SERVER_PAGE: Final = _DOCS / "hostile_server.md"
 
 
 def between(page: Path, begin: str, end: str) -> str:
