@@ -10,6 +10,7 @@ from docs.extension.plain_text import as_rest
 from docs.extension.summary import summary_of
 
 if TYPE_CHECKING:
+    from docutils import nodes
     from sphinx.application import Sphinx
     from sphinx.util.typing import ExtensionMetadata
 
@@ -25,6 +26,7 @@ def setup(app: Sphinx) -> ExtensionMetadata:
     app.connect("autodoc-process-signature", _signature)
     app.connect("autodoc-skip-member", _skipped)
     app.connect("source-read", _source)
+    app.connect("doctree-read", _tables)
     return {"parallel_read_safe": True}
 
 
@@ -55,3 +57,9 @@ def _source(app: Sphinx, page: str, source: list[str]) -> None:
     source[0] = with_links_to_files(with_links_to_examples(source[0], page), page, app.config.oss_repository)
     if page == EXAMPLES_PAGE:
         source[0] += examples(folder)
+
+
+def _tables(_app: Sphinx, tree: nodes.document) -> None:
+    from docs.extension.tables import name_cells  # noqa: PLC0415 - docutils is of the group docs
+
+    name_cells(tree)

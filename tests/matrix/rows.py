@@ -50,11 +50,13 @@ DISTRIBUTED: Final = ("--timeout", "600", "-m", "distributed", "-k", "node_of_se
 
 NEWEST_ONLY: Final = (
     "tests/browser/test_connection_form.py",
+    "tests/browser/test_site.py",
     "tests/demo",
     "tests/docs/test_pages.py",
     "tests/docs/test_site.py",
+    "tests/docs/test_tables.py",
 )
-"""Tests of what is there for the newest Airflow only: its pages, the demonstration, the examples in the texts."""
+"""Tests of what is there for the newest Airflow only: its pages, the demonstration, the site, the examples of texts."""
 
 
 @dataclass(frozen=True, slots=True)
