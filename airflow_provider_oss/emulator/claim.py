@@ -43,13 +43,14 @@ _DEVIATIONS: Final = """
 - Callbacks are posted, and not signed.
 - A copy has the ETag and the CRC-64 of its source; OSS may compute others for it. The ETags of multipart and appendable
   objects have OSS's form and not its values.
-- Answers are never compressed.
+- Vector and table buckets are services of their own, with signatures of their own: a request for one is refused as
+  badly signed.
 - What has been written can be read and listed at once, and requests are never too many.
 - Any host name will do: the bucket may be in it, in the path, or in the map of custom domains.
 """.strip()
 _LACKING: Final = (
     "any other query parameter without a value, and what has no route above",
-    "PostObject forms, signature version 2, live channels, vector and table buckets, access points",
+    "PostObject forms, signature version 2, live channels, access points",
     "lifecycle rules with anything but `AbortMultipartUpload`",
 )
 _TITLES: Final = {Level.SERVICE: "the account", Level.BUCKET: "a bucket", Level.OBJECT: "an object"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 _BLOCK_BYTES: Final = 512 * 1024
 _NO_CONTENT: Final = frozenset({204, 304})
+_GZIP_WINDOW_BITS: Final = 31
+"""The largest window of zlib (15), in gzip's format (16 more)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,8 @@ class Sender:
             self.about_to_end(response.status)
             await self._send_head(response, response.content_length)
             await self._close()
+        elif response.is_gzipped:
+            await self._send_gzipped(response)
         elif self.effects.truncate_response:
             await self._send_half(response)
         else:
@@ -69,6 +74,22 @@ class Sender:
             if remaining == 0:
                 self.about_to_end(response.status)
             await self.connection.send_body(block, more=remaining > 0)
+
+    async def _send_gzipped(self, response: Response) -> None:
+        """Send the body compressed, in chunks; half of it, and no last chunk, when it is to be truncated."""
+        compressor = zlib.compressobj(wbits=_GZIP_WINDOW_BITS)
+        await self._send_head(response, response.content_length)
+        remaining = response.content_length // (2 if self.effects.truncate_response else 1)
+        async for block in self._blocks(response):
+            kept = block[:remaining]
+            remaining -= len(kept)
+            await self.connection.send_body(await asyncio.to_thread(compressor.compress, kept), more=True)
+        if self.effects.truncate_response:
+            self.about_to_end(None)
+            await self.connection.send_body(compressor.flush(zlib.Z_SYNC_FLUSH), more=True)
+            return await self._close()
+        self.about_to_end(response.status)
+        return await self.connection.send_body(compressor.flush(), more=False)
 
     async def _send_half(self, response: Response) -> None:
         """Send half of the body, then close; an answer without a body promises a byte that never comes."""
@@ -90,7 +111,7 @@ class Sender:
 
     async def _send_head(self, response: Response, content_length: int) -> None:
         headers = {**self.common_headers, **response.headers}
-        if response.status not in _NO_CONTENT:
+        if response.status not in _NO_CONTENT and not response.is_gzipped:
             headers["Content-Length"] = str(content_length)
         encoded = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
         await self.connection.send_head(response.status, encoded)

@@ -9,6 +9,7 @@ from airflow_provider_oss.emulator import conditions
 from airflow_provider_oss.emulator.errors import OSSError
 from airflow_provider_oss.emulator.metadata import ARCHIVED, response_headers, traffic_limit_bytes_per_second
 from airflow_provider_oss.emulator.operations.call import version_headers
+from airflow_provider_oss.emulator.operations.compression import compressed_if_asked
 from airflow_provider_oss.emulator.operations.symlinks import followed
 from airflow_provider_oss.emulator.ranges import read_range
 from airflow_provider_oss.emulator.wire.dates import http_date
@@ -36,14 +37,14 @@ async def get_object(call: Call) -> Response:
         raise OSSError("InvalidObjectState", extra={"Key": record.key})
     rate = traffic_limit_bytes_per_second(call.request, call.limits)
     response = _object_response(call, record)
-    return replace(response, rate_bytes_per_second=rate)
+    return compressed_if_asked(call.request, replace(response, rate_bytes_per_second=rate))
 
 
 async def head_object(call: Call) -> Response:
     """Answer what GetObject would, without the body."""
     record = followed(call, call.require_object())
     conditions.check(call.request, record)
-    return _object_response(call, record)
+    return compressed_if_asked(call.request, _object_response(call, record))
 
 
 async def get_object_meta(call: Call) -> Response:

@@ -67,6 +67,8 @@ class Response:
     """How fast the body may be sent."""
     is_head_only: bool = False
     """Whether the body is left out though the head tells its length: the connection ends then."""
+    is_gzipped: bool = False
+    """Whether the body is compressed while it is sent, in chunks: its head tells no length."""
 
     @property
     def content_length(self) -> int:
