@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 from xml.etree.ElementTree import SubElement
@@ -10,6 +12,7 @@ from airflow_provider_oss.emulator.addressing import is_bucket_name
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
 from airflow_provider_oss.emulator.metadata import BUCKET_ACLS, STORAGE_CLASSES, refuse_public_acl
 from airflow_provider_oss.emulator.operations.call import OWNER_ID, OWNER_NAME, RESOURCE_GROUP_ID, Call
+from airflow_provider_oss.emulator.operations.configuration import add_tags
 from airflow_provider_oss.emulator.paging import page
 from airflow_provider_oss.emulator.state.records import BucketRecord
 from airflow_provider_oss.emulator.wire.dates import xml_date
@@ -92,10 +95,11 @@ async def put_bucket_acl(call: Call) -> Response:
 
 
 async def list_buckets(call: Call) -> Response:
-    """List the buckets, paged by name."""
+    """List the buckets, paged by name; those that a list of tags chose, with all their tags."""
     limit = call.number("max-keys", _DEFAULT_LISTED, 1, call.limits.max_listed)
     prefix, marker = call.request.parameter("prefix"), call.request.parameter("marker")
-    buckets = [bucket for bucket in call.store.buckets() if bucket.name > marker and _has_tag(call, bucket)]
+    tags = _wanted_tags(call)
+    buckets = [bucket for bucket in call.store.buckets() if bucket.name > marker and _has_tags(bucket, tags)]
     names = [bucket.name for bucket in buckets]
     found = page(names, start=0, prefix=prefix, delimiter="", after="", limit=limit)
     root = document("ListAllMyBucketsResult")
@@ -120,16 +124,36 @@ def acl_document(acl: str, headers: Mapping[str, str] | None = None) -> Response
     return xml_response(root, headers)
 
 
-def _has_tag(call: Call, bucket: BucketRecord) -> bool:
-    """Whether the bucket has the tag that a listing is narrowed to: by its key, or by its value too."""
-    key, value = call.request.parameter("tag-key"), call.request.parameter("tag-value")
-    return not key or any(tag[0] == key and (not value or tag[1] == value) for tag in bucket.tags)
+def _wanted_tags(call: Call) -> dict[str, str | None]:
+    """
+    Return the tags that a listing is narrowed to; None means any value.
+
+    They come as ``tag-key``, maybe with ``tag-value``, or as ``tagging``: ``"key":"value","key":"value"``. Raises
+    OSSError 400 for both together, and for a list that is none.
+    """
+    key, listed = call.request.parameter("tag-key"), call.request.parameter("tagging")
+    if not listed:
+        return {key: call.request.parameter("tag-value") or None} if key else {}
+    tags: dict[str, str | None] = {}
+    with suppress(ValueError):
+        tags = json.loads(f"{{{listed}}}")
+    if key or not tags or not all(isinstance(value, str) for value in tags.values()):
+        raise invalid_argument("tagging", listed)
+    return tags
+
+
+def _has_tags(bucket: BucketRecord, wanted: Mapping[str, str | None]) -> bool:
+    tags = dict(bucket.tags)
+    return all(key in tags and value in (None, tags[key]) for key, value in wanted.items())
 
 
 def _add_buckets(call: Call, root: Element, buckets: Iterable[BucketRecord]) -> None:
     parent = SubElement(root, "Buckets")
     for bucket in buckets:
-        _describe(call, SubElement(parent, "Bucket"), bucket)
+        element = SubElement(parent, "Bucket")
+        _describe(call, element, bucket)
+        if call.request.parameter("tagging"):
+            add_tags(SubElement(element, "Tagging"), bucket)
 
 
 def _describe(call: Call, element: Element, bucket: BucketRecord) -> None:

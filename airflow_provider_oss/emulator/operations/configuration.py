@@ -9,10 +9,11 @@ from xml.etree.ElementTree import SubElement
 
 from airflow_provider_oss.emulator.errors import OSSError
 from airflow_provider_oss.emulator.wire.http import Response, xml_response
-from airflow_provider_oss.emulator.wire.xml import add, document, parse, text_of
+from airflow_provider_oss.emulator.wire.xml import Element, add, document, parse, text_of
 
 if TYPE_CHECKING:
     from airflow_provider_oss.emulator.operations.call import Call
+    from airflow_provider_oss.emulator.state.records import BucketRecord
 
 _JSON: Final = "application/json"
 
@@ -31,10 +32,15 @@ async def put_bucket_tags(call: Call) -> Response:
 async def get_bucket_tags(call: Call) -> Response:
     """Answer the bucket's tags."""
     root = document("Tagging")
-    tag_set = SubElement(root, "TagSet")
-    for key, value in call.require_bucket().tags:
-        add(SubElement(tag_set, "Tag"), Key=key, Value=value)
+    add_tags(root, call.require_bucket())
     return xml_response(root)
+
+
+def add_tags(parent: Element, bucket: BucketRecord) -> None:
+    """Append the ``TagSet`` element with the bucket's tags."""
+    tag_set = SubElement(parent, "TagSet")
+    for key, value in bucket.tags:
+        add(SubElement(tag_set, "Tag"), Key=key, Value=value)
 
 
 async def delete_bucket_tags(call: Call) -> Response:

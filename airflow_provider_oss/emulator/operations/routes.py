@@ -70,6 +70,7 @@ _LIST_OBJECTS_V2: Final = Operation("ListObjectsV2", listing.list_objects_v2, Ac
 
 _TABLE: dict[tuple[str, Level, str], Operation] = {
     ("GET", Level.SERVICE, ""): Operation("ListBuckets", buckets.list_buckets),
+    ("GET", Level.SERVICE, "tagging"): Operation("ListBuckets", buckets.list_buckets),
     ("PUT", Level.BUCKET, ""): Operation("PutBucket", buckets.put_bucket),
     ("DELETE", Level.BUCKET, ""): Operation("DeleteBucket", buckets.delete_bucket),
     ("GET", Level.BUCKET, ""): Operation("ListObjects", listing.list_objects, Access.READ),

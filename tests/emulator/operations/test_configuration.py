@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from xml.etree import ElementTree as ET
 
 import oss2
 import pytest
@@ -40,14 +41,29 @@ def test_buckets_with_a_tag(bucket_v1: oss2.Bucket) -> None:
     service = oss2.Service(bucket_v1.auth, bucket_v1.endpoint, session=bucket_v1.session)
     other = oss2.Bucket(bucket_v1.auth, bucket_v1.endpoint, "other", session=bucket_v1.session)
     other.create_bucket()
-    bucket_v1.put_bucket_tagging(tagging(team="one"))
-    other.put_bucket_tagging(tagging(team="two"))
+    bucket_v1.put_bucket_tagging(tagging(team="one", use="a:b,c"))
+    other.put_bucket_tagging(tagging(team="two", use="a:b,c"))
     for params, expected in (
         ({"tag-key": "team"}, ["exports", "other"]),
         ({"tag-key": "team", "tag-value": "two"}, ["other"]),
         ({"tag-key": "absent"}, []),
+        ({"tagging": '"use":"a:b,c"'}, ["exports", "other"]),
+        ({"tagging": '"team":"two","use":"a:b,c"'}, ["other"]),
+        ({"tagging": '"team":"two","absent":""'}, []),
     ):
         assert [found.name for found in service.list_buckets(params=params).buckets] == expected
+
+
+def test_a_list_of_tags(client: Client, bucket_v1: oss2.Bucket) -> None:
+    """Buckets that a list of tags chose come with all their tags; what is no such list is refused."""
+    bucket_v1.put_bucket_tagging(tagging(team="one", use="a"))
+    account = Client(client.server, bucket="")
+    answer = account.send("GET", "", {"tagging": '"team":"one"'})
+    tags = ET.fromstring(answer.body).findall("Buckets/Bucket/Tagging/TagSet/Tag")  # noqa: S314 - our own server's XML
+    assert {tag.findtext("Key"): tag.findtext("Value") for tag in tags} == {"team": "one", "use": "a"}
+    assert b"TagSet" not in account.send("GET", "", {"tag-key": "team"}).body
+    for bad in ({"tagging": "team"}, {"tagging": '"team":1'}, {"tagging": '"team":"one"', "tag-key": "team"}):
+        assert account.send("GET", "", bad).code == "InvalidArgument"
 
 
 def test_a_policy(bucket: oss2.Bucket, client: Client) -> None:
