@@ -125,9 +125,11 @@ def test_bucket_names_that_are_refused(server: OSSEmulator, name: str) -> None:
 
 
 def test_an_acl_creates_its_bucket(server: OSSEmulator) -> None:
-    """PutBucketAcl of a bucket that is not there creates it, unless its name is none."""
+    """PutBucketAcl of a bucket that is not there creates it, unless its name is none; Location names it."""
     client = Client(server, bucket="from-acl")
-    assert client.send("PUT", "", {"acl": ""}, {"x-oss-acl": "private"}).status == 200
+    for _ in range(2):
+        answer = client.send("PUT", "", {"acl": ""}, {"x-oss-acl": "private"})
+        assert (answer.status, answer.headers["location"]) == (200, "/from-acl")
     assert client.send("PUT", "a", body=b"x").status == 200
     bad = Client(server, bucket="No").send("PUT", "", {"acl": ""}, {"x-oss-acl": "private"})
     assert (bad.status, bad.code) == (400, "InvalidBucketName")

@@ -37,7 +37,7 @@ async def put_bucket(call: Call) -> Response:
         raise OSSError("BucketAlreadyExists", extra={"BucketName": bucket.name})
     refuse_public_acl(bucket, acl, "bucket")
     call.store.put_bucket(bucket if acl is None else replace(bucket, acl=acl))
-    return Response(headers={"Location": f"/{bucket.name}"})
+    return _created(bucket)
 
 
 async def delete_bucket(call: Call) -> Response:
@@ -91,7 +91,7 @@ async def put_bucket_acl(call: Call) -> Response:
     bucket = call.store.bucket(call.target.bucket) or _new_bucket(call)
     refuse_public_acl(bucket, acl, "bucket")
     call.store.put_bucket(replace(bucket, acl=acl))
-    return Response()
+    return _created(bucket)
 
 
 async def list_buckets(call: Call) -> Response:
@@ -178,6 +178,11 @@ def _new_bucket(call: Call) -> BucketRecord:
     if len(call.store.buckets()) >= call.limits.max_buckets:
         raise OSSError("TooManyBuckets")
     return BucketRecord(name, call.now(), blocks_public_access=True)
+
+
+def _created(bucket: BucketRecord) -> Response:
+    """Answer PutBucket, and PutBucketAcl, which may create a bucket too."""
+    return Response(headers={"Location": f"/{bucket.name}"})
 
 
 def _read_acl(call: Call) -> str | None:
