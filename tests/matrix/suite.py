@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 MARK = "AIRFLOW_PROVIDER_OSS_MATRIX"
-"""A variable of the environment, by whose value all processes of one run are known."""
+"""A variable of the environment, by whose value processes of one run are known that have left its session."""
 _TIMEOUT_SECONDS = 90 * 60
 _GRACE_SECONDS = 60
 
@@ -112,21 +112,28 @@ def _end(process: subprocess.Popen[bytes], mark: str) -> None:
         os.killpg(process.pid, signal.SIGINT)
         with suppress(subprocess.TimeoutExpired):
             process.wait(_GRACE_SECONDS)
-    kill_marked(mark)
+    kill_started(process.pid, mark)
     process.wait()
 
 
-def kill_marked(mark: str) -> None:
-    """Kill all processes that have this value of the variable MARK."""
-    for left in _marked(mark):
-        with suppress(psutil.NoSuchProcess):
-            left.kill()
+def kill_started(session: int, mark: str) -> None:
+    """
+    Kill all processes of the session, and those elsewhere that have this value of the variable MARK.
+
+    Airflow's processes give themselves titles, which overwrites the environment that the mark is looked for in.
+    """
+    while left := list(_started(session, mark)):
+        for process in left:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
+        psutil.wait_procs(left, timeout=1)
 
 
-def _marked(mark: str) -> Iterator[psutil.Process]:
+def _started(session: int, mark: str) -> Iterator[psutil.Process]:
     for process in psutil.process_iter():
-        with suppress(psutil.Error):
-            if process.environ().get(MARK) == mark:
+        with suppress(psutil.Error, ProcessLookupError):
+            is_ours = os.getsid(process.pid) == session or process.environ().get(MARK) == mark
+            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
                 yield process
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.matrix.rows import NEWEST, ROOT, constraints_of
-from tests.matrix.suite import MARK, kill_marked
+from tests.matrix.suite import MARK, kill_started
 from tests.support.waiting import wait_until
 
 PAGE: Final = ROOT / "docs" / "quickstart.md"
@@ -45,7 +45,7 @@ def complaints_of_quickstart(wheel: Path, folder: Path) -> list[str]:
         except TimeoutError as error:
             return [str(error)]
         finally:
-            kill_marked(mark)
+            kill_started(process.pid, mark)
             process.wait()
     return _complaints(result, folder / "shell.log")
 
