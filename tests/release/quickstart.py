@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 import subprocess
 import textwrap
 import uuid
@@ -12,9 +13,12 @@ from typing import Final
 
 from tests.matrix.rows import NEWEST, ROOT, constraints_of
 from tests.matrix.suite import MARK, kill_started
+from tests.support.airflow_home import LOOPBACK
 from tests.support.waiting import wait_until
 
 PAGE: Final = ROOT / "docs" / "quickstart.md"
+_PORTS: Final = (8080, 9000)
+"""Of Airflow and of the local server: those that the page names."""
 _MOST_SECONDS: Final = 300
 _RESULT: Final = re.compile(r"Stored oss://exports/large.bin: (\d+) bytes, (\d+) of them sent and (\d+) verified")
 
@@ -27,6 +31,8 @@ def commands() -> list[str]:
 
 def complaints_of_quickstart(wheel: Path, folder: Path) -> list[str]:
     """Run them, the last one until it has a result; return what is wrong. Ends whatever was started."""
+    if taken := [port for port in _PORTS if _is_taken(port)]:
+        return [f"something listens on port {port}, which the page needs: end it, and check again" for port in taken]
     folder.mkdir()
     *setting_up, look = commands()
     script = "\n".join(["set -e", *(_of_wheel(command, wheel) for command in setting_up)])
@@ -48,6 +54,11 @@ def complaints_of_quickstart(wheel: Path, folder: Path) -> list[str]:
             kill_started(process.pid, mark)
             process.wait()
     return _complaints(result, folder / "shell.log")
+
+
+def _is_taken(port: int) -> bool:
+    with socket.socket() as asking:
+        return asking.connect_ex((LOOPBACK, port)) == 0
 
 
 def _of_wheel(command: str, wheel: Path) -> str:
