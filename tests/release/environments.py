@@ -9,8 +9,10 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
+from packaging.version import Version
+
 from airflow_provider_oss import __version__
-from tests.matrix.rows import Row
+from tests.matrix.rows import LOWEST, Row
 from tests.matrix.uv import interpreter, uv
 from tests.release.settings import pyproject
 
@@ -19,17 +21,20 @@ _OPTIONAL: Final = {"alibabacloud_credentials", "uvicorn"}
 """Modules that extras bring and without which some modules cannot be imported; nothing imports these unasked."""
 _PYTEST: Final = "pytest"
 """What imports the fixtures has it; no extra brings it."""
+_PAGE: Final = "airflow_provider_oss.ui."
+"""The modules behind the page in Airflow's UI."""
 
 
 def complaints_of_environment(row: Row, distribution: Path, folder: Path) -> list[str]:
     """Install it with the row's Airflow; return what is wrong, each a line."""
     python = _installed(row, str(distribution), folder)
     uv(["pip", "check", "--python", str(python)])
-    found = [f"{line}, of no extra" for line in _lacking(python, folder) if line.split()[-1] not in _OPTIONAL]
+    lacking = _lacking(row, python, folder)
+    found = [f"{line}, of no extra" for line in lacking if line.split()[-1] not in _OPTIONAL]
     found += _complaints_of_airflow(python, folder)
     extras = ",".join(pyproject()["project"]["optional-dependencies"])
     _installed(row, f"airflow-provider-oss[{extras}] @ {distribution.as_uri()}", folder)
-    return found + [f"{line}, with all extras" for line in _lacking(python, folder)]
+    return found + [f"{line}, with all extras" for line in _lacking(row, python, folder)]
 
 
 def _installed(row: Row, requirement: str, folder: Path) -> Path:
@@ -40,15 +45,21 @@ def _installed(row: Row, requirement: str, folder: Path) -> Path:
     return python
 
 
-def _lacking(python: Path, folder: Path) -> list[str]:
-    """Return the modules of the package that cannot be imported, each with what it lacks."""
+def _lacking(row: Row, python: Path, folder: Path) -> list[str]:
+    """Return the modules of the package that cannot be imported and should be, each with what it lacks."""
     lines = _run(folder, [str(python), "-I", str(_IMPORT_ALL)]).splitlines()
-    lacking = [line for line in lines if line.startswith("lacking ") and line.split()[-1] != _PYTEST]
-    return (
-        lacking
-        if any(re.fullmatch("imported [1-9][0-9]*", line) for line in lines)
-        else [f"{python} has imported nothing"]
-    )
+    if not any(re.fullmatch("imported [1-9][0-9]*", line) for line in lines):
+        return [f"{python} has imported nothing"]
+    return [line for line in lines if line.startswith("lacking ") and not _may_lack(row, *line.split()[1:])]
+
+
+def _may_lack(row: Row, module: str, lacking: str) -> bool:
+    return lacking == _PYTEST or (module.startswith(_PAGE) and not _has_page(row))
+
+
+def _has_page(row: Row) -> bool:
+    """Whether this Airflow can show the page: from 3.1 on."""
+    return row.airflow != LOWEST and Version(row.airflow) >= Version("3.1")
 
 
 def _complaints_of_airflow(python: Path, folder: Path) -> list[str]:

@@ -1,6 +1,7 @@
 """Imports every module of the installed package, and prints those that lack one: run by an environment's own Python.
 
-Its lines begin with "lacking", a module and what it lacks, or "imported", how many were; others are not its own.
+Its lines begin with "lacking", a module and the one that it lacks, or lacks a name of, or "imported", how many were;
+others are not its own.
 """
 
 import importlib
@@ -15,6 +16,6 @@ for module in pkgutil.walk_packages(airflow_provider_oss.__path__, "airflow_prov
     try:
         importlib.import_module(module.name)
         imported += 1
-    except ModuleNotFoundError as error:
+    except ImportError as error:
         print("lacking", module.name, error.name)
 print("imported", imported)
