@@ -52,13 +52,16 @@ def server_of(options: argparse.Namespace) -> OSSEmulator:
 
 def run(serve: Callable[[threading.Event], None]) -> int:
     """
-    Call the function, with an event that SIGTERM and SIGINT set, and return the exit status.
+    Call the function, with an event that SIGTERM, SIGINT and SIGHUP set, and return the exit status.
+
+    SIGHUP, the end of the terminal, does not count where it is ignored already: that is what nohup is for.
 
     0 after a clean stop, 1 when the server cannot start, with the reason on stderr.
     """
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
     stop = threading.Event()
-    for signal_number in (signal.SIGTERM, signal.SIGINT):
+    hangup = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    for signal_number in (signal.SIGTERM, signal.SIGINT, *hangup):
         signal.signal(signal_number, lambda *_: stop.set())
     try:
         serve(stop)

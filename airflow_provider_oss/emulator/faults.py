@@ -161,15 +161,24 @@ class FaultInForce:
 
 
 class Faults:
-    """The faults in force. May be used from any thread."""
+    """The faults in force, of a server that has these operations. May be used from any thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, operations: Iterable[str]) -> None:
+        self._operations = frozenset(operations)
         self._changed = threading.Condition()
         self._seen: list[tuple[Fault, int]] = []
         self._hits = 0
 
     def add(self, *faults: Fault) -> None:
-        """Put faults in force, counting their matches from now on."""
+        """
+        Put faults in force, counting their matches from now on.
+
+        Raises ValueError, and adds none, when one is for an operation that the server does not have.
+        """
+        for fault in faults:
+            if fault.operation is not None and fault.operation not in self._operations:
+                known = ", ".join(sorted(self._operations))
+                raise ValueError(f"operation={fault.operation!r} is none of the server's, which are {known}")
         with self._changed:
             self._seen.extend((fault, 0) for fault in faults)
 

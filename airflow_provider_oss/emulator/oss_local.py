@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.airflow_connection import CONNECTION_TYPE, form_values
 from airflow_provider_oss.emulator.command_line import add_options, run, server_of
-from airflow_provider_oss.emulator.page.addresses import OVERVIEW
 from airflow_provider_oss.emulator.request_log import start_log
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ _LAST_LINES_SECONDS: Final = 1.0
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """
-    Serve until SIGTERM or SIGINT. The first line on stdout is the address; then keys, connection, and the requests.
+    Serve until SIGTERM, SIGINT or SIGHUP. The first line on stdout is the address; then keys, connection, and requests.
 
     Returns the exit status: 0 after a clean stop, 1 when the server cannot start, with the reason on stderr.
     """
@@ -61,7 +60,7 @@ def _introduction(server: OSSEmulator, root: Path | None) -> str:
         [
             server.endpoint,
             "",
-            f"The page for browsers is {server.endpoint}{OVERVIEW}",
+            f"The page for browsers is {server.page}",
             f"Everything is kept in {root}" if root else "All of it is temporary; --root DIR keeps it",
             "Ctrl-C ends the server",
             "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+import ssl
 import tempfile
 import threading
 import time
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 import uvicorn  # noqa: TID253 - no DAG imports this module
 
-from airflow_provider_oss.emulator.addressing import is_bucket_name
+from airflow_provider_oss.emulator.addressing import is_bucket_name, names_this_machine
 from airflow_provider_oss.emulator.airflow_connection import connection_json
 from airflow_provider_oss.emulator.authentication import Keyring, StsSession
 from airflow_provider_oss.emulator.faults import Faults
@@ -23,6 +24,8 @@ from airflow_provider_oss.emulator.gateway import Gateway
 from airflow_provider_oss.emulator.ledger import Ledger, RecordedRequest
 from airflow_provider_oss.emulator.limits import Limits
 from airflow_provider_oss.emulator.operations.call import Environment
+from airflow_provider_oss.emulator.operations.routes import routes
+from airflow_provider_oss.emulator.page.addresses import OVERVIEW
 from airflow_provider_oss.emulator.protocol import Protocol
 from airflow_provider_oss.emulator.state.records import BucketRecord
 from airflow_provider_oss.emulator.state.store import Store
@@ -39,6 +42,7 @@ _CANCEL_SECONDS: Final = 5.0
 """How long it may go on after its connection was reset: a Complete comes to its end even so."""
 _LOOPBACK_OF: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - what a caller may ask for
 _TURNS: Final = 5
+_MAX_PORT: Final = 65_535
 _BACKLOG: Final = 1024
 _WORKER_THREADS: Final = 32
 """For bodies and callbacks; more than cores, for a callback waits for an application that may wait for this server."""
@@ -56,11 +60,12 @@ class OSSEmulator:
     ``port`` 0 means any free one; ``buckets`` are created when absent; ``clock`` gives seconds since the epoch;
     ``ram_users`` have AccessKeys of their own and may do what their policies allow; ``cname_buckets`` maps custom
     domains to buckets; ``admin`` opens the unsigned admin path. Raises ValueError for a bucket name that OSS does not
-    take.
+    take, a port that there is not, an empty host or AccessKey, and a private key without a certificate.
 
     Entering the block opens the store and accepts connections. That raises RuntimeError when another server uses the
     root, when the root is not the server's own folder (one that it made, or took when it was empty) or no folder, when
-    something in it is not the server's, and when a record in it is damaged; OSError when the address is taken.
+    something in it is not the server's, and when a record in it is damaged; OSError when the address is taken; and
+    ValueError when the certificate and its key cannot be read.
     """
 
     def __init__(  # noqa: PLR0913 - each has a default and is given by name
@@ -85,7 +90,14 @@ class OSSEmulator:
         for name in buckets:
             if not is_bucket_name(name):
                 raise ValueError(f"{name!r} is no bucket name: 3-63 of a-z, 0-9 and -, first and last alphanumeric")
-        self.faults = Faults()
+        if not 0 <= port <= _MAX_PORT:
+            raise ValueError(f"port={port} is no port: give 1 to {_MAX_PORT}, or 0 for any free one")
+        named = {"host": host, "access_key_id": access_key_id, "access_key_secret": access_key_secret}
+        if empty := [name for name, value in named.items() if not value]:
+            raise ValueError(f"{empty[0]} is empty: leave it out for its default")
+        if ssl_keyfile is not None and ssl_certfile is None:
+            raise ValueError("ssl_keyfile is the key of a certificate: give ssl_certfile too")
+        self.faults = Faults(route.operation.name for route in routes())
         self._ledger = Ledger()
         self._root = None if root is None else Path(root)
         self._address = (host, port)
@@ -105,6 +117,7 @@ class OSSEmulator:
         with ExitStack() as ending:
             root = self._root or Path(ending.enter_context(tempfile.TemporaryDirectory(prefix="oss-local-")))
             store = ending.enter_context(Store(root))
+            self._check_certificate()
             self._create_buckets(store)
             self._ledger.open()
             ending.callback(self._ledger.close)
@@ -131,9 +144,18 @@ class OSSEmulator:
 
         Raises RuntimeError when the server is not running.
         """
-        scheme = "http" if self._certificate[0] is None else "https"
-        host = _LOOPBACK_OF.get(self._address[0], self._address[0])
-        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+        return self._url(_LOOPBACK_OF.get(self._address[0], self._address[0]))
+
+    @property
+    def page(self) -> str:
+        """
+        The URL of the first page for browsers. A host that has a name stands in it with its IP address.
+
+        Raises RuntimeError when the server is not running.
+        """
+        if self._running is None or names_this_machine(self._address[0]):
+            return f"{self.endpoint}{OVERVIEW}"
+        return f"{self._url(self._running.ip)}{OVERVIEW}"
 
     @property
     def default_bucket(self) -> str:
@@ -148,7 +170,7 @@ class OSSEmulator:
         Raises RuntimeError when the server is not running.
         """
         certfile = self._certificate[0]
-        verify = {} if certfile is None else {"verify": os.fspath(certfile)}
+        verify = {} if certfile is None else {"verify": str(Path(certfile).absolute())}
         return connection_json(
             endpoint=self.endpoint,
             bucket=self.default_bucket,
@@ -179,6 +201,22 @@ class OSSEmulator:
     ) -> RecordedRequest:
         """Return the first request, ended already or still to come, that fits. Raises TimeoutError."""
         return self._ledger.wait(predicate, timeout_seconds)
+
+    def _url(self, host: str) -> str:
+        scheme = "http" if self._certificate[0] is None else "https"
+        return f"{scheme}://[{host}]:{self.port}" if ":" in host else f"{scheme}://{host}:{self.port}"
+
+    def _check_certificate(self) -> None:
+        certfile, keyfile = self._certificate
+        if certfile is None:
+            return
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certfile, keyfile)
+        except OSError as error:
+            raise ValueError(
+                f"ssl_certfile={os.fspath(certfile)!r} with the key in {os.fspath(keyfile or certfile)!r} cannot be "
+                f"read: {error}"
+            ) from error
 
     def _create_buckets(self, store: Store) -> None:
         for name in self._bucket_names:
@@ -227,7 +265,9 @@ class _Running:
     """A server that accepts connections, from construction to ``stop``."""
 
     def __init__(self, listener: socket.socket, config: uvicorn.Config) -> None:
-        self.port: int = listener.getsockname()[1]
+        address = listener.getsockname()
+        self.ip: str = address[0]
+        self.port: int = address[1]
         self._failures: list[BaseException] = []
         self._server = _Server(config)
         self._thread = threading.Thread(target=self._run, args=(listener,), name="oss-emulator", daemon=True)

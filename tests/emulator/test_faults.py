@@ -22,7 +22,7 @@ def hits(
 
 def test_skip_and_times() -> None:
     """The first `skip` matches pass, `times` of them are hit, the rest pass."""
-    faults = Faults()
+    faults = Faults(["PutObject", "GetObject"])
     faults.add(Fault(skip=2, times=2))
     assert hits(faults, 6) == [False, False, True, True, False, False]
     faults.clear()
@@ -30,9 +30,17 @@ def test_skip_and_times() -> None:
     assert hits(faults, 3) == [False, True, True]
 
 
+def test_an_operation_that_is_not_there() -> None:
+    """A fault that could never hit is refused, so a misspelt one lets no test pass; the right names are named."""
+    faults = Faults(["PutObject", "GetObject"])
+    with pytest.raises(ValueError, match=r"'PutObjct' is none of the server's, which are GetObject, PutObject$"):
+        faults.add(Fault(operation="PutObject"), Fault(operation="PutObjct"))
+    assert faults.in_force() == ()
+
+
 def test_in_force() -> None:
     """A fault is in force until it has hit as many requests as it may."""
-    faults = Faults()
+    faults = Faults(["PutObject", "GetObject"])
     faults.add(Fault(skip=1, times=2), Fault(operation="GetObject"))
     assert [each.hits for each in faults.in_force()] == [0, 0]
     hits(faults, 2)
@@ -43,7 +51,7 @@ def test_in_force() -> None:
 
 def test_only_matching_requests_count() -> None:
     """Operation, key and part number must fit, and other requests do not use `times` up."""
-    faults = Faults()
+    faults = Faults(["PutObject", "UploadPart"])
     faults.add(Fault(operation="UploadPart", key="a", part_number=3, times=1))
     assert hits(faults, 1, "PutObject", "a", 3) == [False]
     assert hits(faults, 1, "UploadPart", "b", 3) == [False]

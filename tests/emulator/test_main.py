@@ -67,7 +67,7 @@ def test_interrupted(tmp_path: Path) -> None:
     [
         (["--port", "x"], "argument --port: invalid int value: 'x'\n", 2),
         (["--bucket", "Bad_Name"], "error: 'Bad_Name' is no bucket name", 1),
-        (["--ssl-certfile", "absent.pem"], "error: [Errno 2] No such file or directory\n", 1),
+        (["--ssl-certfile", "absent.pem"], "error: ssl_certfile='absent.pem' with the key in", 1),
     ],
 )
 def test_bad_arguments(tmp_path: Path, arguments: list[str], message: str, status: int) -> None:

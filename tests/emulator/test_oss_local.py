@@ -6,6 +6,7 @@ import contextlib
 import json
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ def read_until(process: subprocess.Popen[str], last: str) -> list[str]:
     return [line.rstrip("\n") for line in lines]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_without_arguments(tmp_path: Path, session: ClosingSession, how: signal.Signals) -> None:
     """It shows a connection that works, then each request; a signal ends it, and nothing is left."""
     with running(tmp_path) as process:
@@ -119,6 +120,53 @@ def test_nobody_reads_the_log(tmp_path: Path) -> None:
             assert send(endpoint, "GET", f"/exports/{'k' * 1000}").status == 403
         process.terminate()
         assert process.wait(20) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--port", "99999"], "port=99999 is no port: give 1 to 65535, or 0 for any free one"),
+        (["--port", "-1"], "port=-1 is no port: give 1 to 65535, or 0 for any free one"),
+        (["--host", ""], "host is empty: leave it out for its default"),
+        (["--access-key-secret", ""], "access_key_secret is empty: leave it out for its default"),
+        (["--ssl-keyfile", "key.pem"], "ssl_keyfile is the key of a certificate: give ssl_certfile too"),
+        (["--ssl-certfile", "absent.pem"], "ssl_certfile='absent.pem' with the key in 'absent.pem' cannot be read: "),
+    ],
+)
+def test_what_cannot_be_served(tmp_path: Path, arguments: list[str], message: str) -> None:
+    """A value that no server can have is named in one line, without a traceback, and nothing is left."""
+    with running(tmp_path, *arguments) as process:
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith(f"error: {message}")
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_under_nohup(tmp_path: Path) -> None:
+    """Where SIGHUP is ignored, the end of the terminal does not end the server."""
+    ignoring = (
+        "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    arguments = [sys.executable, "-c", ignoring, str(COMMAND)]
+    with subprocess.Popen(arguments, env={"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            (endpoint,) = read_until(process, "http")
+            process.send_signal(signal.SIGHUP)
+            assert send(endpoint, "GET", "/-/").status == 200
+            process.terminate()
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+
+
+def test_a_host_that_has_a_name(tmp_path: Path) -> None:
+    """The page that is printed is there, though under the host's name there is none."""
+    with running(tmp_path, "--host", socket.gethostname()) as process:
+        endpoint, *shown = read_until(process, "Requests:")
+        assert socket.gethostname() in endpoint
+        (page,) = (line.rpartition(" ")[2] for line in shown if "/-/" in line)
+        assert send(page.removesuffix("/-/"), "GET", "/-/").status == 200
 
 
 def test_without_the_extra(tmp_path: Path) -> None:

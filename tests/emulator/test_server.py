@@ -14,7 +14,6 @@ import os
 import random
 import signal
 import socket
-import ssl
 import tempfile
 import threading
 from collections.abc import Callable
@@ -80,7 +79,7 @@ def test_without_a_root(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
             assert Client(server).send("PUT", "a", body=b"x").status == 200
             assert len(list(tmp_path.iterdir())) == 1
         assert list(tmp_path.iterdir()) == []
-    with pytest.raises(ssl.SSLError), OSSEmulator(ssl_certfile=__file__):
+    with pytest.raises(ValueError, match="cannot be read"), OSSEmulator(ssl_certfile=__file__):
         pass
     assert list(tmp_path.iterdir()) == []
 
@@ -121,7 +120,8 @@ def test_a_bad_bucket_name(tmp_path: Path) -> None:
 def test_a_bad_certificate(tmp_path: Path) -> None:
     """A server that cannot start says why, and the root is free again."""
     (tmp_path / "broken.pem").write_text("nothing")
-    with pytest.raises(ssl.SSLError), OSSEmulator(root=tmp_path / "oss", ssl_certfile=tmp_path / "broken.pem"):
+    broken = OSSEmulator(root=tmp_path / "oss", ssl_certfile=tmp_path / "broken.pem")
+    with pytest.raises(ValueError, match=r"broken\.pem' cannot be read"), broken:
         pass
     with OSSEmulator(root=tmp_path / "oss"):
         pass
@@ -193,6 +193,16 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     (folder / "key.pem").write_bytes(key.private_bytes(encoding, form, serialization.NoEncryption()))
     return folder / "cert.pem", folder / "key.pem"
+
+
+def test_a_relative_certificate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, certificate: tuple[Path, Path]
+) -> None:
+    """The connection has the whole path of the certificate, for Airflow runs in a folder of its own."""
+    certfile, keyfile = certificate
+    monkeypatch.chdir(certfile.parent)
+    with OSSEmulator(tmp_path / "oss", ssl_certfile=certfile.name, ssl_keyfile=keyfile.name) as server:
+        assert json.loads(server.airflow_connection())["extra"]["verify"] == str(certfile)
 
 
 def test_tls(tmp_path: Path, session: ClosingSession, certificate: tuple[Path, Path]) -> None:

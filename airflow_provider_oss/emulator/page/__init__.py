@@ -39,7 +39,11 @@ _HEADERS: Final = {
 def page_for(request: Request, environment: Environment, faults: Faults, ledger: Ledger) -> Response | None:
     """Return the answer to a request for a page, None when it asks for none."""
     path = request.raw_path.decode("latin-1")
-    if request.method != "GET" or not path.startswith(_BEGINNING) or not names_this_machine(request.header("host")):
+    if (
+        request.method not in ("GET", "HEAD")
+        or not path.startswith(_BEGINNING)
+        or not names_this_machine(request.header("host"))
+    ):
         return None
     if path in (OVERVIEW, _BEGINNING):
         return _page(_TITLE, overview(environment, faults, ledger))

@@ -96,7 +96,7 @@ def test_names_are_text(server: OSSEmulator, client: Client) -> None:
     key = '<img src=x onerror="alert(1)">\x1b[31m\u202e'
     client.send("PUT", key, headers={"Content-Type": "<b>'\""}, body=b"")
     begin_upload(client, key)
-    server.faults.add(Fault(operation="<script>", message="</style><script>", response_body=b"<script>"))
+    server.faults.add(Fault(key="<script>", message="</style><script>", response_body=b"<script>"))
     pages = [
         get(server, path).body.decode()
         for path in ("/-/", "/-/buckets/exports", "/-/buckets/exports?prefix=%22%3E%C3%A9%FF")
@@ -146,6 +146,13 @@ def test_keys_that_look_like_pages(server: OSSEmulator) -> None:
     signed = client.signed("GET", "-/", headers=host)
     assert send(server.endpoint, "GET", "/-/", {**signed, **host}).body == b"mine"
     assert client.send("GET", "-/").body == b"mine"
+
+
+def test_the_head_alone(server: OSSEmulator) -> None:
+    """What asks whether the page is there, as checkers of links do, is told so."""
+    answer = send(server.endpoint, "HEAD", "/-/")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert answer.body == b""
 
 
 @pytest.mark.parametrize(
