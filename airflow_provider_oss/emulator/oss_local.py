@@ -36,8 +36,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def serve(stop: threading.Event) -> None:
         with server_of(options) as server:
+            requests = server.follow_requests()  # before the address is printed: who reads it asks at once
             print(_introduction(server, options.root), flush=True)  # noqa: T201 - a command speaks to who runs it
-            log = start_log(server.follow_requests(), sys.stdout.fileno())
+            log = start_log(requests, sys.stdout.fileno())
             stop.wait()
         log.join(_LAST_LINES_SECONDS)
 
