@@ -33,7 +33,10 @@ def create_asset(*, bucket: str, key: str, extra: dict[str, Any] | None = None) 
     one asset, and ``Asset(asset.uri)`` is it too. Raises ValueError for what OSS would refuse, or when the URI is
     longer than Airflow allows (1,500 characters).
     """
-    return Asset(uri=f"{SCHEME}{bucket}/{quote(key.rstrip('/'), safe=_PLAIN)}", extra=extra)
+    named = key.rstrip("/")
+    if key and not named:
+        raise ValueError(f"key={key!r} is no key: give a key, a prefix such as 'a/', or '' for the whole bucket")
+    return Asset(uri=f"{SCHEME}{bucket}/{quote(named, safe=_PLAIN)}", extra=extra)
 
 
 def sanitize_uri(uri: SplitResult) -> SplitResult:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_provider_oss.emulator.command_line import add_options, run, server_of
@@ -32,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_oss.emulator", description=__doc__)
-    parser.add_argument("--root", type=Path, required=True, help="folder that holds everything; made if absent")
+    parser.add_argument("--root", required=True, help="folder that holds everything; made if absent")
     parser.add_argument("--port", type=int, default=9000, help="0 means any free port (default: 9000)")
     add_options(parser)
     return parser

@@ -67,6 +67,8 @@ class Fault:
             raise ValueError("rate_bytes_per_second must be positive")
         if self.skip < 0 or (self.times is not None and self.times < 1):
             raise ValueError("skip must not be negative and times must be at least 1")
+        if self.message is not None and not (self.code or self.status):
+            raise ValueError(f"message={self.message!r} is that of an error: give its code or status too")
 
     def matches(self, operation: str, key: str, part_number: int | None) -> bool:
         """Whether the fault is meant for such a request, apart from ``skip`` and ``times``."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from airflow_provider_oss.emulator.airflow_connection import CONNECTION_TYPE, form_values
@@ -47,13 +46,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="oss-local", description=_DESCRIPTION)
-    parser.add_argument("--root", type=Path, help="folder that keeps everything; made if absent (default: temporary)")
+    parser.add_argument("--root", help="folder that keeps everything; made if absent (default: temporary)")
     parser.add_argument("--port", type=int, default=0, help="default: any free port")
     add_options(parser)
     return parser
 
 
-def _introduction(server: OSSEmulator, root: Path | None) -> str:
+def _introduction(server: OSSEmulator, root: str | None) -> str:
     connection = server.airflow_connection()
     form = {"Connection ID": "oss_default", "Connection Type": CONNECTION_TYPE, **form_values(connection)}
     width = max(map(len, form))

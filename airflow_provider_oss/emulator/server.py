@@ -60,7 +60,7 @@ class OSSEmulator:
     ``port`` 0 means any free one; ``buckets`` are created when absent; ``clock`` gives seconds since the epoch;
     ``ram_users`` have AccessKeys of their own and may do what their policies allow; ``cname_buckets`` maps custom
     domains to buckets; ``admin`` opens the unsigned admin path. Raises ValueError for a bucket name that OSS does not
-    take, a port that there is not, an empty host or AccessKey, and a private key without a certificate.
+    take, a port that there is not, an empty root, host or AccessKey, and a private key without a certificate.
 
     Entering the block opens the store and accepts connections. That raises RuntimeError when another server uses the
     root, when the root is not the server's own folder (one that it made, or took when it was empty) or no folder, when
@@ -92,8 +92,8 @@ class OSSEmulator:
                 raise ValueError(f"{name!r} is no bucket name: 3-63 of a-z, 0-9 and -, first and last alphanumeric")
         if not 0 <= port <= _MAX_PORT:
             raise ValueError(f"port={port} is no port: give 1 to {_MAX_PORT}, or 0 for any free one")
-        named = {"host": host, "access_key_id": access_key_id, "access_key_secret": access_key_secret}
-        if empty := [name for name, value in named.items() if not value]:
+        named = {"host": host, "access_key_id": access_key_id, "access_key_secret": access_key_secret, "root": root}
+        if empty := [name for name, value in named.items() if value == ""]:
             raise ValueError(f"{empty[0]} is empty: leave it out for its default")
         if ssl_keyfile is not None and ssl_certfile is None:
             raise ValueError("ssl_keyfile is the key of a certificate: give ssl_certfile too")

@@ -108,6 +108,13 @@ def test_what_oss_would_refuse_is_no_asset(uri: str, message: str) -> None:
         Asset(uri=uri)
 
 
+@pytest.mark.parametrize("key", ["/", "//"])
+def test_slashes_alone_are_no_key(key: str) -> None:
+    """They are not taken for the whole bucket."""
+    with pytest.raises(ValueError, match=f"key='{key}' is no key"):
+        create_asset(bucket="exports", key=key)
+
+
 def test_a_key_that_is_too_long_for_airflow() -> None:
     """A key whose percent-encoded form Airflow has no room for is refused by Airflow."""
     with pytest.raises(ValueError, match=r"(?i)exceed|length"):

@@ -61,7 +61,7 @@ def test_only_matching_requests_count() -> None:
 
 @pytest.mark.parametrize(
     "fields",
-    [{"reset": "during"}, {"rate_bytes_per_second": 0}, {"times": 0}, {"skip": -1}],
+    [{"reset": "during"}, {"rate_bytes_per_second": 0}, {"times": 0}, {"skip": -1}, {"message": "no"}],
 )
 def test_senseless_faults_are_refused(fields: dict[str, object]) -> None:
     """A fault that could never do what it says is a ValueError."""

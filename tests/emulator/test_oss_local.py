@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shlex
 import signal
 import socket
@@ -28,7 +29,7 @@ def running(folder: Path, *arguments: str) -> Iterator[subprocess.Popen[str]]:
     """The command; what it keeps for a time it keeps in the folder."""
     with subprocess.Popen(
         [COMMAND, *arguments],
-        env={"TMPDIR": str(folder)},
+        env={**os.environ, "TMPDIR": str(folder)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -127,6 +128,7 @@ def test_nobody_reads_the_log(tmp_path: Path) -> None:
     [
         (["--port", "99999"], "port=99999 is no port: give 1 to 65535, or 0 for any free one"),
         (["--port", "-1"], "port=-1 is no port: give 1 to 65535, or 0 for any free one"),
+        (["--root", ""], "root is empty: leave it out for its default"),
         (["--host", ""], "host is empty: leave it out for its default"),
         (["--access-key-secret", ""], "access_key_secret is empty: leave it out for its default"),
         (["--ssl-keyfile", "key.pem"], "ssl_keyfile is the key of a certificate: give ssl_certfile too"),
@@ -149,7 +151,9 @@ def test_under_nohup(tmp_path: Path) -> None:
         "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
     )
     arguments = [sys.executable, "-c", ignoring, str(COMMAND)]
-    with subprocess.Popen(arguments, env={"TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        arguments, env={**os.environ, "TMPDIR": str(tmp_path)}, stdout=subprocess.PIPE, text=True
+    ) as process:
         try:
             (endpoint,) = read_until(process, "http")
             process.send_signal(signal.SIGHUP)
