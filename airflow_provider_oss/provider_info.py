@@ -250,7 +250,7 @@ _OPTIONS = {
     },
     "transfers_page": {
         "description": "Whether Airflow's UI has the page OSS transfers, from 3.1 on. Read by the api-server.",
-        "version_added": "0.1.0",
+        "version_added": "1.0.0",
         "type": "boolean",
         "example": None,
         "default": "True",

@@ -185,7 +185,7 @@ def warn_of_anchor(wanted: Any, checkpoint_anchor: Any) -> None:
         f"remove it, checkpoint={wanted!r} has no use for it" if is_ignored else f"write checkpoint='xcom:{anchor}'"
     )
     warnings.warn(
-        f"checkpoint_anchor is deprecated since 0.1.0: {remedy}",
+        f"checkpoint_anchor is deprecated since 1.0.0: {remedy}",
         AirflowProviderDeprecationWarning,
         stacklevel=_frames_inside(),
     )

@@ -84,7 +84,7 @@ def test_anchor() -> None:
     assert [each.anchor_task_id for each in choose_stores("xcom:notify", context(), count=2)] == ["notify"] * 2  # type: ignore[attr-defined]
     with pytest.raises(OSSInvalidArgument, match="checkpoint='xcom:absent' cannot hold the checkpoint"):
         choose_store("xcom:absent", context())
-    with pytest.warns(AirflowProviderDeprecationWarning, match=r"since 0\.1\.0: write checkpoint='xcom:notify'"):
+    with pytest.warns(AirflowProviderDeprecationWarning, match=r"since 1\.0\.0: write checkpoint='xcom:notify'"):
         assert choose_store("xcom", context(), "notify") == store
 
 
