@@ -208,6 +208,7 @@ def test_cursor_of_the_connection(postgres: PostgresServer, cursor: str, monkeyp
 @both_drivers
 def test_rows_stay_on_the_server(postgres: PostgresServer) -> None:
     """A query of a hundred million rows begins at once, and ends as soon as nobody reads on."""
+    postgres.wait_until_released()  # by the test before
     began = time.monotonic()
     with reading("SELECT generate_series(1, 100000000) AS n", batch_rows=10) as result:
         assert [next(result.rows)[0] for _ in range(25)] == list(range(1, 26))

@@ -96,7 +96,7 @@ def test_names_are_text(server: OSSEmulator, client: Client) -> None:
     key = '<img src=x onerror="alert(1)">\x1b[31m\u202e'
     client.send("PUT", key, headers={"Content-Type": "<b>'\""}, body=b"")
     begin_upload(client, key)
-    server.faults.add(Fault(key="<script>", message="</style><script>", response_body=b"<script>"))
+    server.faults.add(Fault(key="<script>", status=503, message="</style><script>", response_body=b"<script>"))
     pages = [
         get(server, path).body.decode()
         for path in ("/-/", "/-/buckets/exports", "/-/buckets/exports?prefix=%22%3E%C3%A9%FF")
