@@ -12,12 +12,11 @@ from airflow_provider_oss.emulator.addressing import is_bucket_name
 from airflow_provider_oss.emulator.errors import OSSError, invalid_argument
 from airflow_provider_oss.emulator.metadata import BUCKET_ACLS, STORAGE_CLASSES, refuse_public_acl
 from airflow_provider_oss.emulator.operations.call import OWNER_ID, OWNER_NAME, RESOURCE_GROUP_ID, Call
-from airflow_provider_oss.emulator.operations.configuration import add_tags
 from airflow_provider_oss.emulator.paging import page
 from airflow_provider_oss.emulator.state.records import BucketRecord
 from airflow_provider_oss.emulator.wire.dates import xml_date
 from airflow_provider_oss.emulator.wire.http import Response, xml_response
-from airflow_provider_oss.emulator.wire.xml import Element, add, document, parse, text_of
+from airflow_provider_oss.emulator.wire.xml import Element, add, add_tags, document, parse, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -153,7 +152,7 @@ def _add_buckets(call: Call, root: Element, buckets: Iterable[BucketRecord]) -> 
         element = SubElement(parent, "Bucket")
         _describe(call, element, bucket)
         if call.request.parameter("tagging"):
-            add_tags(SubElement(element, "Tagging"), bucket)
+            add_tags(SubElement(element, "Tagging"), bucket.tags)
 
 
 def _describe(call: Call, element: Element, bucket: BucketRecord) -> None:

@@ -5,23 +5,20 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
-from xml.etree.ElementTree import SubElement
 
 from airflow_provider_oss.emulator.errors import OSSError
 from airflow_provider_oss.emulator.wire.http import Response, xml_response
-from airflow_provider_oss.emulator.wire.xml import Element, add, document, parse, text_of
+from airflow_provider_oss.emulator.wire.xml import add_tags, document, parse, tags_in
 
 if TYPE_CHECKING:
     from airflow_provider_oss.emulator.operations.call import Call
-    from airflow_provider_oss.emulator.state.records import BucketRecord
 
 _JSON: Final = "application/json"
 
 
 async def put_bucket_tags(call: Call) -> Response:
     """Replace the bucket's tags. Unlike those of an object they may have any characters."""
-    root = parse(await call.body.document(call.limits.max_document_bytes), "Tagging")
-    tags = tuple((text_of(tag, "Key") or "", text_of(tag, "Value") or "") for tag in root.iterfind("TagSet/Tag"))
+    tags = tags_in(parse(await call.body.document(call.limits.max_document_bytes), "Tagging"))
     keys = {key for key, _ in tags}
     if len(tags) > call.limits.max_bucket_tags or len(keys) < len(tags) or "" in keys:
         raise OSSError("InvalidTag", f"A bucket has at most {call.limits.max_bucket_tags} tags with distinct keys.")
@@ -32,15 +29,8 @@ async def put_bucket_tags(call: Call) -> Response:
 async def get_bucket_tags(call: Call) -> Response:
     """Answer the bucket's tags."""
     root = document("Tagging")
-    add_tags(root, call.require_bucket())
+    add_tags(root, call.require_bucket().tags)
     return xml_response(root)
-
-
-def add_tags(parent: Element, bucket: BucketRecord) -> None:
-    """Append the ``TagSet`` element with the bucket's tags."""
-    tag_set = SubElement(parent, "TagSet")
-    for key, value in bucket.tags:
-        add(SubElement(tag_set, "Tag"), Key=key, Value=value)
 
 
 async def delete_bucket_tags(call: Call) -> Response:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from xml.etree.ElementTree import SubElement
 
 from airflow_provider_oss.emulator.errors import OSSError
 from airflow_provider_oss.emulator.metadata import checked_tags, read_object_acl
 from airflow_provider_oss.emulator.operations.buckets import acl_document
 from airflow_provider_oss.emulator.operations.call import version_headers
 from airflow_provider_oss.emulator.wire.http import Response, xml_response
-from airflow_provider_oss.emulator.wire.xml import add, document, parse, text_of
+from airflow_provider_oss.emulator.wire.xml import add_tags, document, parse, tags_in
 
 if TYPE_CHECKING:
     from airflow_provider_oss.emulator.operations.call import Call
@@ -22,17 +21,14 @@ async def put_object_tagging(call: Call) -> Response:
     """Replace the object's tags."""
     call.require_object()
     root = parse(await call.body.document(call.limits.max_document_bytes), "Tagging")
-    tags = ((text_of(tag, "Key") or "", text_of(tag, "Value") or "") for tag in root.iterfind("TagSet/Tag"))
-    return _set_tags(call, checked_tags(tags, call.limits))
+    return _set_tags(call, checked_tags(tags_in(root), call.limits))
 
 
 async def get_object_tagging(call: Call) -> Response:
     """Answer the object's tags."""
     record = call.require_object()
     root = document("Tagging")
-    tag_set = SubElement(root, "TagSet")
-    for key, value in record.metadata.tags:
-        add(SubElement(tag_set, "Tag"), Key=key, Value=value)
+    add_tags(root, record.metadata.tags)
     return xml_response(root, version_headers(call.require_bucket(), record))
 
 

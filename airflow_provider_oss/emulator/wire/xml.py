@@ -15,9 +15,9 @@ from xml.parsers import expat
 from airflow_provider_oss.emulator.errors import OSSError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
-__all__ = ["Element", "add", "document", "error_document", "parse", "render", "text_of"]
+__all__ = ["Element", "add", "add_tags", "document", "error_document", "parse", "render", "tags_in", "text_of"]
 
 _TROUBLESHOOT_URL: Final = "https://api.aliyun.com/troubleshoot"
 _NO_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -46,6 +46,18 @@ def add(parent: Element, **children: str | int | None) -> None:
     for name, value in children.items():
         if value is not None:
             SubElement(parent, name).text = str(value)
+
+
+def add_tags(parent: Element, tags: Iterable[tuple[str, str]]) -> None:
+    """Append the ``TagSet`` element, as documents of objects and of buckets have it."""
+    tag_set = SubElement(parent, "TagSet")
+    for key, value in tags:
+        add(SubElement(tag_set, "Tag"), Key=key, Value=value)
+
+
+def tags_in(root: Element) -> tuple[tuple[str, str], ...]:
+    """Return the keys and values of a ``Tagging`` document; what a tag lacks is empty."""
+    return tuple((text_of(tag, "Key") or "", text_of(tag, "Value") or "") for tag in root.iterfind("TagSet/Tag"))
 
 
 def render(root: Element) -> bytes:
