@@ -17,9 +17,10 @@ import psutil
 from tests.matrix.mysqlclient import install_mysqlclient
 from tests.matrix.rows import DISTRIBUTED, FOLDER, ROOT, Row, left_out
 from tests.matrix.uv import install
+from tests.support.airflow_processes import belongs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
 MARK = "AIRFLOW_PROVIDER_OSS_MATRIX"
@@ -122,19 +123,11 @@ def kill_started(session: int, mark: str) -> None:
 
     Airflow's processes give themselves titles, which overwrites the environment that the mark is looked for in.
     """
-    while left := list(_started(session, mark)):
+    while left := [process for process in psutil.process_iter() if belongs(process, {session}, MARK, mark)]:
         for process in left:
             with suppress(psutil.NoSuchProcess):
                 process.kill()
         psutil.wait_procs(left, timeout=1)
-
-
-def _started(session: int, mark: str) -> Iterator[psutil.Process]:
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, ProcessLookupError):
-            is_ours = os.getsid(process.pid) == session or process.environ().get(MARK) == mark
-            if is_ours and process.status() != psutil.STATUS_ZOMBIE:
-                yield process
 
 
 def _counts(report: Path) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ import uuid
 import psutil
 
 from tests.matrix.suite import MARK, kill_started
+from tests.support.airflow_processes import is_running
 
 STARTS_TWO = """
 import os, subprocess, sys, time
@@ -37,11 +38,4 @@ def test_processes_of_the_session_and_marked_ones_are_killed() -> None:
     assert len(started) == 2
     assert MARK not in started[0].environ()
     kill_started(parent.pid, mark)
-    assert [process for process in started if _lives(process)] == []
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+    assert [process for process in started if is_running(process.pid)] == []

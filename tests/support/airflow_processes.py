@@ -127,7 +127,8 @@ class AirflowProcesses:
     def alive(self) -> list[psutil.Process]:
         """Return every live process that belongs to this Airflow, tasks and their children included."""
         sessions = {component.process.pid for component in self.components}
-        return [process for process in psutil.process_iter() if _belongs(process, sessions, str(self.home))]
+        home = str(self.home)
+        return [one for one in psutil.process_iter() if belongs(one, sessions, "AIRFLOW_HOME", home)]
 
     def supervisor(self, pid: int) -> int:
         """Return the pid of the process that watches over this task process. Raises ``LookupError`` when it is gone."""
@@ -165,14 +166,14 @@ class AirflowProcesses:
 def wait_until_gone(pid: int, timeout_seconds: float = 30.0) -> None:
     """Wait until the process runs no more. Raises ``TimeoutError``."""
     wait_until(
-        lambda: None if _is_running(pid) else True,
+        lambda: None if is_running(pid) else True,
         timeout_seconds,
         f"the end of process {pid}",
         lambda: "still running",
     )
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
     """Say whether the process can still do something: an orphan's remains stay where nobody collects them."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
@@ -194,11 +195,12 @@ def _session_of(process: psutil.Process) -> int | None:
         return None
 
 
-def _belongs(process: psutil.Process, sessions: set[int], home: str) -> bool:
+def belongs(process: psutil.Process, sessions: set[int], variable: str, value: str) -> bool:
+    """Whether it lives, and is of one of the sessions or has this variable: a title of its own overwrites variables."""
     try:
         if process.status() == psutil.STATUS_ZOMBIE:
             return False
-        return os.getsid(process.pid) in sessions or process.environ().get("AIRFLOW_HOME") == home
+        return os.getsid(process.pid) in sessions or process.environ().get(variable) == value
     except (psutil.NoSuchProcess, ProcessLookupError):
         return False
     except (psutil.AccessDenied, PermissionError):  # somebody else's process, so not ours
